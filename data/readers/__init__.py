@@ -1,0 +1,1 @@
+"""Readers: files from outside become tables that pass `data.schemas`."""

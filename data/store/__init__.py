@@ -1,0 +1,5 @@
+"""The store: what is kept on disk, and how it is kept whole.
+
+Read `protocol` (what a room may ask of a store), `folder` (that, on disk), `runs` (immutable, content-addressed run
+folders), then `workspace` (one city's folder: its runs, observations, models and jobs).
+"""

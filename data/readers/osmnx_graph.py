@@ -1,0 +1,162 @@
+"""Graphs that OSMnx made: a GraphML file that it saved, or a place that it looks up by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import networkx as nx
+import osmnx as ox
+import requests
+
+from data.errors import CityError, FileFormatError
+from data.readers.osm import Feature, OsmExtract
+from data.readers.osm_tags import free_flow_mps, lanes_of, road_classes, why_not_drivable
+from data.readers.road_graph import Dropped, Part
+
+_REQUEST_TIMEOUT_S = 60
+_FEATURE_TAGS = dict.fromkeys(
+    (
+        "building",
+        "amenity",
+        "shop",
+        "office",
+        "tourism",
+        "healthcare",
+        "landuse",
+        "leisure",
+        "natural",
+        "railway",
+        "waterway",
+    ),
+    True,
+)
+
+
+def read_graphml(path: Path) -> nx.MultiDiGraph:
+    """Graph from a file that `osmnx.save_graphml` wrote, projected or not; it comes back in longitude and latitude.
+
+    Raises
+    ------
+    CityError
+        If the file is not there.
+    FileFormatError
+        If it is no GraphML, or GraphML without what OSMnx writes: a coordinate system, node places, edge lengths.
+    """
+    if not path.is_file():
+        raise CityError(f"there is no file {path}; give the path of a GraphML file that osmnx.save_graphml wrote")
+    try:
+        graph = ox.load_graphml(path)
+    except Exception as error:  # the XML, networkx and OSMnx parsers each raise their own
+        raise FileFormatError(
+            f"{path} cannot be read as OSMnx GraphML ({type(error).__name__}: {error}); write it with osmnx.save_graphml"
+        ) from error
+    faults = []
+    if "crs" not in graph.graph:
+        faults.append("the graph has no 'crs'")
+    if graph.number_of_edges() == 0:
+        faults.append("it has no edges")
+    if any("x" not in data or "y" not in data for _, data in graph.nodes(data=True)):
+        faults.append("nodes lack 'x' and 'y'")
+    if any("highway" not in data for *_, data in graph.edges(data=True)):
+        faults.append("edges lack 'highway'")
+    if faults:
+        raise FileFormatError(
+            f"{path} is GraphML, but not OSMnx's: {'; '.join(faults)}; write it with osmnx.save_graphml"
+        )
+    return ox.project_graph(graph, to_latlong=True)
+
+
+def fetch_place(name: str) -> tuple[nx.MultiDiGraph, OsmExtract]:
+    """Streets and places of a named place, over Nominatim and Overpass, with OSMnx's cache on disk.
+
+    Raises
+    ------
+    CityError
+        If the network or the service does not answer, or the place is unknown.
+    """
+    ox.settings.requests_timeout = _REQUEST_TIMEOUT_S
+    try:
+        graph = ox.graph_from_place(name, network_type="drive", simplify=False, retain_all=True)
+        features = ox.features_from_place(name, _FEATURE_TAGS)
+    except (requests.RequestException, OSError) as error:
+        raise CityError(
+            f"city {name!r} is neither shipped ('helsinki', 'toy') nor a file, and it cannot be looked up by name:"
+            f" OpenStreetMap's servers do not answer ({type(error).__name__}). Check the network, or give the path of"
+            " an extract (.osm, .osm.gz, .osm.bz2, .osm.pbf, .graphml)"
+        ) from error
+    except (ox._errors.InsufficientResponseError, ox._errors.ResponseStatusCodeError, ValueError, TypeError) as error:
+        raise CityError(
+            f"OpenStreetMap knows no place {name!r} with streets and an area ({error}); write it as on"
+            " nominatim.openstreetmap.org, e.g. 'Krems an der Donau, Austria', or give the path of an extract"
+        ) from error
+    return graph, _as_extract(features)
+
+
+def _as_extract(features: gpd.GeoDataFrame) -> OsmExtract:
+    extract = OsmExtract()
+    tags = features.drop(columns="geometry").to_dict("records")
+    for row, shape in zip(tags, features.geometry):
+        text = {key: str(value) for key, value in row.items() if isinstance(value, str)}
+        bins = {"Point": extract.points, "LineString": extract.lines, "MultiLineString": extract.lines}
+        bins.get(shape.geom_type, extract.areas).append(Feature(text, shape.wkt))
+    return extract
+
+
+def give_parts(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
+    """Copy of an OSMnx graph without what cars may not use, with `parts` on its edges (see `road_graph`).
+
+    An edge that OSMnx joined from several ways carries lists: its class is the most important of them, its speed the
+    lowest limit, its lanes the mean, for their lengths are lost.
+    """
+    graph = graph.copy()
+    for node, data in graph.nodes(data=True):
+        data.update(lon=data["x"], lat=data["y"])
+        if "street_count" not in data:
+            data["street_count"] = len({*graph.predecessors(node), *graph.successors(node)})
+    closed = []
+    for start, end, key, data in graph.edges(keys=True, data=True):
+        tags = _tags(data)
+        reason = why_not_drivable(tags)
+        length = float(data.get("length") or 0.0) or _straight_m(graph, start, end)
+        if reason is not None:
+            closed.append((start, end, key))
+            dropped.links[reason] += 1
+            dropped.metres[reason] += length
+            continue
+        both = str(data.get("oneway", "False")).lower() not in ("true", "yes", "1", "-1")
+        forward = str(data.get("reversed", "False")).lower() not in ("true", "1")
+        lanes = lanes_of(tags, forward=forward, both_ways=both)
+        speed = free_flow_mps(tags, forward=forward)
+        part = Part(
+            length, road_classes()[tags["highway"]].lanes if lanes is None else lanes, speed, tags["highway"],
+            tags.get("name"), graph.nodes[end].get("highway") == "traffic_signals", "bridge" in tags,
+        )  # fmt: skip
+        data.update(length=length, travel_time=length / speed, parts=(part,), speed_kph=speed * 3.6)
+    graph.remove_edges_from(closed)
+    graph.remove_nodes_from([node for node in list(graph.nodes) if graph.degree(node) == 0])
+    if graph.number_of_edges() == 0:
+        raise CityError("the graph holds no road for cars; give a graph with streets (motorway to living_street)")
+    return graph
+
+
+def _straight_m(graph: nx.MultiDiGraph, start: Any, end: Any) -> float:
+    a, b = graph.nodes[start], graph.nodes[end]
+    return float(ox.distance.great_circle(a["y"], a["x"], b["y"], b["x"]))
+
+
+def _tags(data: dict[str, Any]) -> dict[str, str]:
+    tags = {}
+    for key, value in data.items():
+        if key in ("geometry", "parts") or value is None:
+            continue
+        if key == "highway" and isinstance(value, list):
+            classes = road_classes()
+            known = [v for v in value if v in classes]
+            tags[key] = min(known, key=lambda v: classes[v].rank) if known else str(value[0])
+        elif key == "name" and isinstance(value, list):
+            tags[key] = str(value[0])
+        else:
+            tags[key] = ";".join(map(str, value)) if isinstance(value, list) else str(value)
+    return tags

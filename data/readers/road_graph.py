@@ -1,0 +1,279 @@
+"""From raw roads to a network: an OSMnx graph, simplified and projected, then the `nodes` and `links` tables.
+
+Each stretch between two neighbouring OpenStreetMap nodes carries a `parts` entry; simplification joins the stretches
+and keeps their entries in order, so that a link knows how fast, how wide and how signalled each part of it is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import networkx as nx
+import numpy as np
+import osmnx as ox
+import pandas as pd
+import shapely
+
+from data.errors import CityError
+from data.readers.osm import OsmExtract, RoadWay
+from data.readers.osm_tags import directions, free_flow_mps, lanes_of, road_classes
+from data.schemas import LINKS, NODES, validate
+
+#: A signal this close before a link's end governs that end, m (assumed: stop lines stand up to 20 m before a crossing).
+SIGNAL_REACH_M = 20.0
+#: A dead end this close to the extract's edge counts as cut there, m (assumed).
+BORDER_REACH_M = 60.0
+_MIN_LENGTH_M = 0.1
+_OUTSIDE = -1  # virtual node: the world beyond the border
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One stretch of a link, in the direction of travel."""
+
+    length_m: float
+    lanes: float
+    speed_mps: float
+    road_class: str
+    name: str | None
+    signal: bool  # a traffic signal for this direction stands at its end
+    bridge: bool
+
+
+@dataclass(slots=True)
+class Dropped:
+    """What was left out, by reason: links, nodes and metres."""
+
+    links: Counter[str] = field(default_factory=Counter)
+    nodes: Counter[str] = field(default_factory=Counter)
+    metres: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """Plain dictionary for a report."""
+        reasons = sorted({*self.links, *self.nodes, *self.metres})
+        return {
+            r: {"links": self.links[r], "nodes": self.nodes[r], "metres": round(self.metres[r], 1)} for r in reasons
+        }
+
+
+def _in_order(values: Iterable[Any]) -> Any:
+    """Distinct values in the order of travel; the value itself where there is one."""
+    distinct = list(dict.fromkeys(values))
+    return distinct[0] if len(distinct) == 1 else distinct
+
+
+def _joined(values: Iterable[Sequence[Part]]) -> tuple[Part, ...]:
+    return tuple(part for parts in values for part in parts)
+
+
+_AGGREGATES = {
+    "length": sum, "travel_time": sum, "parts": _joined,
+    **dict.fromkeys(("osmid", "highway", "name", "oneway", "lanes", "maxspeed", "reversed", "bridge", "tunnel"), _in_order),
+}  # fmt: skip
+
+
+def raw_graph(extract: OsmExtract) -> tuple[nx.MultiDiGraph, set[int]]:
+    """Graph in OSMnx's form, one edge a stretch and direction, and the nodes where a road is cut by the extract.
+
+    Returns
+    -------
+    MultiDiGraph
+        Unprojected, not simplified; `parts` on every edge.
+    set of int
+        Nodes next to a node that the file does not hold.
+    """
+    graph = nx.MultiDiGraph(crs="epsg:4326", simplified=False)
+    cut: set[int] = set()
+    for way in extract.roads:
+        _add_way(graph, way, extract, cut)
+    if graph.number_of_edges() == 0:
+        raise CityError("no road of the extract has two nodes inside it; give an extract that covers a larger area")
+    for node in graph.nodes:
+        lon, lat = extract.location[node]
+        graph.nodes[node].update(x=lon, y=lat, lon=lon, lat=lat)
+        if node in extract.signals:
+            graph.nodes[node]["highway"] = "traffic_signals"
+        if node in cut:
+            graph.nodes[node]["cut"] = True
+    for node, count in ox.stats.count_streets_per_node(graph).items():
+        graph.nodes[node]["street_count"] = count
+    return graph, cut
+
+
+def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set[int]) -> None:
+    location, refs = extract.location, way.refs
+    here = np.array([location.get(ref, (np.nan, np.nan)) for ref in refs])
+    metres = ox.distance.great_circle(here[:-1, 1], here[:-1, 0], here[1:, 1], here[1:, 0])
+    ahead, back = directions(way.tags)
+    common = {
+        key: way.tags[key] for key in ("highway", "name", "lanes", "maxspeed", "bridge", "tunnel") if key in way.tags
+    }
+    for forward in [side for side, open_ in ((True, ahead), (False, back)) if open_]:
+        lanes = lanes_of(way.tags, forward=forward, both_ways=ahead and back)
+        speed = free_flow_mps(way.tags, forward=forward)
+        default = road_classes()[way.tags["highway"]]
+        for k, length in enumerate(metres.tolist()):
+            start, end = (refs[k], refs[k + 1]) if forward else (refs[k + 1], refs[k])
+            if start == end or length != length:  # nan: a node that the file does not hold
+                continue
+            side = extract.signals.get(end)
+            part = Part(
+                length, default.lanes if lanes is None else lanes, speed, way.tags["highway"], way.tags.get("name"),
+                side is not None and side != ("backward" if forward else "forward"), "bridge" in way.tags,
+            )  # fmt: skip
+            graph.add_edge(
+                start, end, osmid=way.osmid, oneway=not (ahead and back), reversed=not forward, length=length,
+                travel_time=length / speed, parts=(part,), **common,
+            )  # fmt: skip
+    inside = [ref in location for ref in refs]
+    for k in range(len(refs) - 1):
+        if inside[k] != inside[k + 1]:
+            cut.add(refs[k] if inside[k] else refs[k + 1])
+    cut.intersection_update(location)
+
+
+def simplify(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    """Join stretches between crossings; nodes where the extract cuts a road stay (Boeing 2025, doi:10.1111/tgis.70037)."""
+    simple = ox.simplify_graph(graph, node_attrs_include=["cut"], edge_attr_aggs=_AGGREGATES)
+    for start, end, data in simple.edges(data=True):
+        if "geometry" not in data:
+            ends = simple.nodes[start], simple.nodes[end]
+            data["geometry"] = shapely.LineString([(node["x"], node["y"]) for node in ends])
+    return simple
+
+
+def mark_border(graph: nx.MultiDiGraph, cut: set[int], box: tuple[float, float, float, float] | None) -> None:
+    """Set `border` on the nodes where streets leave the extract.
+
+    That is every node where a road goes on to a node that the file lacks; every dead end that lies outside the
+    extract's box or within `BORDER_REACH_M` of its edge (of the network's convex hull, where the file names no box);
+    and every dead end of a major road, wherever it lies: a main road does not end in a field.
+    """
+    ids = list(graph.nodes)
+    lon = np.array([graph.nodes[n]["x"] for n in ids])
+    lat = np.array([graph.nodes[n]["y"] for n in ids])
+    scale = np.cos(np.radians(lat.mean())) * 111_195.0, 111_195.0  # m per degree on a sphere of 6,371 km
+    points = shapely.points(lon * scale[0], lat * scale[1])
+    frame = shapely.convex_hull(shapely.multipoints(points))
+    if box is not None:
+        west, south, east, north = box
+        named = shapely.box(west * scale[0], south * scale[1], east * scale[0], north * scale[1])
+        if frame.intersects(named):
+            frame = named
+    near = ~shapely.contains(frame.buffer(-BORDER_REACH_M), points)
+    for node, close in zip(ids, near):
+        neighbours = {*graph.predecessors(node), *graph.successors(node)} - {node}
+        dead_end = len(neighbours) == 1 and (close or _is_major(graph, node))
+        graph.nodes[node]["border"] = bool(node in cut or dead_end)
+
+
+def _is_major(graph: nx.MultiDiGraph, node: int) -> bool:
+    at = [*graph.in_edges(node, data="parts"), *graph.out_edges(node, data="parts")]
+    return any(road_classes()[part.road_class].major for *_, parts in at for part in parts)
+
+
+def strongest(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
+    """The largest part in which every link can be reached from every other, by way of the outside world if need be.
+
+    The border's nodes are joined to one virtual node outside before the largest strongly connected component is
+    taken, so that one-way streets that only lead into or out of the extract stay, as gateways.
+    """
+    joined = nx.DiGraph(graph.edges())
+    joined.add_nodes_from(graph.nodes)
+    border = [node for node, is_border in graph.nodes(data="border") if is_border]
+    joined.add_edges_from([(node, _OUTSIDE) for node in border] + [(_OUTSIDE, node) for node in border])
+    parts = nx.strongly_connected_components(joined)
+    keep = max(parts, key=lambda part: (len(part), -min(part))) - {_OUTSIDE}
+    lost = [(u, v, data["length"]) for u, v, data in graph.edges(data=True) if u not in keep or v not in keep]
+    reason = "not strongly connected"
+    dropped.links[reason] += len(lost)
+    dropped.metres[reason] += sum(length for *_, length in lost)
+    dropped.nodes[reason] += graph.number_of_nodes() - len(keep)
+    return graph.subgraph(keep).copy()
+
+
+def tables(graph: nx.MultiDiGraph, report: dict[str, Any]) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
+    """`nodes` and `links` of a simplified, projected graph, in the order of their OpenStreetMap ids.
+
+    Capacity is lowered where the backward wave would run faster than the traffic, that is where it exceeds half of
+    jam density times speed; the report counts those links.
+    """
+    ids = sorted(graph.nodes)
+    number = {node: k for k, node in enumerate(ids)}
+    edges = sorted(graph.edges(keys=True, data=True), key=lambda edge: edge[:3])
+    links = _links(edges, number, graph.graph["crs"], report)
+    data = [graph.nodes[node] for node in ids]
+    ends = links.loc[links["signal_end"], "to_node_id"].to_numpy()
+    signal = np.array([d.get("highway") == "traffic_signals" for d in data])
+    signal[ends] = True
+    border = np.array([bool(d.get("border")) for d in data])
+    starts_here = np.isin(np.arange(len(ids)), links["from_node_id"])
+    ends_here = np.isin(np.arange(len(ids)), links["to_node_id"])
+    nodes = pd.DataFrame(
+        {
+            "node_id": np.arange(len(ids)), "x_m": [d["x"] for d in data], "y_m": [d["y"] for d in data],
+            "lon": [d["lon"] for d in data], "lat": [d["lat"] for d in data], "signal": signal, "border": border,
+            "enters": border & starts_here, "leaves": border & ends_here, "osmid": np.array(ids, dtype="int64"),
+        }
+    )  # fmt: skip
+    return validate(nodes, NODES), links
+
+
+def _links(edges: list[Any], number: dict[int, int], crs: Any, report: dict[str, Any]) -> gpd.GeoDataFrame:
+    rows = [_link(data) for *_, data in edges]
+    table = pd.DataFrame(rows)
+    length = table["length_m"].to_numpy()
+    report["links_under_5_m"] = int((length < 5.0).sum())
+    table["length_m"] = np.maximum(length, _MIN_LENGTH_M)
+    fastest = 0.5 * table["jam_density_veh_per_m"] * table["free_flow_speed_mps"]
+    report["capacity_lowered_links"] = int((table["capacity_veh_per_s"] > fastest).sum())
+    table["capacity_veh_per_s"] = np.minimum(table["capacity_veh_per_s"], fastest)
+    table.insert(0, "link_id", np.arange(len(table)))
+    table.insert(1, "from_node_id", [number[u] for u, *_ in edges])
+    table.insert(2, "to_node_id", [number[v] for _, v, *_ in edges])
+    geometry = [data["geometry"] for *_, data in edges]
+    return gpd.GeoDataFrame(validate(table, LINKS), geometry=geometry, crs=crs)
+
+
+def _link(data: dict[str, Any]) -> dict[str, Any]:
+    """One link's row: class, name and lanes of most of its length, mean speed by time."""
+    parts: tuple[Part, ...] = data["parts"]
+    length = sum(part.length_m for part in parts)
+    road_class = _most(((p.road_class, p.length_m) for p in parts))
+    lanes = _median([p.lanes for p in parts], [p.length_m for p in parts])
+    default = road_classes()[road_class]
+    osmid = data["osmid"] if isinstance(data["osmid"], list) else [data["osmid"]]
+    rest, signal = 0.0, False
+    for part in reversed(parts):
+        signal |= part.signal and rest <= SIGNAL_REACH_M
+        rest += part.length_m
+    return {
+        "length_m": length, "lanes": lanes,
+        "free_flow_speed_mps": length / sum(p.length_m / p.speed_mps for p in parts),
+        "capacity_veh_per_s": default.capacity_veh_per_s * lanes,
+        "jam_density_veh_per_m": default.jam_density_veh_per_m * lanes,
+        "road_class": road_class,
+        "name": _most(((p.name, p.length_m) for p in parts if p.name is not None)),
+        "signal_end": signal,
+        "oneway": bool(np.all(data["oneway"])),
+        "bridge": sum(p.length_m for p in parts if p.bridge) > 0.5 * length,
+        "osmid": ";".join(map(str, osmid)),
+    }  # fmt: skip
+
+
+def _most(weighted: Iterable[tuple[Any, float]]) -> Any:
+    """Value with the largest total weight, the first of equals; `None` where there is none."""
+    total: dict[Any, float] = {}
+    for value, weight in weighted:
+        total[value] = total.get(value, 0.0) + weight
+    return max(total, key=lambda value: total[value]) if total else None
+
+
+def _median(values: Sequence[float], weights: Sequence[float]) -> float:
+    order = np.argsort(values, kind="stable")
+    heap = np.cumsum(np.asarray(weights)[order])
+    return float(np.asarray(values)[order][np.searchsorted(heap, heap[-1] / 2.0)])

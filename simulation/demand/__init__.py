@@ -1,0 +1,6 @@
+"""Demand: who wants to drive where, and when.
+
+Read `gateways` (streets that leave the city become external zones), `generation` (trip ends from what a zone is
+like), `od_matrix` (gravity and balancing), `departures` (when in the day), `spec` (all of it, frozen), then `trips`
+(one day of vehicles, every random number keyed by what it is for). Knows nothing of traffic engines or models.
+"""

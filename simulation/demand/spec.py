@@ -1,0 +1,225 @@
+"""Demand, frozen: trips between places a weekday, when they start, and which links they start and end on.
+
+Places are the zones, then the gateways, in the order of their tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from data.schemas import OD, VEHICLE_CLASSES, validate
+from simulation.demand.departures import BIN_S, DAY_TYPES, KINDS, WEEKEND_FACTOR, profile
+from simulation.demand.gateways import base_class
+from simulation.demand.generation import trip_ends
+from simulation.demand.od_matrix import balance, friction
+from simulation.errors import DemandError
+
+#: Shares of vehicle classes in urban traffic; assumption near European cordon counts (vans 10-15 %, heavy 2-5 %).
+CLASS_SHARE = (0.83, 0.11, 0.035, 0.025)
+#: Mean travel time of the friction, s; assumption: short trips dominate inside a town.
+FRICTION_SCALE_S = 600.0
+#: At least this share of a zone's trip ends belongs to trips inside the city; assumption.
+INTERNAL_SHARE = 0.05
+#: Streets of a zone where trips may start or end; the longest ones of the classes that have doors.
+ACCESS_LINKS_PER_ZONE = 12
+_DOORS = {"motorway": 0.0, "trunk": 0.1, "primary": 0.6, "secondary": 0.8}  # weight a metre; other classes 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Links on which trips of each place start or end: ranges of `link` by place, with cumulative weights in (0, 1]."""
+
+    start: np.ndarray  # (places + 1,) int64
+    link: np.ndarray  # (k,) int64
+    cumulative: np.ndarray  # (k,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandSpec:
+    """Everything that makes a day's trips, but the day and the seed."""
+
+    places: tuple[str, ...]
+    n_zones: int
+    od_veh: np.ndarray  # (P, P) vehicles a weekday, all classes
+    origins: Access
+    destinations: Access
+    class_share: tuple[float, ...] = CLASS_SHARE
+    weekend_factor: float = WEEKEND_FACTOR
+    city_day_sd: float = 0.04  # of the log of the day's total; assumption
+    place_day_sd: float = 0.08  # of the log of each place's day; assumption
+    place_hour_sd: float = 0.12  # of the log of each place's departures around an instant; assumption
+    profiles: np.ndarray = field(default_factory=lambda: default_profiles())  # (day types, kinds, 96)
+
+    def __post_init__(self) -> None:
+        n = len(self.places)
+        if self.od_veh.shape != (n, n) or not np.isfinite(self.od_veh).all() or (self.od_veh < 0).any():
+            raise DemandError(f"od_veh must be finite, at least 0 and of shape ({n}, {n}); found {self.od_veh.shape}")
+        if len(self.class_share) != len(VEHICLE_CLASSES) or abs(sum(self.class_share) - 1) > 1e-9:
+            raise DemandError(f"class_share must sum to 1 over {VEHICLE_CLASSES}; found {self.class_share}")
+
+    @property
+    def kind(self) -> np.ndarray:
+        """Index into `KINDS` of each pair. Shape (P, P)."""
+        inside = np.arange(len(self.places)) < self.n_zones
+        return np.where(
+            inside[:, None],
+            np.where(inside[None, :], KINDS.index("internal"), KINDS.index("outbound")),
+            np.where(inside[None, :], KINDS.index("inbound"), KINDS.index("through")),
+        )
+
+    @property
+    def dest_link(self) -> np.ndarray:
+        """Links where trips may end, each once, ascending: the rows of the route table. Shape (D,)."""
+        return np.unique(self.destinations.link)
+
+    def scaled(
+        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None
+    ) -> DemandSpec:
+        """Demand with the trips from and to some places (all, if None) multiplied.
+
+        Raises
+        ------
+        DemandError
+            If the factor is negative or a place is unknown.
+        """
+        if not np.isfinite(factor) or factor < 0:
+            raise DemandError(f"demand factor {factor!r} must be a number of at least 0; 1 changes nothing")
+        rows, columns = self._index(origin_zones), self._index(dest_zones)
+        od = self.od_veh.copy()
+        od[np.ix_(rows, columns)] *= factor
+        return replace(self, od_veh=od)
+
+    def _index(self, places: Iterable[str] | None) -> np.ndarray:
+        if places is None:
+            return np.arange(len(self.places))
+        known = {place: k for k, place in enumerate(self.places)}
+        wanted = list(places)
+        unknown = [place for place in wanted if place not in known]
+        if unknown:
+            raise DemandError(f"unknown places {unknown}; there are {list(self.places)}")
+        return np.array([known[place] for place in wanted], dtype=np.int64)
+
+    def table(self) -> pd.DataFrame:
+        """The weekday's OD table by quarter hour and class (`data.schemas.OD`), for export."""
+        o, d = np.nonzero(self.od_veh > 0)
+        kind = self.kind[o, d]
+        share = self.profiles[0][kind]  # (pairs, 96)
+        trips = self.od_veh[o, d][:, None, None] * share[:, :, None] * np.array(self.class_share)
+        pair, bin_, klass = (a.ravel() for a in np.indices(trips.shape))
+        places = np.array(self.places, dtype=object)
+        return validate(
+            pd.DataFrame(
+                {
+                    "origin_zone_id": pd.Series(places[o[pair]], dtype="str"),
+                    "dest_zone_id": pd.Series(places[d[pair]], dtype="str"),
+                    "departure_s": bin_ * BIN_S,
+                    "vehicle_class": pd.Series(np.array(VEHICLE_CLASSES, dtype=object)[klass], dtype="str"),
+                    "trips_veh": trips.ravel(),
+                }
+            ),
+            OD,
+        )
+
+
+def default_profiles() -> np.ndarray:
+    """Shares by quarter hour, shape (day types, kinds, 96)."""
+    return np.stack([[profile(kind, day_type) for kind in KINDS] for day_type in DAY_TYPES])
+
+
+def make_demand(
+    zones: pd.DataFrame,
+    links: pd.DataFrame,
+    link_zone: pd.DataFrame,
+    gateways: pd.DataFrame,
+    time_s: np.ndarray,
+) -> DemandSpec:
+    """Demand from what zones are like and how much the gateways carry.
+
+    In, out and through traffic of the gateways is given by their capacity or counts; zones share in and out
+    traffic by their trip ends, and make the rest of their trip ends among themselves.
+
+    Parameters
+    ----------
+    zones, links, link_zone, gateways : DataFrame
+        Columns of `data.schemas`; gateways as `find_gateways` returns them.
+    time_s : ndarray, shape (n_links, n_links)
+        Free-flow time from the end of each link to the end of each link, inf where there is no way.
+    """
+    origins, destinations = _access(zones, links, link_zone, gateways)
+    n_zones, n_gates = len(zones), len(gateways)
+    places = (*zones["zone_id"], *gateways["gateway_id"])
+    time = _place_times(origins, destinations, time_s)
+    will = friction(time, scale_s=FRICTION_SCALE_S)
+    z, g = slice(0, n_zones), slice(n_zones, n_zones + n_gates)
+    od = np.zeros((len(places), len(places)))
+    ends = trip_ends(zones)
+    inward, outward = (gateways[name].to_numpy(float) for name in ("in_veh_per_day", "out_veh_per_day"))
+    if n_gates and inward.sum() > 0 and outward.sum() > 0:
+        mean = 0.5 * (inward.sum() + outward.sum())
+        inward, outward = inward * mean / inward.sum(), outward * mean / outward.sum()
+        through = gateways["through_share"].to_numpy(float)
+        apart = will[g, g] * ~np.eye(n_gates, dtype=bool)
+        od[g, g] = balance(apart, through * inward, through * outward)
+        into = np.maximum(inward - od[g, g].sum(axis=1), 0.0)
+        out = np.maximum(outward - od[g, g].sum(axis=0), 0.0)
+        od[g, z] = balance(will[g, z], into, ends)
+        od[z, g] = balance(will[z, g].T, out, ends).T
+    external = od[g, z].sum() + od[z, g].sum()
+    internal = max(INTERNAL_SHARE * ends.sum(), ends.sum() - external) / 2.0
+    share = ends / ends.sum() * internal
+    among = will[z, z] * ~np.eye(n_zones, dtype=bool) if n_zones > 1 else will[z, z]
+    od[z, z] = balance(among, share, share)
+    return DemandSpec(places=places, n_zones=n_zones, od_veh=od, origins=origins, destinations=destinations)
+
+
+def _access(
+    zones: pd.DataFrame, links: pd.DataFrame, link_zone: pd.DataFrame, gateways: pd.DataFrame
+) -> tuple[Access, Access]:
+    """Where trips start and end: on the streets of a zone, or on the one link of a gateway."""
+    kind = links["road_class"].map(base_class)
+    weight = links["length_m"] * kind.map(_DOORS).astype(float).fillna(1.0)
+    doors = link_zone.assign(weight=link_zone["link_id"].map(weight.set_axis(links["link_id"])) * link_zone["share"])
+    gate_links = set(gateways["in_link_id"]) | set(gateways["out_link_id"])
+    inner = doors[~doors["link_id"].isin(gate_links)]
+    doors = pd.concat([inner, doors[~doors["zone_id"].isin(inner["zone_id"])]])  # a zone of gateway links alone
+    doors = doors[doors["weight"] > 0].sort_values(["weight", "link_id"], ascending=[False, True])
+    per_zone = {zone: rows.head(ACCESS_LINKS_PER_ZONE) for zone, rows in doors.groupby("zone_id")}
+    homeless = [zone for zone in zones["zone_id"] if zone not in per_zone]
+    if homeless:
+        raise DemandError(f"zones without a street to start from: {homeless}; merge them with a neighbour")
+    inside = [(per_zone[z]["link_id"].to_numpy(), per_zone[z]["weight"].to_numpy()) for z in zones["zone_id"]]
+
+    def build(column: str) -> Access:
+        gates = [
+            (np.array([link], dtype=np.int64), np.ones(1)) if link >= 0 else (np.empty(0, np.int64), np.empty(0))
+            for link in gateways[column]
+        ]
+        parts = inside + gates
+        cumulative = [np.cumsum(w) / w.sum() if w.size else w for _, w in parts]
+        return Access(
+            start=np.concatenate([[0], np.cumsum([link.size for link, _ in parts])]).astype(np.int64),
+            link=np.concatenate([link for link, _ in parts]).astype(np.int64),
+            cumulative=np.concatenate(cumulative),
+        )
+
+    return build("in_link_id"), build("out_link_id")
+
+
+def _place_times(origins: Access, destinations: Access, time_s: np.ndarray) -> np.ndarray:
+    """Free-flow time between places by their first access links, s; inf where a place has none. Shape (P, P)."""
+    n = origins.start.size - 1
+
+    def first(access: Access) -> tuple[np.ndarray, np.ndarray]:
+        some = np.diff(access.start) > 0
+        at = np.zeros(n, dtype=np.int64)
+        at[some] = access.link[access.start[:-1][some]]
+        return some, at
+
+    has_o, o = first(origins)
+    has_d, d = first(destinations)
+    time = time_s[np.ix_(o, d)]
+    return np.where(has_o[:, None] & has_d[None, :], time, np.inf)

@@ -30,7 +30,6 @@ from data.timezones import checked_timezone, drives_on_left, timezone_at
 if TYPE_CHECKING:
     import networkx as nx
 
-    from data.readers.osm import OsmExtract
 
 logger = logging.getLogger(__name__)
 

@@ -243,7 +243,7 @@ def _link(data: dict[str, Any]) -> dict[str, Any]:
     """One link's row: class, name and lanes of most of its length, mean speed by time."""
     parts: tuple[Part, ...] = data["parts"]
     length = sum(part.length_m for part in parts)
-    road_class = _most(((p.road_class, p.length_m) for p in parts))
+    road_class = _most((p.road_class, p.length_m) for p in parts)
     lanes = _median([p.lanes for p in parts], [p.length_m for p in parts])
     default = road_classes()[road_class]
     osmid = data["osmid"] if isinstance(data["osmid"], list) else [data["osmid"]]
@@ -257,7 +257,7 @@ def _link(data: dict[str, Any]) -> dict[str, Any]:
         "capacity_veh_per_s": default.capacity_veh_per_s * lanes,
         "jam_density_veh_per_m": default.jam_density_veh_per_m * lanes,
         "road_class": road_class,
-        "name": _most(((p.name, p.length_m) for p in parts if p.name is not None)),
+        "name": _most((p.name, p.length_m) for p in parts if p.name is not None),
         "signal_end": signal,
         "oneway": bool(np.all(data["oneway"])),
         "bridge": sum(p.length_m for p in parts if p.bridge) > 0.5 * length,

@@ -1,0 +1,269 @@
+"""Cutting the area that the streets cover into cells that share their borders exactly.
+
+Cells come from a grid or from the caller. Their edges and the area's outline are cut at every crossing and walked
+into faces (`shapely.polygonize`), so that two neighbours always have the very same vertices along their common border.
+Faces without streets, and slivers, join the neighbour with which they share the longest border.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import h3
+import numpy as np
+import pyproj
+import shapely
+
+from zones.errors import ZoneError
+from zones.membership import overlay
+
+#: The city's area reaches this far beyond its streets, and gaps up to twice `_GAP_M` between streets are part of it, m.
+_REACH_M, _GAP_M = 50.0, 150.0
+#: A cell with less street than this joins a neighbour, m.
+MIN_STREET_M = 100.0
+#: As does a cell of which less than this share lies in the city.
+MIN_CELL_SHARE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Pieces of the city: polygons without overlap, and the number of the grid cell that each was cut from."""
+
+    polygons: np.ndarray  # (n,) shapely polygons
+    cell: np.ndarray  # (n,) int
+    full_area_m2: np.ndarray  # (n,) area of that whole cell
+
+
+def city_area(links: gpd.GeoDataFrame) -> shapely.Polygon:
+    """The area that the streets cover: everything near a street, gaps between streets filled.
+
+    Parameters
+    ----------
+    links : GeoDataFrame
+        Projected geometry, metres.
+
+    Raises
+    ------
+    ZoneError
+        If there is no link, or the geometry is not projected.
+    """
+    if len(links) == 0:
+        raise ZoneError("there are no links, so there is no city to cut into zones")
+    if links.crs is None or not links.crs.is_projected:
+        raise ZoneError(f"links must be in a projected coordinate system (metres); found {links.crs}")
+    wide = shapely.union_all(shapely.buffer(links.geometry.to_numpy(), _REACH_M + _GAP_M, quad_segs=4))
+    area = shapely.buffer(wide, -_GAP_M, quad_segs=4)
+    parts = shapely.get_parts(area)
+    largest = parts[np.argmax(shapely.area(parts))]
+    return shapely.simplify(shapely.Polygon(shapely.get_exterior_ring(largest)), 5.0)
+
+
+def hexagons(area: shapely.Polygon, crs: pyproj.CRS, resolution: int) -> Cells:
+    """Cells of the H3 grid (Brodsky 2018, h3geo.org) that the area touches.
+
+    Corners are H3's own vertices, the same for each of the three cells around them.
+    """
+    to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    to_metres = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    lon, lat = to_degrees.transform(*shapely.get_coordinates(area.envelope.buffer(10.0)).T)
+    frame = h3.LatLngPoly(list(zip(lat, lon)))
+    cells = sorted(h3.h3shape_to_cells_experimental(frame, resolution, contain="overlap"))
+    if not cells:
+        raise ZoneError(f"no H3 cell of resolution {resolution} touches the city; give a resolution from 5 to 12")
+    polygons = []
+    for cell in cells:
+        corners = np.array([h3.vertex_to_latlng(vertex) for vertex in h3.cell_to_vertexes(cell)])
+        polygons.append(shapely.Polygon(np.column_stack(to_metres.transform(corners[:, 1], corners[:, 0]))))
+    return _cut(np.array(polygons), area)
+
+
+def nearest_resolution(area: shapely.Polygon, crs: pyproj.CRS, count: int) -> int:
+    """H3 resolution whose cells are nearest to `area / count`, on a logarithmic scale."""
+    to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(area.centroid.x, area.centroid.y)
+    size = [h3.cell_area(h3.latlng_to_cell(lat, lon, r), unit="m^2") for r in range(16)]
+    return int(np.argmin(np.abs(np.log(np.array(size) * count / area.area))))
+
+
+def squares(area: shapely.Polygon, cell_m: float) -> Cells:
+    """Square cells of side `cell_m`, aligned with the coordinate system's axes and centred on the area."""
+    west, south, east, north = area.bounds
+    n_x, n_y = int(np.ceil((east - west) / cell_m)), int(np.ceil((north - south) / cell_m))
+    if n_x * n_y > 200_000:
+        raise ZoneError(f"cell_m={cell_m:g} m makes {n_x * n_y} cells; give a larger side")
+    x = (west + east) / 2.0 + (np.arange(n_x + 1) - n_x / 2.0) * cell_m
+    y = (south + north) / 2.0 + (np.arange(n_y + 1) - n_y / 2.0) * cell_m
+    left, low = (grid.ravel() for grid in np.meshgrid(np.arange(n_x), np.arange(n_y)))
+    return _cut(shapely.box(x[left], y[low], x[left + 1], y[low + 1]), area)
+
+
+def from_polygons(area: shapely.Polygon, polygons: gpd.GeoDataFrame) -> Cells:
+    """Cells from given polygons, clipped to the area; where two overlap, the first in the table has the ground.
+
+    Raises
+    ------
+    ZoneError
+        If the table has no coordinate system, an invalid or empty shape, something else than polygons, or nothing
+        inside the city.
+    """
+    if polygons.crs is None:
+        raise ZoneError(
+            "the zone polygons have no coordinate system; set it, e.g. EPSG:4326 for longitude and latitude"
+        )
+    shapes = polygons.geometry.to_numpy()
+    faults = []
+    for row, shape in enumerate(shapes):
+        if shape is None or shape.is_empty:
+            faults.append(f"row {row} is empty")
+        elif shape.geom_type not in ("Polygon", "MultiPolygon"):
+            faults.append(f"row {row} is a {shape.geom_type}, not a polygon")
+        elif not shape.is_valid:
+            faults.append(f"row {row} is invalid: {shapely.is_valid_reason(shape)}")
+    if faults:
+        more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
+        raise ZoneError(f"the zone polygons have {len(faults)} fault(s): {'; '.join(faults[:5])}{more}; mend them")
+    inside = shapely.intersects(shapes, area)
+    if not inside.any():
+        here, city = [tuple(round(float(v), 1) for v in b) for b in (polygons.total_bounds, area.bounds)]
+        raise ZoneError(
+            f"none of the {len(shapes)} zone polygons lies in the city: they span {here}, the city {city} (west, south,"
+            " east, north, in the city's coordinates); is the file's coordinate system right?"
+        )
+    return _cut(shapes, area)
+
+
+def _cut(cells: np.ndarray, area: shapely.Polygon) -> Cells:
+    """Cut cells and area into faces, and name for each face inside the area the first cell that holds it."""
+    outlines = shapely.boundary(np.append(cells[shapely.intersects(cells, area)], area))
+    faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.union_all(outlines))))
+    faces = faces[shapely.area(faces) > 1e-3]  # m2; below is rounding
+    inner = shapely.point_on_surface(faces)
+    faces, inner = faces[shapely.contains(area, inner)], inner[shapely.contains(area, inner)]
+    face, cell = shapely.STRtree(cells).query(inner, predicate="intersects")
+    order = np.lexsort((cell, face))
+    face, first = np.unique(face[order], return_index=True)
+    cell = cell[order][first]
+    return Cells(faces[face], cell, shapely.area(cells)[cell])
+
+
+def joined(
+    cells: Cells, links: gpd.GeoDataFrame, *, count: int | None, keep_cells: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Join faces to zones: faces of one cell first, then those with too little street, then the smallest.
+
+    Parameters
+    ----------
+    cells : Cells
+    links : GeoDataFrame
+        Projected geometry.
+    count : int or None
+        Join the zones with the least street until this many are left; `None` leaves them.
+    keep_cells : bool
+        Zones are the given cells as they are: whole even in several parts, none joined to another; those without any
+        street are left out.
+
+    Returns
+    -------
+    polygons : ndarray of shapely polygons, shape (n_zones,)
+    cell : ndarray of int, shape (n_zones,)
+        Grid cell of each zone's first face.
+
+    Raises
+    ------
+    ZoneError
+        If no cell holds a street.
+    """
+    street = np.zeros(len(cells.polygons))
+    lines, pieces, length = overlay(links.geometry.to_numpy(), cells.polygons)
+    np.add.at(street, pieces, length)
+    if not street.any():
+        raise ZoneError("no zone holds a street of the city; give polygons that cover its streets")
+    if keep_cells:
+        label = cells.cell.copy()
+        alive = [c for c in np.unique(label) if street[label == c].sum() > 0.0]
+        return np.array([_union(cells.polygons[label == c]) for c in alive]), np.array(alive)
+    regions = _Regions(cells, street)
+    regions.join_cells(cells.cell)
+    regions.join_small()
+    if count is not None:
+        regions.join_down_to(count)
+    labels = regions.labels()
+    kept = np.unique(labels)
+    return np.array([_union(cells.polygons[labels == k]) for k in kept]), cells.cell[kept]
+
+
+def _union(parts: np.ndarray) -> shapely.Geometry:
+    return shapely.coverage_union_all(parts) if len(parts) > 1 else parts[0]
+
+
+def borders(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of polygons (first < second) that share a border, and its length in metres."""
+    first, second = shapely.STRtree(polygons).query(polygons, predicate="intersects")
+    first, second = first[first < second], second[first < second]
+    outline = shapely.boundary(polygons)
+    length = shapely.length(shapely.intersection(outline[first], outline[second]))
+    touching = length > 1e-6
+    order = np.lexsort((second[touching], first[touching]))
+    return first[touching][order], second[touching][order], length[touching][order]
+
+
+class _Regions:
+    """Faces that are joined step by step; the lowest face number names a region."""
+
+    def __init__(self, cells: Cells, street: np.ndarray) -> None:
+        self._of = np.arange(len(street))
+        self._street = street.copy()
+        self._area = shapely.area(cells.polygons)
+        self._full = cells.full_area_m2.astype(float)
+        self._border: list[dict[int, float]] = [{} for _ in street]
+        for a, b, length in zip(*borders(cells.polygons)):
+            self._border[a][int(b)] = self._border[b][int(a)] = float(length)
+
+    def labels(self) -> np.ndarray:
+        return self._of
+
+    def _alive(self) -> np.ndarray:
+        return np.unique(self._of)
+
+    def _join(self, a: int, b: int) -> None:
+        keep, gone = min(a, b), max(a, b)
+        self._of[self._of == gone] = keep
+        self._street[keep] += self._street[gone]
+        self._area[keep] += self._area[gone]
+        self._full[keep] = max(self._full[keep], self._full[gone])
+        for other, length in self._border[gone].items():
+            del self._border[other][gone]
+            if other != keep:
+                self._border[keep][other] = self._border[keep].get(other, 0.0) + length
+                self._border[other][keep] = self._border[keep][other]
+        self._border[gone] = {}
+
+    def join_cells(self, cell: np.ndarray) -> None:
+        """Join touching faces of the same cell."""
+        for face in range(len(cell)):
+            for other in sorted(self._border[face]):
+                if other in self._border[face] and cell[other] == cell[face]:
+                    self._join(face, other)
+
+    def join_small(self) -> None:
+        """Join what has too little street or too little of its cell with the neighbour of the longest common border."""
+        while True:
+            alive = self._alive()
+            small = (self._street[alive] < MIN_STREET_M) | (self._area[alive] < MIN_CELL_SHARE * self._full[alive])
+            small &= np.array([len(self._border[k]) > 0 for k in alive])
+            if not small.any():
+                return
+            region = int(alive[small][np.argmin(self._area[alive[small]])])
+            self._join(region, max(self._border[region], key=lambda k: (self._border[region][k], -k)))
+
+    def join_down_to(self, count: int) -> None:
+        """Join the region with the least street to the smaller of its close neighbours, until `count` are left."""
+        while True:
+            alive = np.array([k for k in self._alive() if self._border[k]])
+            if len(self._alive()) <= count or len(alive) == 0:
+                return
+            region = int(alive[np.argmin(self._street[alive])])
+            around = self._border[region]
+            close = [k for k in around if around[k] >= 0.5 * max(around.values())]
+            self._join(region, min(close, key=lambda k: (self._street[k], k)))

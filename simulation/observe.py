@@ -236,8 +236,8 @@ class SensorNetwork:
         if jump.any():
             measured[jump] *= 3.0 + 4.0 * (spike[jump, None] / self.quality.spikes_per_reading)
         down, stuck = self._broken(second)
-        measured = np.where(stuck[:, None] & ~np.isnan(self._last), self._last, measured)
-        # Equal zeros are a quiet street, not a fault; a sensor that is down keeps its clock.
+        stuck &= ~np.isnan(self._last).all(axis=1)  # a sensor needs a first reading to be stuck at
+        measured = np.where(stuck[:, None], self._last, measured)
         same = (measured == self._last) & (measured > 0)
         self._same_s = np.where(same, self._same_s + interval.step_s, 0.0)
         self._last = measured
@@ -371,9 +371,9 @@ class SensorNetwork:
     def _filtered(self, start_s: float, measured: np.ndarray, down: np.ndarray) -> SensorSample:
         """What the data centre keeps of the raw readings."""
         wild = measured > self._high
-        flat = self._same_s + self.step_s >= self.quality.flatline_hours * 3600.0
-        flat_line = flat.any(axis=1)
-        code = np.where(down, 1, np.where(wild.any(axis=1), 2, np.where(flat_line, 3, 0))).astype(np.int8)
+        # Volumes of a quiet street repeat by chance, mean speeds and concentrations do not; zeros are never flat.
+        flat = (self._same_s[:, 1:] + self.step_s >= self.quality.flatline_hours * 3600.0).any(axis=1)
+        code = np.where(down, 1, np.where(wild.any(axis=1), 2, np.where(flat, 3, 0))).astype(np.int8)
         values = np.where(code[:, None] > 0, np.nan, measured)
         return SensorSample(start_s=start_s, values=values, fault=code)
 

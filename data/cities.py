@@ -174,7 +174,8 @@ def _read(source: str, path: Path | None, timezone: str | None) -> CitySource:
 
     clock.lap("import")
     dropped = road_graph.Dropped()
-    extract, cut = osm.OsmExtract(), set()
+    extract = osm.OsmExtract()
+    cut: set[int] = set()
     if path is not None and not path.name.lower().endswith(".graphml"):
         if not path.name.lower().endswith(OSM_SUFFIXES):
             raise CityError(f"{path} is of an unknown format; readable are {', '.join((*OSM_SUFFIXES, '.graphml'))}")

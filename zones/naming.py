@@ -43,9 +43,8 @@ def street_names(polygons: np.ndarray, links: gpd.GeoDataFrame) -> list[str]:
     taken: dict[str, int] = {}
     for k in order:
         streets = ranking[k]
-        good = (
-            [s for s in streets.index[streets >= _ENOUGH * streets.iloc[0]] if s not in taken] if len(streets) else []
-        )
+        strong = streets.index[streets >= _ENOUGH * streets.max()]
+        good = [street for street in strong if street not in taken]
         if good:
             name = good[0]
         elif len(streets):

@@ -175,7 +175,7 @@ def joined(
         If no cell holds a street.
     """
     street = np.zeros(len(cells.polygons))
-    lines, pieces, length = overlay(links.geometry.to_numpy(), cells.polygons)
+    _, pieces, length = overlay(links.geometry.to_numpy(), cells.polygons)
     np.add.at(street, pieces, length)
     if not street.any():
         raise ZoneError("no zone holds a street of the city; give polygons that cover its streets")

@@ -1,8 +1,9 @@
 """From links and sensors to zones.
 
-Traffic in a zone follows Edie's generalised definitions (Edie 1963) over the streets of the zone and one interval,
-as Saberi et al. (2014, doi:10.3141/2422-02) apply them to networks: of all vehicles, the distance d and the time t spent
-there, and with L the length of street, speed = d / t, flow = d / (L T), density = t / (L T).
+Traffic in a zone follows Edie's generalised definitions (Edie 1963, Proc. 2nd Int. Symp. on the Theory of Road Traffic
+Flow, 139-154) over the streets of the zone and one interval, as Saberi et al. (2014, doi:10.3141/2422-02) apply them to
+networks: with d the distance and t the time that all vehicles spent there, and L the length of street over an interval
+T, speed = d / t, flow = d / (L T), density = t / (L T).
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def zone_traffic(
     Returns
     -------
     DataFrame
-        `zone_id`, `time` and the columns of `ZoneRollup.traffic`; every zone at every time of the table, ordered by zone.
+        `zone_id`, `time` and the columns of `ZoneRollup.traffic`; every zone at every time of the table, by zone.
 
     Raises
     ------

@@ -73,9 +73,9 @@ def road_classes() -> dict[str, RoadClass]:
 def why_not_drivable(tags: Mapping[str, str]) -> str | None:
     """Why cars may not drive on a way with a `highway` tag; `None` where they may.
 
-    Service roads (yards, driveways, parking aisles, access ways) are left out: they carry no through traffic, and their
-    many short links would cost more than they tell. Ways that are closed to motor traffic (`access`, `vehicle`, `motor_vehicle`, `motorcar` of `no` or
-    `private`) are not kept, unless a more specific key opens them.
+    Service roads (yards, driveways, parking aisles, access ways) are left out: they carry no through traffic, and
+    their many short links would cost more than they tell. Ways that are closed to motor traffic (`access`, `vehicle`,
+    `motor_vehicle`, `motorcar` of `no` or `private`) are not kept, unless a more specific key opens them.
     """
     highway = tags.get("highway", "")
     if highway not in road_classes():

@@ -16,22 +16,11 @@ from data.readers.osm_tags import free_flow_mps, lanes_of, road_classes, why_not
 from data.readers.road_graph import Dropped, Part
 
 _REQUEST_TIMEOUT_S = 60
-_FEATURE_TAGS = dict.fromkeys(
-    (
-        "building",
-        "amenity",
-        "shop",
-        "office",
-        "tourism",
-        "healthcare",
-        "landuse",
-        "leisure",
-        "natural",
-        "railway",
-        "waterway",
-    ),
-    True,
-)
+_FEATURE_KEYS = (
+    "building", "amenity", "shop", "office", "tourism", "healthcare", "landuse", "leisure", "natural", "railway",
+    "waterway",
+)  # fmt: skip
+_FEATURE_TAGS: dict[str, bool | str | list[str]] = dict.fromkeys(_FEATURE_KEYS, True)
 
 
 def read_graphml(path: Path) -> nx.MultiDiGraph:
@@ -50,7 +39,8 @@ def read_graphml(path: Path) -> nx.MultiDiGraph:
         graph = ox.load_graphml(path)
     except Exception as error:  # the XML, networkx and OSMnx parsers each raise their own
         raise FileFormatError(
-            f"{path} cannot be read as OSMnx GraphML ({type(error).__name__}: {error}); write it with osmnx.save_graphml"
+            f"{path} cannot be read as OSMnx GraphML ({type(error).__name__}: {error});"
+            " write it with osmnx.save_graphml"
         ) from error
     faults = []
     if "crs" not in graph.graph:
@@ -62,9 +52,7 @@ def read_graphml(path: Path) -> nx.MultiDiGraph:
     if any("highway" not in data for *_, data in graph.edges(data=True)):
         faults.append("edges lack 'highway'")
     if faults:
-        raise FileFormatError(
-            f"{path} is GraphML, but not OSMnx's: {'; '.join(faults)}; write it with osmnx.save_graphml"
-        )
+        raise FileFormatError(f"{path} is not GraphML of OSMnx: {'; '.join(faults)}; write it with osmnx.save_graphml")
     return ox.project_graph(graph, to_latlong=True)
 
 
@@ -119,7 +107,7 @@ def give_parts(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
     for start, end, key, data in graph.edges(keys=True, data=True):
         tags = _tags(data)
         reason = why_not_drivable(tags)
-        length = float(data.get("length") or 0.0) or _straight_m(graph, start, end)
+        length = float(data.get("length", 0.0)) or _straight_m(graph, start, end)
         if reason is not None:
             closed.append((start, end, key))
             dropped.links[reason] += 1

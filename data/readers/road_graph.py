@@ -6,7 +6,7 @@ and keeps their entries in order, so that a link knows how fast, how wide and ho
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,7 +50,7 @@ class Dropped:
 
     links: Counter[str] = field(default_factory=Counter)
     nodes: Counter[str] = field(default_factory=Counter)
-    metres: Counter[str] = field(default_factory=Counter)
+    metres: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def as_dict(self) -> dict[str, dict[str, float]]:
         """Plain dictionary for a report."""
@@ -70,9 +70,10 @@ def _joined(values: Iterable[Sequence[Part]]) -> tuple[Part, ...]:
     return tuple(part for parts in values for part in parts)
 
 
+_KEPT = ("highway", "name", "lanes", "maxspeed", "bridge", "tunnel")  # tags that an edge keeps as they are
 _AGGREGATES = {
     "length": sum, "travel_time": sum, "parts": _joined,
-    **dict.fromkeys(("osmid", "highway", "name", "oneway", "lanes", "maxspeed", "reversed", "bridge", "tunnel"), _in_order),
+    **dict.fromkeys((*_KEPT, "osmid", "oneway", "reversed"), _in_order),
 }  # fmt: skip
 
 
@@ -109,9 +110,7 @@ def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set
     here = np.array([location.get(ref, (np.nan, np.nan)) for ref in refs])
     metres = ox.distance.great_circle(here[:-1, 1], here[:-1, 0], here[1:, 1], here[1:, 0])
     ahead, back = directions(way.tags)
-    common = {
-        key: way.tags[key] for key in ("highway", "name", "lanes", "maxspeed", "bridge", "tunnel") if key in way.tags
-    }
+    common = {key: way.tags[key] for key in _KEPT if key in way.tags}
     for forward in [side for side, open_ in ((True, ahead), (False, back)) if open_]:
         lanes = lanes_of(way.tags, forward=forward, both_ways=ahead and back)
         speed = free_flow_mps(way.tags, forward=forward)
@@ -137,7 +136,7 @@ def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set
 
 
 def simplify(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
-    """Join stretches between crossings; nodes where the extract cuts a road stay (Boeing 2025, doi:10.1111/tgis.70037)."""
+    """Join stretches between crossings (Boeing 2025, doi:10.1111/tgis.70037); the nodes where a road is cut stay."""
     simple = ox.simplify_graph(graph, node_attrs_include=["cut"], edge_attr_aggs=_AGGREGATES)
     for start, end, data in simple.edges(data=True):
         if "geometry" not in data:

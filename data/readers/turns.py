@@ -70,6 +70,6 @@ def _headings(links: gpd.GeoDataFrame) -> tuple[np.ndarray, np.ndarray]:
     before, end = shapely.line_interpolate_point(lines, length - reach), shapely.line_interpolate_point(lines, length)
 
     def heading(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.arctan2(shapely.get_y(b) - shapely.get_y(a), shapely.get_x(b) - shapely.get_x(a))
+        return np.asarray(np.arctan2(shapely.get_y(b) - shapely.get_y(a), shapely.get_x(b) - shapely.get_x(a)))
 
     return heading(before, end), heading(start, after)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 import shapely
 
 from data import toy
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when a reader's result changes.
-READER_VERSION = 1
+READER_VERSION = 2
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 SHIPPED = ("helsinki", "toy")
 _TABLES = ("nodes", "links", "turns", "places", "basemap")
@@ -207,7 +208,7 @@ def _read(source: str, path: Path | None, timezone: str | None) -> CitySource:
     clock.lap("timezone")
     turn_table = turns.turns_of(links, nodes, drives_on_left=drives_on_left(timezone))
     place_table = places.read_places(extract, links.crs)
-    basemap = places.read_basemap(extract, place_table, _frame(links))
+    basemap = places.read_basemap(extract, place_table, links, _frame(links))
     clock.lap("places")
     name, label = _names(source, path)
     report |= {
@@ -269,38 +270,40 @@ def _to_cache(store: RunStore, spec: dict[str, Any], city: CitySource) -> None:
 
 
 def toy_city(size: int = 5, block_m: float = 200.0) -> CitySource:
-    """The toy town as a city: a block of offices in the north-east, homes elsewhere, a park in the south-west."""
+    """The toy town as a city: a block of offices in the north-east, homes elsewhere, a park in the south-west.
+
+    Its local frame is moved to where 60.17 N, 24.94 E lies in the coordinate system, so that maps agree.
+    """
     nodes, links, turns = toy.toy_nodes(size, block_m), toy.toy_links(size, block_m), toy.toy_turns(size, block_m)
-    nodes = nodes.assign(enters=nodes["border"], leaves=nodes["border"])
+    project = pyproj.Transformer.from_crs("EPSG:4326", toy.CRS, always_xy=True)
+    corner = np.array(project.transform(toy.LON0, toy.LAT0)).round()
+    x, y = nodes["x_m"].to_numpy() + corner[0], nodes["y_m"].to_numpy() + corner[1]
+    lon, lat = project.transform(x, y, direction="INVERSE")
+    nodes = nodes.assign(x_m=x, y_m=y, lon=lon, lat=lat, enters=nodes["border"], leaves=nodes["border"])
+    moved = shapely.transform(links.geometry.to_numpy(), lambda metres: metres + corner)
+    links = links.set_geometry(moved, crs=toy.CRS).assign(
+        signal_end=links["to_node_id"].isin(nodes.index[nodes["signal"]])
+    )
     row, col = np.divmod(np.arange((size - 1) ** 2), size - 1)
-    west, south, side = col * block_m, row * block_m, 0.7 * block_m
-    edge = 0.15 * block_m
-    shapes = shapely.box(west + edge, south + edge, west + edge + side, south + edge + side)
+    west, south = corner[0] + (col + 0.15) * block_m, corner[1] + (row + 0.15) * block_m
+    shapes = shapely.box(west, south, west + 0.7 * block_m, south + 0.7 * block_m)
     downtown, park = (row >= (size - 1) // 2) & (col >= (size - 1) // 2), (row == 0) & (col == 0)
     places = gpd.GeoDataFrame(
         {
             "kind": np.where(park, "landuse", "building"),
             "category": np.select([park, downtown], ["park", "office"], "residential"),
-            "area_m2": np.full(row.size, side**2),
+            "area_m2": np.full(row.size, (0.7 * block_m) ** 2),
             "floors": np.where(park, np.nan, np.where(downtown, 5.0, 3.0)),
         },
         geometry=shapes,
         crs=toy.CRS,
     ).astype({"kind": "str", "category": "str"})
-    extent = (size - 1) * block_m
-    frame = shapely.box(-_MARGIN_M, -_MARGIN_M, extent + _MARGIN_M, extent + _MARGIN_M)
+    frame = gpd.GeoSeries([_frame(links)], crs="EPSG:4326")
     kinds = ["land", *np.where(park, "park", "building")]
-    drawn = shapely.transform(np.array([frame, *shapes]), _toy_degrees)
+    drawn = pd.concat([frame, places.geometry.to_crs(4326)], ignore_index=True)
     return CitySource(
-        name="toy", label="Toy town", timezone="Europe/Helsinki", latitude=float(nodes["lat"].mean()),
-        longitude=float(nodes["lon"].mean()), crs=toy.CRS, source="toy", nodes=nodes, links=links, turns=turns,
-        places=places, basemap=gpd.GeoDataFrame({"kind": kinds}, geometry=drawn, crs="EPSG:4326"),
+        name="toy", label="Toy town", timezone="Europe/Helsinki", latitude=float(lat.mean()),
+        longitude=float(lon.mean()), crs=toy.CRS, source="toy", nodes=nodes, links=links, turns=turns, places=places,
+        basemap=gpd.GeoDataFrame({"kind": kinds}, geometry=drawn.to_numpy(), crs="EPSG:4326"),
         report={"source": "toy", "dropped": {}, "seconds": {}, "cached": False},
     )  # fmt: skip
-
-
-def _toy_degrees(metres: np.ndarray) -> np.ndarray:
-    north = 111_195.0  # m a degree, as in `data.toy`
-    return np.column_stack(
-        [toy.LON0 + metres[:, 0] / (north * np.cos(np.radians(toy.LAT0))), toy.LAT0 + metres[:, 1] / north]
-    )

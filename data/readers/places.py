@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from data.readers.coast import land_and_sea
 from data.readers.osm import Feature, OsmExtract
 
 PLACE_COLUMNS = ("kind", "category", "area_m2", "floors", "geometry")
@@ -158,6 +159,14 @@ def _shapes(texts: Sequence[str]) -> gpd.GeoSeries:
     return gpd.GeoSeries(shapes, crs="EPSG:4326")
 
 
+def _made_ground(places: gpd.GeoDataFrame, links: gpd.GeoDataFrame) -> shapely.Geometry:
+    """Ground under buildings and streets, EPSG:4326: land, even where the extract lacks the coastline around it."""
+    built = places[(places["kind"] == "building") & (places["area_m2"] >= 100.0)].geometry.to_numpy()
+    streets = links.loc[~links["bridge"].to_numpy(dtype=bool)].geometry.to_numpy()
+    solid = shapely.union_all(shapely.buffer([*built, *streets], 60.0, quad_segs=4))
+    return gpd.GeoSeries([shapely.simplify(shapely.buffer(solid, -40.0), 2.0)], crs=links.crs).to_crs(4326).iloc[0]
+
+
 def _drawn(feature: Feature) -> str | None:
     """Base-map kind of a line."""
     tags = feature.tags
@@ -168,11 +177,16 @@ def _drawn(feature: Feature) -> str | None:
     return "walk" if "highway" in tags and "railway" not in tags else None
 
 
-def read_basemap(extract: OsmExtract, places: gpd.GeoDataFrame, frame: shapely.Polygon) -> gpd.GeoDataFrame:
+def read_basemap(
+    extract: OsmExtract, places: gpd.GeoDataFrame, links: gpd.GeoDataFrame, frame: shapely.Polygon
+) -> gpd.GeoDataFrame:
     """Shapes to draw under the data: kind and geometry in EPSG:4326, clipped to `frame` (longitude, latitude).
 
-    Shapes are simplified by about half a metre; specks under 20 m2 are left out.
+    The frame is cut to the extract's own box. Shapes are simplified by about half a metre; specks under 20 m2 are left
+    out.
     """
+    if extract.box is not None and frame.intersection(shapely.box(*extract.box)).area > 0.5 * frame.area:
+        frame = frame.intersection(shapely.box(*extract.box))
     lines = [(kind, line.wkt) for line in extract.lines if (kind := _drawn(line)) is not None]
     kinds = [kind for kind, _ in lines]
     shapes = list(_shapes([wkt for _, wkt in lines]))
@@ -184,7 +198,14 @@ def read_basemap(extract: OsmExtract, places: gpd.GeoDataFrame, frame: shapely.P
     ):
         shapes.extend(chosen.geometry.simplify(0.5).to_crs(4326))
         kinds.extend([kind] * len(chosen))
-    table = gpd.GeoDataFrame({"kind": [*kinds, "land"]}, geometry=[*shapes, frame], crs="EPSG:4326")
+    coast = [line.wkt for line in extract.lines if line.tags.get("natural") == "coastline"]
+    ground, sea = land_and_sea(list(_shapes(coast)), frame)
+    if sea is not None:
+        made = _made_ground(places, links).intersection(sea)
+        ground, sea = ground.union(made), sea.difference(made)
+    shapes.extend([ground] if sea is None else [ground, sea])
+    kinds.extend(["land"] if sea is None else ["land", "water"])
+    table = gpd.GeoDataFrame({"kind": kinds}, geometry=shapes, crs="EPSG:4326")
     table = table.set_geometry(shapely.intersection(table.geometry.to_numpy(), frame), crs="EPSG:4326")
     table = table[~table.geometry.is_empty]
     order = table["kind"].map({kind: k for k, kind in enumerate(BASEMAP_KINDS)})

@@ -176,22 +176,29 @@ def _is_major(graph: nx.MultiDiGraph, node: int) -> bool:
 
 
 def strongest(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
-    """The largest part in which every link can be reached from every other, by way of the outside world if need be.
+    """The core, in which every node can be reached from every other, and the streets that lead to it or from it.
 
-    The border's nodes are joined to one virtual node outside before the largest strongly connected component is
-    taken, so that one-way streets that only lead into or out of the extract stay, as gateways.
+    The core is the largest strongly connected component. A one-way street that only leads in from the border, or out
+    to it, is not part of it, though traffic uses it; such streets stay as well: every node that reaches the core or is
+    reached from it, and that is strongly connected once all border nodes are joined to one virtual node outside.
     """
     joined = nx.DiGraph(graph.edges())
     joined.add_nodes_from(graph.nodes)
+    core = max(nx.strongly_connected_components(joined), key=lambda part: (len(part), -min(part)))
+    seed = min(core)
+    touching = {seed} | nx.ancestors(joined, seed) | nx.descendants(joined, seed)
     border = [node for node, is_border in graph.nodes(data="border") if is_border]
     joined.add_edges_from([(node, _OUTSIDE) for node in border] + [(_OUTSIDE, node) for node in border])
-    parts = nx.strongly_connected_components(joined)
-    keep = max(parts, key=lambda part: (len(part), -min(part))) - {_OUTSIDE}
-    lost = [(u, v, data["length"]) for u, v, data in graph.edges(data=True) if u not in keep or v not in keep]
-    reason = "not strongly connected"
-    dropped.links[reason] += len(lost)
-    dropped.metres[reason] += sum(length for *_, length in lost)
-    dropped.nodes[reason] += graph.number_of_nodes() - len(keep)
+    through = next((part for part in nx.strongly_connected_components(joined) if seed in part), core)
+    keep = core | (touching & through)
+    cut_off = {node for node in graph.nodes if node not in touching}
+    for start, end, length in graph.edges(data="length"):
+        if start not in keep or end not in keep:
+            reason = "cut off from the core" if start in cut_off and end in cut_off else "one-way without return"
+            dropped.links[reason] += 1
+            dropped.metres[reason] += length
+    dropped.nodes["cut off from the core"] += len(cut_off)
+    dropped.nodes["one-way without return"] += graph.number_of_nodes() - len(keep | cut_off)
     return graph.subgraph(keep).copy()
 
 

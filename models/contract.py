@@ -1,0 +1,400 @@
+"""The one contract that every forecaster keeps: micromodel, macromodel, mix and baseline alike.
+
+A forecaster learns from a `Panel` up to an instant, forecasts quantiles for any origin from what was known then,
+explains a forecast, tells its size, and turns itself into bytes and back. Subclasses say how to learn and how to
+forecast the *deviation from the usual value*; this class does what all share: the checks, rolling-origin validation
+inside the training part, conformal intervals, horizons between the anchors, physical range.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import pandas as pd
+
+from models.design import Workbench
+from models.errors import HorizonError, ModelFileError, NoDataError, NotFittedError, ShortHistoryError, UnknownZoneError
+from models.horizons import anchor_steps, between
+from models.intervals import ConformalIntervals
+from models.panel import Panel
+from models.profile import Profile
+
+FORMAT_VERSION = 1
+MIN_DAYS = 4.0  # least history to learn from: two days to fit on, two to calibrate on
+CALIBRATE_SHARE = 0.5  # part of the training history that validates and calibrates, where the caller names none
+N_FOLDS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Validation:
+    """Out-of-fold point forecasts inside the training part: each made by a model that had not seen its reading.
+
+    Attributes
+    ----------
+    known : ndarray of int, shape (n,)
+        Last known position at each forecast origin.
+    day : ndarray of int, shape (n,)
+        Local day of the origin.
+    point, actual, stray : ndarray, shape (n, Z, S)
+        Forecast, reading (`nan` where none) and usual absolute deviation, in the target's unit, float32.
+    """
+
+    known: np.ndarray
+    day: np.ndarray
+    point: np.ndarray
+    actual: np.ndarray
+    stray: np.ndarray
+
+    @property
+    def scores(self) -> np.ndarray:
+        """Residuals in units of the usual deviation, shape (n, Z, S)."""
+        return np.asarray((self.actual - self.point) / self.stray)
+
+
+class Forecaster(ABC):
+    """A model of one target in one zone (micromodel) or in many (macromodel).
+
+    Parameters
+    ----------
+    seed : int
+        Everything random in the model follows from it.
+    """
+
+    family: ClassVar[str] = ""
+    registry: ClassVar[dict[str, type[Forecaster]]] = {}
+    exact_between: ClassVar[bool] = False  # `_deviation` takes any step, so that nothing is interpolated
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.family:
+            Forecaster.registry[cls.family] = cls
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = seed
+        self.target = ""
+        self.zone_ids: tuple[str, ...] = ()
+        self.step_s = 0
+        self.train_end = ""
+        self.profile: Profile | None = None
+        self.intervals: ConformalIntervals | None = None
+        self.validation: Validation | None = None
+
+    def __repr__(self) -> str:
+        where = f"{len(self.zone_ids)} zones" if len(self.zone_ids) != 1 else self.zone_ids[0]
+        return f"{type(self).__name__}({self.target or 'not fitted'}{', ' + where if self.target else ''})"
+
+    @property
+    def name(self) -> str:
+        """Name of the model, that of its family."""
+        return self.family
+
+    @property
+    def anchors(self) -> tuple[int, ...]:
+        """Horizons in steps that the model is fitted for."""
+        return anchor_steps(self.step_s)
+
+    def settings(self) -> dict[str, Any]:
+        """What was chosen by hand or by tuning, as JSON values."""
+        return {"seed": self.seed}
+
+    def fit(
+        self,
+        panel: Panel,
+        *,
+        target: str,
+        zone_ids: Sequence[str],
+        train_end: pd.Timestamp,
+        calibrate_from: pd.Timestamp | None = None,
+        bench: Workbench | None = None,
+    ) -> Self:
+        """Learn from what was known at `train_end`; nothing at or after it is read.
+
+        The part from `calibrate_from` on is first forecast by models fitted before it, in two rolling folds: their
+        errors validate the family and give the intervals. The model that stays is then fitted on the whole.
+
+        Parameters
+        ----------
+        panel : Panel
+        target : str
+            Key of `panel.values`.
+        zone_ids : sequence of str
+            Zones to learn; neighbours' past readings may be read too.
+        train_end : Timestamp
+            UTC.
+        calibrate_from : Timestamp or None
+            Start of the validation part; None takes the second half of the history.
+        bench : Workbench or None
+            Features already made for the same panel, target and zones, to be shared between families.
+
+        Raises
+        ------
+        ShortHistoryError, NoDataError, UnknownZoneError
+        """
+        self.target, self.zone_ids, self.step_s = target, tuple(zone_ids), panel.step_s
+        self.train_end = pd.Timestamp(train_end).isoformat()
+        bench = bench or Workbench(panel, target=target, zone_ids=self.zone_ids)
+        end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
+        start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
+        self._check_history(panel, end, start)
+        start = int(end * (1 - CALIBRATE_SHARE)) if start is None else start
+        edges = np.linspace(start, end, N_FOLDS + 1).astype(int)
+        parts = [self._validate(bench, int(a), int(b)) for a, b in pairwise(edges)]
+        self.validation = Validation(
+            *(np.concatenate([getattr(p, f) for p in parts]) for f in ("known", "day", "point", "actual", "stray"))
+        )
+        self.intervals = ConformalIntervals.fit(self.validation.scores)
+        self._learn(bench, end)
+        return self
+
+    def forecast(
+        self,
+        panel: Panel,
+        *,
+        origins: pd.DatetimeIndex,
+        zone_ids: Sequence[str] | None = None,
+        steps: Sequence[int] | None = None,
+    ) -> np.ndarray:
+        """Quantile forecasts from what was known at each origin.
+
+        Parameters
+        ----------
+        panel : Panel
+            Same step and zones as the one fitted on; what comes after an origin may be there, and is not looked at.
+        origins : DatetimeIndex, length n
+            UTC.
+        zone_ids : sequence of str or None
+            Zones wanted; None takes all that the model knows.
+        steps : sequence of int or None
+            Horizons in steps; None takes the anchors.
+
+        Returns
+        -------
+        ndarray, shape (n, Z, S, Q)
+            In the target's unit, not negative, non-decreasing along Q, whose levels are `QUANTILES`. A zone that has
+            not reported for hours is forecast to be as usual.
+        """
+        if self.intervals is None or self.profile is None:
+            raise NotFittedError(f"{self.family} has not been fitted; call fit first")
+        wanted = tuple(self.anchors if steps is None else steps)
+        places = self.places(zone_ids)
+        known = self._known(panel, origins)
+        point, _ = self._point(panel, known, places, wanted)
+        return self.around(panel, point, known, places, wanted)
+
+    def around(
+        self, panel: Panel, point: np.ndarray, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
+    ) -> np.ndarray:
+        """Quantiles (n, Z, S, Q) around point forecasts (n, Z, S) made when `known` was the last known position."""
+        assert self.intervals is not None and self.profile is not None
+        below, above, share = between(self.anchors, steps)
+        offsets = self.intervals.offsets[places]
+        offsets = offsets[:, below] + share[:, None] * (offsets[:, above] - offsets[:, below])
+        aim = known[:, None] + np.asarray(steps)
+        stray = self.profile.pick(places).stray(panel.calendar, aim).transpose(0, 2, 1)
+        out = point[..., None] + offsets * stray[..., None]
+        return np.maximum.accumulate(np.maximum(out, 0.0), axis=3)
+
+    def refit(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
+        """The same model, learned again from all that is known at `train_end`; its intervals stay. For live use."""
+        again = copy(self)
+        again.train_end = pd.Timestamp(train_end).isoformat()
+        end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
+        again._check_history(panel, end, None)
+        again._learn(Workbench(panel, target=self.target, zone_ids=self.zone_ids), end)
+        again.validation = None
+        return again
+
+    def explain(self, panel: Panel, *, origin: pd.Timestamp, zone_id: str, step: int) -> pd.DataFrame:
+        """What adds up to one median forecast, in the target's unit.
+
+        Returns
+        -------
+        DataFrame
+            `feature`, `label` (plain words), `value` (what the feature was), `contribution`. The first row
+            is the usual value (`feature` = "usual"), the others are sorted by size; they sum to the median forecast
+            except where that is held at zero. Contributions say what the model used, not what caused what.
+        """
+        from models.explain import contributions_table
+
+        places = self.places([zone_id])
+        known = self._known(panel, pd.DatetimeIndex([origin]))
+        return contributions_table(self, panel, known, places, int(step))
+
+    def places(self, zone_ids: Sequence[str] | None) -> np.ndarray:
+        """Places of zones in `zone_ids`; `UnknownZoneError` for one that the model was not fitted on."""
+        if zone_ids is None:
+            return np.arange(len(self.zone_ids))
+        unknown = [zone for zone in zone_ids if zone not in self.zone_ids]
+        if unknown:
+            raise UnknownZoneError(f"{self!r} was not fitted on zone(s) {unknown[:5]}; it knows {self.zone_ids[:8]}")
+        return np.array([self.zone_ids.index(zone) for zone in zone_ids], dtype=np.int64)
+
+    def complexity(self) -> dict[str, float]:
+        """Size of the model: `parameters` that were learned, and `bytes` as stored."""
+        return {"parameters": float(self._n_parameters()), "bytes": float(sum(map(len, self.save().values())))}
+
+    def save(self) -> dict[str, bytes]:
+        """The model as files by name: `model.json`, `arrays.npz` and what the family adds. No pickle."""
+        if self.intervals is None or self.profile is None:
+            raise NotFittedError(f"{self.family} has not been fitted; there is nothing to save")
+        meta, arrays, blobs = self._state()
+        arrays = {**arrays, **self.profile.state("base_"), "offsets": self.intervals.offsets}
+        bundle = io.BytesIO()
+        np.savez_compressed(bundle, **cast(dict[str, Any], arrays))
+        files = {"arrays.npz": bundle.getvalue(), **blobs}
+        head = {
+            "format_version": FORMAT_VERSION, "family": self.family, "seed": self.seed, "target": self.target,
+            "zone_ids": self.zone_ids, "step_s": self.step_s, "train_end": self.train_end, "state": meta,
+            "sha256": {name: hashlib.sha256(value).hexdigest() for name, value in files.items()},
+        }  # fmt: skip
+        return {"model.json": json.dumps(head, sort_keys=True).encode(), **files}
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes]) -> Forecaster:
+        """Inverse of `save`, for a model of any family.
+
+        Raises
+        ------
+        ModelFileError
+            If a file is missing, damaged or of another format version.
+        """
+        try:
+            head = json.loads(files["model.json"])
+            version, family = head["format_version"], head["family"]
+        except (KeyError, ValueError, TypeError) as error:
+            raise ModelFileError(f"model.json is missing or damaged ({error}); train the model again") from error
+        if version != FORMAT_VERSION or family not in Forecaster.registry:
+            raise ModelFileError(
+                f"model.json has format version {version} and family {family!r}; this release reads version"
+                f" {FORMAT_VERSION} and families {sorted(Forecaster.registry)}"
+            )
+        for name, digest in head.get("sha256", {}).items():  # a damaged booster would end the process, not raise
+            if name not in files or hashlib.sha256(files[name]).hexdigest() != digest:
+                raise ModelFileError(f"{name} of a {family} model is missing or damaged; train the model again")
+        try:
+            with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as bundle:
+                arrays = {key: bundle[key] for key in bundle.files}
+            model = Forecaster.registry[family](seed=int(head["seed"]))
+            model.target, model.zone_ids = str(head["target"]), tuple(head["zone_ids"])
+            model.step_s, model.train_end = int(head["step_s"]), str(head["train_end"])
+            model.profile = Profile.restore(arrays, "base_")
+            model.intervals = ConformalIntervals(arrays["offsets"])
+            model._restore(head["state"], arrays, dict(files))
+        except Exception as error:
+            raise ModelFileError(
+                f"the files of a {family} model are damaged ({type(error).__name__}: {error}); train it again"
+            ) from error
+        return model
+
+    # ------------------------------------------------------------------ what a family adds
+
+    @abstractmethod
+    def _learn(self, bench: Workbench, end: int) -> None:
+        """Fit on the first `end` intervals and set `profile` (one series a zone of `zone_ids`)."""
+
+    @abstractmethod
+    def _deviation(
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
+    ) -> np.ndarray:
+        """Forecast less usual value, shape (n, places, steps), in the target's unit; `steps` are anchors."""
+
+    @abstractmethod
+    def _n_parameters(self) -> int:
+        """Numbers that were learned from data."""
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
+        """JSON values, arrays and files that `_restore` needs."""
+        return {}, {}, {}
+
+    def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:  # noqa: B027
+        """Inverse of `_state`; nothing to do where that is empty."""
+
+    def _contributions(
+        self, panel: Panel, known: np.ndarray, place: int, anchor: int
+    ) -> list[tuple[str, float, float]]:
+        """(feature, value, contribution) of the deviation forecast for one zone, origin and anchor; they sum to it."""
+        deviation = float(self._deviation(panel, known, np.array([place]), (anchor,))[0, 0, 0])
+        return [(self.family, deviation, deviation)]
+
+    # ------------------------------------------------------------------ shared steps
+
+    def _point(
+        self,
+        panel: Panel,
+        known: np.ndarray,
+        places: np.ndarray,
+        steps: Sequence[int],
+        bench: Workbench | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Point forecasts (n, places, steps) and the positions aimed at (n, steps)."""
+        assert self.profile is not None
+        aim = known[:, None] + np.asarray(steps)[None, :]
+        if self.exact_between:
+            deviation = self._deviation(panel, known, places, steps, bench)
+        else:
+            below, above, share = between(self.anchors, steps)
+            used = np.union1d(below, above)
+            at = self._deviation(panel, known, places, [self.anchors[k] for k in used], bench)
+            low, high = at[:, :, np.searchsorted(used, below)], at[:, :, np.searchsorted(used, above)]
+            deviation = low + share * (high - low)
+        usual = self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
+        return usual + deviation, aim
+
+    def _validate(self, bench: Workbench, fit_end: int, end: int) -> Validation:
+        """Forecast the intervals from `fit_end` to `end` by a model that knew the first `fit_end` only."""
+        self._learn(bench, fit_end)
+        assert self.profile is not None
+        known = bench.validation_origins(fit_end, end)
+        places = np.arange(len(self.zone_ids))
+        point, aim = self._point(bench.panel, known, places, self.anchors, bench)
+        stray = self.profile.stray(bench.panel.calendar, aim).transpose(0, 2, 1)
+        grid = bench.panel.values[self.target][:end, bench.panel.columns(self.zone_ids)]
+        inside = aim < end
+        actual = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan).transpose(0, 2, 1)
+        small = np.float32
+        day = bench.panel.calendar.day[known + 1]
+        return Validation(known, day, np.maximum(point, 0.0).astype(small), actual.astype(small), stray.astype(small))
+
+    def _check_history(self, panel: Panel, end: int, start: int | None) -> None:
+        if self.target not in panel.values:
+            raise NoDataError(f"the panel has no '{self.target}'; it has {sorted(panel.values)}")
+        columns = panel.columns(self.zone_ids)
+        least = int(MIN_DAYS * panel.steps_per_day)
+        if end < least:
+            raise ShortHistoryError(
+                f"{max(end, 0) / panel.steps_per_day:.1f} days of '{self.target}' before {self.train_end};"
+                f" at least {MIN_DAYS:g} days are needed"
+            )
+        if start is not None and not panel.steps_per_day <= start <= end - panel.steps_per_day // 2:
+            raise ShortHistoryError(
+                f"calibrate_from leaves {start / panel.steps_per_day:.1f} days to fit on and"
+                f" {(end - start) / panel.steps_per_day:.1f} to calibrate on; at least 1 and 0.5 are needed"
+            )
+        heard = np.isfinite(panel.values[self.target][:end, columns]).sum(axis=0)
+        silent = [zone for zone, n in zip(self.zone_ids, heard) if n < panel.steps_per_day]
+        if silent:
+            raise NoDataError(
+                f"zone(s) {silent[:5]} have less than a day of readings of '{self.target}' before {self.train_end};"
+                f" leave them out, or let the macromodel's neighbours speak for them"
+            )
+
+    def _known(self, panel: Panel, origins: pd.DatetimeIndex) -> np.ndarray:
+        if panel.step_s != self.step_s:
+            raise HorizonError(f"{self!r} was fitted on steps of {self.step_s} s; the panel's are {panel.step_s} s")
+        known = panel.known(origins)
+        if known.size and (known.min() < 0 or known.max() >= len(panel)):
+            first, last = panel.origin(0), panel.origin(len(panel) - 1)
+            raise ShortHistoryError(
+                f"forecast origins must lie within {first} and {last}, where the panel has rows;"
+                f" found {origins.min()} to {origins.max()}"
+            )
+        return known

@@ -1,0 +1,162 @@
+"""Explanations: what adds up to one forecast, in words that a planner reads.
+
+Contributions say what a model used, counted from its usual value; they are never causes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from data.units import DISPLAY
+from models.horizons import between
+
+if TYPE_CHECKING:
+    from models.contract import Forecaster
+    from models.families.tree import TreeForecaster
+    from models.panel import Panel
+
+_WEATHER = {
+    "wind_speed_mps": "wind speed", "wind_east": "wind towards the east", "wind_north": "wind towards the north",
+    "mixing_height_m": "mixing height", "temperature_c": "temperature", "radiation_w_per_m2": "sunshine",
+    "precipitation_mm_per_h": "rain", "pressure_hpa": "air pressure", "dew_point_c": "dew point",
+}  # fmt: skip
+_PLAIN = {
+    "usual": "Usual value at that time", "intercept": "Model's own level", "calibration": "Correction from past errors",
+    "own_change_1h": "Change here over the last hour", "own_gap_1h": "Readings missing in the last hour",
+    "ahead_day": "Same time yesterday", "ahead_day_mean": "Around the same time yesterday",
+    "ahead_week": "Same time last week", "ahead_weekend": "Weekend or holiday", "line": "What the linear part expects",
+    "horizon": "How far ahead", "macro_usual": "The macromodel's usual value", "last_value": "Last reading",
+    "seasonal_naive": "Same time last week or yesterday", "historical_average": "Nothing but the usual value",
+    "zone_lon": "Where the zone lies, east", "zone_lat": "Where the zone lies, north",
+    "zone_level": "The zone's usual level", "zone_scale_share": "How much the zone varies",
+    "zone_lasting": "How long deviations last in the zone", "zone_weekend_share": "The zone's weekends",
+    "rest": "Everything else",
+}  # fmt: skip
+
+
+def plain_label(feature: str, *, step_s: int, target: str) -> str:
+    """Plain words for a feature, e.g. "Neighbours, 15 min before the last reading"."""
+    if feature in _PLAIN:
+        return _PLAIN[feature]
+    what = DISPLAY.get(target, ("", 1.0, 1, target))[3]
+    if match := re.fullmatch(r"(own|neighbours|near(\d+))_lag_(\d+)", feature):
+        who = {"own": f"{what} here", "neighbours": f"{what} of the neighbours"}.get(
+            match[1], f"{what} of neighbour {match[2]}"
+        )
+        lag = int(match[3]) * step_s
+        return f"{who}, {'last reading' if lag == 0 else _span(lag) + ' before the last reading'}"
+    if match := re.fullmatch(r"(own|neighbours)_mean_(\d+)h", feature):
+        who = f"{what} here" if match[1] == "own" else f"{what} of the neighbours"
+        return f"{who}, mean of the last {_span(int(match[2]) * 3600)}"
+    if match := re.fullmatch(r"weather_(.+?)(_change_3h)?", feature):
+        name = _WEATHER.get(match[1], match[1].replace("_", " "))
+        return f"Change of {name} over three hours" if match[2] else name[0].upper() + name[1:] + " now"
+    if feature.startswith(("ahead_sin", "ahead_cos")):
+        return "Time of day"
+    if feature.startswith("own_x_"):
+        return f"How long a deviation lasts {'at weekends' if feature.endswith('weekend') else 'at that time of day'}"
+    if match := re.fullmatch(r"zone_(.+)", feature):
+        return f"The zone's {match[1].replace('_m2', '').replace('_m', '').replace('_', ' ')}"
+    for other, (_, _, _, name) in DISPLAY.items():
+        if feature.startswith(f"{other}_"):
+            return f"{name} here, {'last reading' if feature.endswith('lag_0') else 'mean of the last hour'}"
+    return feature.replace("_", " ")
+
+
+def contributions_table(
+    model: Forecaster, panel: Panel, known: np.ndarray, places: np.ndarray, step: int
+) -> pd.DataFrame:
+    """The table that `Forecaster.explain` returns; see there."""
+    assert model.profile is not None and model.intervals is not None
+    if model.exact_between:
+        weighed = [(step, 1.0)]
+    else:
+        below, above, share = between(model.anchors, (step,))
+        pair = [(model.anchors[below[0]], 1.0 - share[0]), (model.anchors[above[0]], float(share[0]))]
+        weighed = [(anchor, weight) for anchor, weight in pair if weight > 0]
+    place = int(places[0])
+    total: dict[str, float] = {}
+    values: dict[str, float] = {}
+    for anchor, weight in weighed:
+        for name, value, contribution in model._contributions(panel, known, place, anchor):
+            total[name] = total.get(name, 0.0) + weight * contribution
+            values.setdefault(name, value)
+    aim = known[:, None] + step
+    usual = float(model.profile.usual(panel.calendar, aim)[0, 0, place])
+    point = usual + sum(total.values())
+    middle = model.intervals.offsets.shape[2] // 2
+    shifted = model.around(panel, np.full((1, 1, 1), point), known, places, (step,))[0, 0, 0, middle]
+    total["calibration"], values["calibration"] = float(shifted) - point, float("nan")
+    ranked = sorted(total, key=lambda name: -abs(total[name]))
+    names = ["usual", *(name for name in ranked if total[name] != 0.0)]
+    return pd.DataFrame(
+        {
+            "feature": names,
+            "label": [plain_label(name, step_s=model.step_s, target=model.target) for name in names],
+            "value": [usual, *(values[name] for name in names[1:])],
+            "contribution": [usual, *(total[name] for name in names[1:])],
+        }
+    )
+
+
+def importance(model: Forecaster, panel: Panel, *, zone_id: str, origins: pd.DatetimeIndex, step: int) -> pd.DataFrame:
+    """Mean absolute contribution of each feature over some origins, in the target's unit, largest first.
+
+    Returns
+    -------
+    DataFrame
+        `feature`, `label`, `mean_contribution`.
+    """
+    parts = [model.explain(panel, origin=origin, zone_id=zone_id, step=step) for origin in origins]
+    every = pd.concat(parts)
+    every = every[~every["feature"].isin(["usual", "intercept", "calibration"])]
+    mean = every.assign(mean_contribution=every["contribution"].abs()).groupby(["feature", "label"], as_index=False)
+    table = mean["mean_contribution"].sum()
+    table["mean_contribution"] /= len(origins)
+    return table.sort_values(["mean_contribution", "feature"], ascending=[False, True], ignore_index=True)
+
+
+def rules(model: TreeForecaster, *, step: int) -> list[str]:
+    """A tree's leaves in words, the largest corrections first: "If ..., expect 3.2 km/h less than usual lasts"."""
+    assert model.profile is not None
+    unit, factor, digits, _ = DISPLAY.get(model.target, ("", 1.0, 1, model.target))
+    horizon, scale = model.anchors.index(step), float(model.profile.scale[0])
+    names, found = model.input_names(), []
+
+    def walk(node: int, conditions: list[str]) -> None:
+        if model.feature[node] < 0:
+            change = float(model.value[node, horizon]) * scale * factor
+            way = "more" if change >= 0 else "less"
+            when = " and ".join(conditions) or "always"
+            found.append(
+                (-abs(change) * model.rows_seen[node], f"If {when}: {abs(change):.{max(digits, 1)}f} {unit} {way} than"
+                 f" the share of today's deviation that usually lasts ({int(model.rows_seen[node])} cases)")
+            )  # fmt: skip
+            return
+        name = names[model.feature[node]]
+        label, edge = plain_label(name, step_s=model.step_s, target=model.target), float(model.threshold[node])
+        text = _edge(name, edge, scale * factor, unit)
+        walk(int(model.children[node, 0]), [*conditions, f"{label} is at most {text}"])
+        walk(int(model.children[node, 1]), [*conditions, f"{label} is above {text}"])
+
+    walk(0, [])
+    return [text for _, text in sorted(found)]
+
+
+def _edge(name: str, edge: float, scale: float, unit: str) -> str:
+    """A threshold in words: deviations in the target's unit, other features as they are."""
+    if name.startswith(("own_lag", "own_mean", "own_change")):
+        return f"{abs(edge) * scale:.1f} {unit} {'above' if edge >= 0 else 'below'} usual"
+    if name.startswith(("neighbours", "near")) or name.endswith(("_lag_0", "_mean_1h")):
+        return f"{abs(edge):.1f} usual swings {'above' if edge >= 0 else 'below'} usual"
+    return f"{edge:.2f}"
+
+
+def _span(seconds: int) -> str:
+    if seconds >= 2 * 86_400:
+        return f"{seconds / 86_400:g} days"
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"

@@ -1,0 +1,165 @@
+"""Ridge regression in closed form, all horizons of a zone in one go.
+
+The Gram matrix of each contiguous block of the history is made once; leaving a block out is a subtraction, so that
+the penalty of every horizon is chosen by blocked cross-validation without touching the rows again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from models.design import Design
+from models.families.learned import LearnedForecaster
+from models.features import Rows
+from models.panel import Panel
+
+#: Penalties tried, per row: from hardly any to so strong that only the usual value is left.
+PENALTIES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 10.0, 1e3)
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """One line a horizon: coefficients on the raw features.
+
+    Attributes
+    ----------
+    coefficient : ndarray, shape (S, F)
+    intercept : ndarray, shape (S,)
+    centre : ndarray, shape (S, F)
+        Mean of each feature in training, from which contributions are counted.
+    penalty : ndarray, shape (S,)
+    """
+
+    coefficient: np.ndarray
+    intercept: np.ndarray
+    centre: np.ndarray
+    penalty: np.ndarray
+
+    def predict(self, rows: Rows, horizons: np.ndarray) -> np.ndarray:
+        """Scaled deviations, shape (n, Z, S)."""
+        width = rows.common.shape[2]
+        coefficient = self.coefficient[horizons]
+        out = rows.common @ coefficient[:, :width].T
+        out += np.einsum("nzsf,sf->nzs", rows.ahead, coefficient[:, width:])
+        return out + self.intercept[horizons]
+
+
+def solve_horizons(rows: Rows, outcome: np.ndarray, blocks: np.ndarray) -> Lines:
+    """Ridge lines for every horizon, each with the penalty that forecast left-out blocks best.
+
+    Parameters
+    ----------
+    rows : Rows
+        n origins, Z zones, S horizons.
+    outcome : ndarray, shape (n, Z, S)
+        `nan` rows are left out.
+    blocks : ndarray of int, shape (n,)
+        Contiguous parts of the history, 0 .. B-1.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), doi:10.1080/00401706.1970.10488634 (ridge);
+    Racine (2000), doi:10.1016/S0304-4076(00)00030-0 (leaving out blocks of dependent data)
+    """
+    _, zones, horizons = outcome.shape
+    where = np.repeat(blocks, zones)
+    cuts = np.searchsorted(where, np.arange(int(where.max()) + 2))
+    found = [_solve(rows.at(s), outcome[:, :, s].reshape(-1), cuts) for s in range(horizons)]
+    coefficient, intercept, centre, penalty = (np.stack(part) for part in zip(*found))
+    return Lines(coefficient, intercept, centre, penalty)
+
+
+def _solve(x: np.ndarray, y: np.ndarray, cuts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Line of one horizon: coefficients (F,), intercept, feature means (F,), penalty."""
+    heard = np.isfinite(y)
+    weight = heard.astype(float)
+    count = max(float(weight.sum()), 1.0)
+    centre = weight @ x / count
+    x = (x - centre) * weight[:, None]
+    scale = np.sqrt(np.einsum("nf,nf->f", x, x) / count)
+    live = scale > 1e-8
+    x = x[:, live] / scale[live]
+    y = np.where(heard, y, 0.0)
+    offset = float(y.sum() / count)
+    y = np.where(heard, y - offset, 0.0)
+    grams = np.stack([x[a:b].T @ x[a:b] for a, b in pairwise(cuts)])
+    cross = np.stack([x[a:b].T @ y[a:b] for a, b in pairwise(cuts)])
+    gram, moment = grams.sum(axis=0), cross.sum(axis=0)
+    values, vectors = np.linalg.eigh(gram - grams)
+    rotated = np.einsum("bfk,bf->bk", vectors, moment - cross)
+    penalties = np.asarray(PENALTIES) * count
+    inner = rotated[None] / (np.maximum(values, 0.0)[None] + penalties[:, None, None])
+    beta = np.einsum("bfk,pbk->pbf", vectors, inner)
+    loss = np.einsum("pbf,bfg,pbg->p", beta, grams, beta, optimize=True) - 2 * np.einsum("pbf,bf->p", beta, cross)
+    best = penalties[int(np.argmin(loss))]
+    solution = np.linalg.solve(gram + best * np.eye(gram.shape[0]), moment)
+    coefficient = np.zeros(live.size)
+    coefficient[live] = solution / scale[live]
+    return coefficient, np.asarray(offset - centre @ coefficient), centre, np.asarray(best / count)
+
+
+class RidgeForecaster(LearnedForecaster):
+    """A line a horizon, over the deviations of the zone, its neighbours and its other targets."""
+
+    family = "ridge"
+
+    def __init__(self, *, seed: int = 0) -> None:
+        super().__init__(seed=seed)
+        self.lines: Lines | None = None
+
+    def settings(self) -> dict[str, Any]:
+        assert self.lines is not None
+        return {"seed": self.seed, "penalty": [float(f"{p:.3g}") for p in self.lines.penalty]}
+
+    def _learn_rows(self, design: Design) -> None:
+        self.lines = design.linear
+
+    def _predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
+        assert self.lines is not None
+        return self.lines.predict(rows, horizons)
+
+    def _n_parameters(self) -> int:
+        assert self.lines is not None and self.profile is not None
+        return int(np.count_nonzero(self.lines.coefficient) + self.lines.intercept.size + self.profile.mean.size)
+
+    def _contributions(
+        self, panel: Panel, known: np.ndarray, place: int, anchor: int
+    ) -> list[tuple[str, float, float]]:
+        assert self.lines is not None and self.featuriser is not None and self.profile is not None
+        rows = self.featuriser.rows(panel, known, (anchor,), np.array([place]))
+        return line_contributions(
+            self.lines, rows, self.featuriser.names, self.anchors.index(anchor), float(self.profile.scale[place])
+        )
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
+        meta, arrays, blobs = super()._state()
+        assert self.lines is not None
+        return meta, arrays | lines_state(self.lines), blobs
+
+    def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        super()._restore(meta, arrays, blobs)
+        self.lines = restore_lines(arrays)
+
+
+def lines_state(lines: Lines) -> dict[str, np.ndarray]:
+    """Arrays to store."""
+    return {f"line_{key}": getattr(lines, key) for key in ("coefficient", "intercept", "centre", "penalty")}
+
+
+def restore_lines(arrays: dict[str, np.ndarray]) -> Lines:
+    """Inverse of `lines_state`."""
+    return Lines(*(arrays[f"line_{key}"] for key in ("coefficient", "intercept", "centre", "penalty")))
+
+
+def line_contributions(
+    lines: Lines, rows: Rows, names: tuple[str, ...], horizon: int, scale: float
+) -> list[tuple[str, float, float]]:
+    """What each feature adds, counted from its mean in training; the rest is the line's value at the means."""
+    x = rows.at(0)[0]
+    added = lines.coefficient[horizon] * (x - lines.centre[horizon]) * scale
+    base = float(lines.intercept[horizon] + lines.coefficient[horizon] @ lines.centre[horizon]) * scale
+    return [("intercept", 1.0, base), *((name, float(v), float(c)) for name, v, c in zip(names, x, added))]

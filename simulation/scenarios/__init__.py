@@ -1,0 +1,36 @@
+"""Scenarios: what a planner wants to try, and how it changes a city.
+
+Read `measures` (close a street, lanes, speed limit, demand, low-emission zone), `select` (which links a measure is
+about), `timetable` (measures with hours in a living city), `scenario` (measures under one name), then `spec` (YAML
+files and forms, checked line by line) and `shipped` (the examples). A permanent measure returns a changed City, one
+with hours becomes a SimPy process; the engines know neither.
+"""
+
+from simulation.scenarios.errors import Fault, ScenarioError
+from simulation.scenarios.hours import Hours
+from simulation.scenarios.measures import CloseStreet, LowEmissionZone, Measure, ScaleDemand, SetLanes, SpeedLimit
+from simulation.scenarios.scenario import Scenario
+from simulation.scenarios.select import Selection
+from simulation.scenarios.shipped import load_shipped, shipped_names
+from simulation.scenarios.spec import from_form, read_scenario, scenario_from_yaml, to_form, to_yaml
+
+__all__ = [
+    "CloseStreet",
+    "Fault",
+    "Hours",
+    "LowEmissionZone",
+    "Measure",
+    "ScaleDemand",
+    "Scenario",
+    "ScenarioError",
+    "Selection",
+    "SetLanes",
+    "SpeedLimit",
+    "from_form",
+    "load_shipped",
+    "read_scenario",
+    "scenario_from_yaml",
+    "shipped_names",
+    "to_form",
+    "to_yaml",
+]

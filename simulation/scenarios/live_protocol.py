@@ -1,0 +1,46 @@
+"""What a measure with hours needs of a living city: the seam to `simulation.live`, and to stand-ins in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from simulation.air.fleet import Fleet
+    from simulation.city import City
+
+
+class Live(Protocol):
+    """The part of `simulation.live.LiveCity` that measures use."""
+
+    city: City
+    env: Any  # simpy.Environment
+
+    def time_of_day_s(self) -> float:
+        """Seconds since local midnight."""
+
+    def seconds_until(self, local_s: float) -> float:
+        """Seconds to the next such local time; 0 if that is now."""
+
+    def close(self, link_ids: Sequence[int], classes: Iterable[int] | None = None) -> None:
+        """Close links to vehicle classes (indices; all if None); closures are counted."""
+
+    def open(self, link_ids: Sequence[int], classes: Iterable[int] | None = None) -> None:
+        """Take back one `close`."""
+
+    def set_speed(self, link_ids: Sequence[int], mps: float | Sequence[float] | None) -> None:
+        """Set free-flow speeds, m/s; None gives back what was built."""
+
+    def set_lanes(self, link_ids: Sequence[int], lanes: float | Sequence[float] | None) -> None:
+        """Set lanes; None gives back what was built."""
+
+    def set_link_fleet(self, link_ids: Sequence[int], fleet: Fleet | None) -> None:
+        """Let another fleet drive on links; None gives back the city's."""
+
+    def scale_demand(
+        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None
+    ) -> Callable[[], None]:
+        """Multiply trips that start from now on; returns what takes it back."""
+
+
+Process = Callable[[Live], Any]  # the generator of a SimPy process

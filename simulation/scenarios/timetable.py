@@ -1,0 +1,139 @@
+"""Measures with hours: one process that switches them on and off, and leaves every link as it found it.
+
+Several measures may hold on one link at once. The `Overlay` keeps a list of what is in force and works out what
+follows (the lowest limit, the fewest lanes, the cleanest fleet), so that the end of one measure never ends another's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulation.scenarios.live_protocol import Live
+
+if TYPE_CHECKING:
+    from simulation.air.fleet import Ban, Fleet
+    from simulation.scenarios.measures import Measure
+
+Undo = Callable[[], None]
+
+
+def timetable(measures: Sequence[Measure], live: Live) -> Generator[Any, Any, None]:
+    """Switch measures at their hours, for as long as the run lasts.
+
+    Parameters
+    ----------
+    measures : sequence of Measure
+        Those without hours are passed over: they are part of the City.
+    live : Live
+
+    Yields
+    ------
+    simpy.Event
+        A timeout to the next start or end.
+    """
+    timed = [(measure, measure.hours) for measure in measures if measure.hours is not None]
+    if not timed:
+        return
+    overlay = Overlay(live)
+    undo: dict[int, Undo] = {}
+    edges = sorted({edge % 86_400.0 for _, hours in timed for edge in (hours.start_s, hours.end_s)})
+    while True:
+        now = round(live.time_of_day_s(), 3) % 86_400.0
+        for number, (_, hours) in enumerate(timed):
+            if number in undo and not hours.hold_at(now):
+                undo.pop(number)()
+        for number, (measure, hours) in enumerate(timed):
+            if number not in undo and hours.hold_at(now):
+                undo[number] = measure.begin(overlay)
+        waits = [live.seconds_until(edge) for edge in edges]
+        yield live.env.timeout(min(wait for wait in waits if wait > 0.002))
+
+
+class Overlay:
+    """What measures in force make of a living city's links."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        links = live.city.links
+        self._built_speed = links["free_flow_speed_mps"].to_numpy(dtype=float)
+        self._built_lanes = links["lanes"].to_numpy(dtype=float)
+        self._own_fleet: dict[int, Fleet] = {link: fleet for ids, fleet in live.city.link_fleet for link in ids}
+        self._speeds: list[tuple[np.ndarray, np.ndarray]] = []
+        self._lanes: list[tuple[np.ndarray, np.ndarray]] = []
+        self._bans: list[tuple[np.ndarray, tuple[Ban, ...]]] = []
+
+    def close(self, links: np.ndarray, classes: Iterable[int]) -> Undo:
+        """Close links to some classes."""
+        rows = list(classes)
+        self.live.close(links.tolist(), rows)
+        return lambda: self.live.open(links.tolist(), rows)
+
+    def limit_speed(self, links: np.ndarray, speed_mps: np.ndarray) -> Undo:
+        """Hold links at or below a speed."""
+        return self._put(self._speeds, (links, speed_mps), lambda: self._apply_speeds(links))
+
+    def set_lanes(self, links: np.ndarray, lanes: np.ndarray) -> Undo:
+        """Give links other lanes; the fewest hold where measures overlap."""
+        return self._put(self._lanes, (links, lanes), lambda: self._apply_lanes(links))
+
+    def ban(self, links: np.ndarray, bans: tuple[Ban, ...]) -> Undo:
+        """Keep vehicles off links."""
+        return self._put(self._bans, (links, bans), lambda: self._apply_bans(links))
+
+    def scale_demand(self, factor: float, origins: list[str] | None, destinations: list[str] | None) -> Undo:
+        """Multiply trips that start from now on."""
+        return self.live.scale_demand(factor, origin_zones=origins, dest_zones=destinations)
+
+    def _put(self, entries: list[Any], entry: Any, refresh: Undo) -> Undo:
+        entries.append(entry)
+        refresh()
+
+        def undo() -> None:
+            del entries[next(n for n, other in enumerate(entries) if other is entry)]
+            refresh()
+
+        return undo
+
+    def _apply_speeds(self, links: np.ndarray) -> None:
+        lowest, held = self._lowest(self._speeds, self._built_speed)
+        self._set(self.live.set_speed, links, lowest, held)
+
+    def _apply_lanes(self, links: np.ndarray) -> None:
+        """Lanes may also grow; where measures overlap the fewest win."""
+        fewest = np.full(len(self._built_lanes), np.inf)
+        for chosen, lanes in self._lanes:
+            fewest[chosen] = np.minimum(fewest[chosen], lanes)
+        self._set(self.live.set_lanes, links, fewest, np.isfinite(fewest))
+
+    @staticmethod
+    def _lowest(entries: list[tuple[np.ndarray, np.ndarray]], built: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        lowest = built.copy()
+        for chosen, values in entries:
+            lowest[chosen] = np.minimum(lowest[chosen], values)
+        return lowest, lowest < built
+
+    @staticmethod
+    def _set(setter: Callable[..., None], links: np.ndarray, values: np.ndarray, held: np.ndarray) -> None:
+        """Set what is held, give back the rest."""
+        on, off = links[held[links]], links[~held[links]]
+        if off.size:
+            setter(off.tolist(), None)
+        if on.size:
+            setter(on.tolist(), values[on].tolist())
+
+    def _apply_bans(self, links: np.ndarray) -> None:
+        """Links with the same own fleet and the same bans in force get the same fleet."""
+        in_force = np.zeros((len(self._built_speed), len(self._bans)), dtype=bool)
+        for number, (chosen, _) in enumerate(self._bans):
+            in_force[chosen, number] = True
+        groups: dict[tuple[Fleet | None, bytes], list[int]] = {}
+        for link in links.tolist():
+            groups.setdefault((self._own_fleet.get(link), in_force[link].tobytes()), []).append(link)
+        for (own, _), members in groups.items():
+            held = [bans for (_, bans), holds in zip(self._bans, in_force[members[0]]) if holds]
+            together = tuple(dict.fromkeys(ban for bans in held for ban in bans))
+            fleet = (own or self.live.city.fleet).without(together) if together else own
+            self.live.set_link_fleet(members, fleet)

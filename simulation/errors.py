@@ -21,5 +21,5 @@ class RunError(SimulationError, ValueError):
     """A run that was asked for with impossible options, or a state that belongs to another city."""
 
 
-class StudyCancelled(SimulationError, RuntimeError):  # noqa: N818 - a request of the user, not a fault
+class StudyCancelled(SimulationError, RuntimeError):
     """The caller asked a study to stop; finished replications were reported before."""

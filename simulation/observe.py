@@ -24,6 +24,7 @@ from simulation.air.model import ZoneAir
 from simulation.errors import RunError
 from simulation.link_state import LinkInterval
 from simulation.streams import normal, uniform
+from zones.rollup import SensorRollup
 
 #: What sensors report, in the order of `SensorSample.values`: two by loops, three by air stations.
 QUANTITIES: tuple[str, ...] = ("flow_veh_per_h", "speed_mps", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
@@ -65,7 +66,7 @@ class SensorQuality:
     stuck_hours: float = 7.0
     spikes_per_reading: float = 0.0004
     flatline_hours: float = 3.0  # the network's filter
-    readable_share: float = 0.5  # of a zone's sensor weight below which the zone reports nothing
+    readable_share: float = 0.5  # of a zone's loops, by capacity, below which it says nothing of its traffic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,13 +203,9 @@ class SensorNetwork:
         self._high[self._loop, 0] = 1.3 * capacity + 60.0
         self._high[self._loop, 1] = 55.0
         self._high[self._air, 2:] = np.array([500.0, 400.0, 600.0])
-        self._weight = np.ones(n)  # of a sensor in its zone: links by capacity, stations alike
-        self._weight[self._loop] = capacity
-        self._zone_sums = {
-            kind: np.bincount(self._zone[chosen], self._weight[chosen], len(self.zone_ids))
-            for kind, chosen in (("loop", self._loop), ("air", self._air))
-        }
-        self._zone_count = np.bincount(self._zone[self._loop], minlength=len(self.zone_ids))
+        self._loop_zone, self._capacity = self._zone[self._loop], capacity
+        self._zone_capacity = self._sum(capacity)
+        self._rollup = SensorRollup(sensors, links, self.zone_ids)
         self._last = np.full((n, len(QUANTITIES)), np.nan)  # what the electronics last measured
         self._same_s = np.zeros((n, len(QUANTITIES)))  # for how long it has not moved, s
         self._days: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -246,37 +243,29 @@ class SensorNetwork:
     def zone_values(self, sample: SensorSample) -> dict[str, np.ndarray]:
         """What each zone knows from its sensors: the `zone_state` of the interval.
 
-        Flow is the mean over the zone's loops; if some are silent, the others stand in by capacity. Speed is
-        weighted by flow and harmonic, distance over time (Edie). Air is the mean of the stations. A zone reports
-        nothing where less than half of its sensors' weight is readable.
+        Weights are those of `zones.rollup.SensorRollup`. If some of a zone's loops are silent, the others stand in
+        for their flow in proportion to capacity, so that an outage does not look like an empty street; a zone of
+        whose loops less than half the capacity reports says nothing of its traffic.
 
         Returns
         -------
         dict of ndarray, shape (Z,)
             One array for each of `data.schemas.TARGETS`; nan where unknown.
         """
-        zones, loop, air = len(self.zone_ids), self._loop, self._air
-        flow, speed = sample.values[loop, 0], sample.values[loop, 1]
+        loop, values = self._loop, sample.values
+        flow = values[loop, 0]
         known = ~np.isnan(flow)
-        weight = self._sum(loop, self._weight[loop] * known)
-        total = self._sum(loop, np.where(known, flow, 0.0))
-        enough = weight >= self.quality.readable_share * self._zone_sums["loop"]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean_capacity = self._zone_sums["loop"] / self._zone_count
-            zone_flow = np.where(enough & (weight > 0), total / weight * mean_capacity, np.nan)
-            moving = known & (flow > 0) & (speed > 0)
-            passed = self._sum(loop, np.where(moving, flow, 0.0))
-            slowness = self._sum(loop, np.where(moving, flow / np.where(moving, speed, 1.0), 0.0))
-            zone_speed = np.where(enough & (slowness > 0), passed / slowness, np.nan)
-        values = {"speed_mps": zone_speed, "flow_veh_per_h": zone_flow}
-        for name in ("no2_ug_per_m3", "pm25_ug_per_m3"):
-            reading = sample.values[air, QUANTITIES.index(name)]
-            there = ~np.isnan(reading)
-            count = np.bincount(self._zone[air], there, zones)
-            level = np.bincount(self._zone[air], np.where(there, reading, 0.0), zones)
-            with np.errstate(divide="ignore", invalid="ignore"):
-                values[name] = np.where(count > 0, level / count, np.nan)
-        return {name: values[name] for name in TARGETS}
+        heard = self._sum(known * self._capacity)
+        enough = heard >= self.quality.readable_share * self._zone_capacity
+        passed = self._sum(np.where(known, flow, 0.0))
+        per_capacity = np.divide(passed, heard, out=np.full(heard.shape, np.nan), where=enough & (heard > 0))
+        readings = {name: values[:, QUANTITIES.index(name)].copy() for name in TARGETS}
+        readings["flow_veh_per_h"][loop] = np.where(
+            known & enough[self._loop_zone], flow, self._capacity * per_capacity[self._loop_zone]
+        )
+        readings["speed_mps"][loop] = np.where(enough[self._loop_zone], values[loop, 1], np.nan)
+        known_of_zones = self._rollup.values(readings)
+        return {name: known_of_zones[name] for name in TARGETS}
 
     def table(self, samples: Sequence[SensorSample]) -> pd.DataFrame:
         """The `sensor_state` rows of many intervals, by time, then sensor."""
@@ -310,8 +299,9 @@ class SensorNetwork:
             raise RunError(f"this state is of {len(state['last'])} sensors, the network has {len(self.sensor_ids)}")
         self._last, self._same_s = np.array(state["last"]), np.array(state["same_s"])
 
-    def _sum(self, chosen: np.ndarray, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self._zone[chosen], values, len(self.zone_ids))
+    def _sum(self, values: np.ndarray) -> np.ndarray:
+        """(Z,) sums over loops."""
+        return np.bincount(self._loop_zone, values, len(self.zone_ids))
 
     def _read_loops(self, interval: LinkInterval, second: int) -> tuple[np.ndarray, np.ndarray]:
         """Volume at the stop line as veh/h and mean speed of the link in m/s; no speed without a vehicle."""

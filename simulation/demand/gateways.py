@@ -14,11 +14,11 @@ from data.schemas import GATEWAYS, validate
 from simulation.errors import DemandError
 
 PEAK_HOUR_SHARE = 0.086
-#: Volume over capacity of a street at the border in its busiest hour, by class; assumption: main streets of a centre
-#: run near capacity, side streets far from it.
+#: Volume over capacity of a street at the border in its busiest hour, by class; assumption: signals take
+#: about half of a main street's capacity, and side streets run far from theirs.
 PEAK_SHARE_OF_CAPACITY = {
-    "motorway": 0.75, "trunk": 0.75, "primary": 0.65, "secondary": 0.55, "tertiary": 0.40, "unclassified": 0.15,
-    "residential": 0.12, "living_street": 0.05, "service": 0.02,
+    "motorway": 0.70, "trunk": 0.50, "primary": 0.32, "secondary": 0.28, "tertiary": 0.20, "unclassified": 0.06,
+    "residential": 0.05, "living_street": 0.03, "service": 0.02,
 }  # fmt: skip
 #: Share of a gateway's traffic that crosses the city without stopping; assumption, higher on main streets.
 THROUGH_SHARE = {

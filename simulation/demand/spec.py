@@ -5,7 +5,7 @@ Places are the zones, then the gateways, in the order of their tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -103,6 +103,13 @@ class DemandSpec:
             raise DemandError(f"unknown places {unknown}; there are {list(self.places)}")
         return np.array([known[place] for place in wanted], dtype=np.int64)
 
+    def starts(self, n_links: int) -> np.ndarray:
+        """Vehicles a weekday that start on each link for each of `dest_link`. Shape (D, n_links)."""
+        dest = self.dest_link
+        start = _weights(self.origins, np.arange(n_links))
+        end = _weights(self.destinations, dest)
+        return np.asarray((start.T @ self.od_veh @ end).T)
+
     def table(self) -> pd.DataFrame:
         """The weekday's OD table by quarter hour and class (`data.schemas.OD`), for export."""
         o, d = np.nonzero(self.od_veh > 0)
@@ -125,6 +132,16 @@ class DemandSpec:
         )
 
 
+def _weights(access: Access, links: np.ndarray) -> np.ndarray:
+    """Share of each place's trips on each of some links, which ascend. Shape (P, links)."""
+    owner = np.repeat(np.arange(access.start.size - 1), np.diff(access.start))
+    first = np.concatenate([[True], owner[1:] != owner[:-1]])
+    before = np.where(first, 0.0, np.concatenate([[0.0], access.cumulative[:-1]]))
+    out = np.zeros((access.start.size - 1, links.size))
+    np.add.at(out, (owner, np.searchsorted(links, access.link)), access.cumulative - before)
+    return out
+
+
 def default_profiles() -> np.ndarray:
     """Shares by quarter hour, shape (day types, kinds, 96)."""
     return np.stack([[profile(kind, day_type) for kind in KINDS] for day_type in DAY_TYPES])
@@ -135,7 +152,8 @@ def make_demand(
     links: pd.DataFrame,
     link_zone: pd.DataFrame,
     gateways: pd.DataFrame,
-    time_s: np.ndarray,
+    time_between: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    core: np.ndarray,
 ) -> DemandSpec:
     """Demand from what zones are like and how much the gateways carry.
 
@@ -146,13 +164,16 @@ def make_demand(
     ----------
     zones, links, link_zone, gateways : DataFrame
         Columns of `data.schemas`; gateways as `find_gateways` returns them.
-    time_s : ndarray, shape (n_links, n_links)
-        Free-flow time from the end of each link to the end of each link, inf where there is no way.
+    time_between : callable
+        Takes links (n,) and links (m,); returns the free-flow time from the end of each of the first to the end of
+        each of the second, s, inf where there is no way, shape (n, m).
+    core : ndarray of bool, shape (n_links,)
+        Links from which every other such link can be reached; trips of zones start and end on these.
     """
-    origins, destinations = _access(zones, links, link_zone, gateways)
+    origins, destinations = _access(zones, links[core], link_zone, gateways)
     n_zones, n_gates = len(zones), len(gateways)
     places = (*zones["zone_id"], *gateways["gateway_id"])
-    time = _place_times(origins, destinations, time_s)
+    time = _place_times(origins, destinations, time_between)
     will = friction(time, scale_s=FRICTION_SCALE_S)
     z, g = slice(0, n_zones), slice(n_zones, n_zones + n_gates)
     od = np.zeros((len(places), len(places)))
@@ -162,6 +183,9 @@ def make_demand(
         mean = 0.5 * (inward.sum() + outward.sum())
         inward, outward = inward * mean / inward.sum(), outward * mean / outward.sum()
         through = gateways["through_share"].to_numpy(float)
+        # Traffic that does not cross the city ends or starts in it: never more than the zones' doors account for.
+        ending = min(1.0, (1.0 - INTERNAL_SHARE) * ends.sum() / 2.0 / max(((1.0 - through) * inward).sum(), 1e-9))
+        through = 1.0 - (1.0 - through) * ending
         apart = will[g, g] * ~np.eye(n_gates, dtype=bool)
         od[g, g] = balance(apart, through * inward, through * outward)
         into = np.maximum(inward - od[g, g].sum(axis=1), 0.0)
@@ -179,7 +203,7 @@ def make_demand(
 def _access(
     zones: pd.DataFrame, links: pd.DataFrame, link_zone: pd.DataFrame, gateways: pd.DataFrame
 ) -> tuple[Access, Access]:
-    """Where trips start and end: on the streets of a zone, or on the one link of a gateway."""
+    """Where trips start and end: on some of the given links of a zone, or on the one link of a gateway."""
     kind = links["road_class"].map(base_class)
     weight = links["length_m"] * kind.map(_DOORS).astype(float).fillna(1.0)
     doors = link_zone.assign(weight=link_zone["link_id"].map(weight.set_axis(links["link_id"])) * link_zone["share"])
@@ -209,7 +233,9 @@ def _access(
     return build("in_link_id"), build("out_link_id")
 
 
-def _place_times(origins: Access, destinations: Access, time_s: np.ndarray) -> np.ndarray:
+def _place_times(
+    origins: Access, destinations: Access, time_between: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> np.ndarray:
     """Free-flow time between places by their first access links, s; inf where a place has none. Shape (P, P)."""
     n = origins.start.size - 1
 
@@ -221,5 +247,5 @@ def _place_times(origins: Access, destinations: Access, time_s: np.ndarray) -> n
 
     has_o, o = first(origins)
     has_d, d = first(destinations)
-    time = time_s[np.ix_(o, d)]
+    time = time_between(o, d)
     return np.where(has_o[:, None] & has_d[None, :], time, np.inf)

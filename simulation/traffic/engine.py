@@ -35,7 +35,7 @@ from simulation.traffic.kernels import (
 from simulation.traffic.network import LinkArrays, make_links
 
 #: What a link is, as against what happens on it: the fields that `set_links` may change.
-_PHYSICS = ("free_time", "headway", "wave_time", "storage", "cycle", "green_start", "green")
+_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "cycle", "green_start", "green")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +188,7 @@ class TrafficEngine:
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that `restore` needs to go on as if nothing had happened."""
-        arrays = {f"traffic_{name}": value.copy() for name, value in self.v._asdict().items()}
+        arrays = {name: value.copy() for name, value in self.v._asdict().items()}
         return {**arrays, "clock": np.array([self.now, self._read_at])}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -199,7 +199,7 @@ class TrafficEngine:
         RunError
             If the state belongs to another network.
         """
-        fields = {name: np.array(state[f"traffic_{name}"]) for name in State._fields}
+        fields = {name: np.array(state[name]) for name in State._fields}
         if fields["slots"].shape != self.v.slots.shape or fields["links"].shape != self.v.links.shape:
             raise RunError(
                 f"the state has {fields['links'].size} links and {fields['slots'].size} slots, this city"

@@ -6,6 +6,7 @@ doi:10.1016/0191-2615(93)90038-C; link transmission: Yperman 2007). A link is a 
 - a vehicle may leave a link at `entry + length / speed` at the earliest, one headway after the vehicle ahead, in green;
 - it may enter a link one headway after the vehicle ahead, and once the backward wave of the exit of the vehicle
   `storage` places ahead has arrived: `exit + length / wave speed`. A ring of slots per link holds those exit times;
+- full links that wait for each other in a circle move on by one vehicle each, counted (no vehicle ever vanishes);
 - links that want to enter the same link are served by self-clocked fair queueing (Golestani 1994,
   doi:10.1109/INFCOM.1994.337677) with their capacities as weights, so a saturated merge splits by capacity.
 
@@ -22,6 +23,8 @@ from numba import njit
 
 NONE = -1
 INF = np.inf
+GATE_FILL = 0.7  # share of a link's storage above which nobody pulls out into it from the roadside; assumption
+MAX_CIRCLE = 256  # links of the longest circle that is looked for
 
 # positions in State.total
 DEPARTED, ENTERED, ARRIVED, FORCED, TRAVERSALS, LOST, NEXT_TRIP, HEAP_SIZE = range(8)
@@ -35,15 +38,19 @@ LINK = np.dtype(
     [
         ("length", "f8"),  # m
         ("free_time", "f8"),  # s, length / free-flow speed
-        ("headway", "f8"),  # s between vehicles at capacity
+        ("headway_in", "f8"),  # s between vehicles at the capacity of the street
+        ("headway", "f8"),  # s between vehicles that leave at its end
         ("wave_time", "f8"),  # s, length / backward wave speed
         ("cycle", "f8"),  # s, 0 where the end of the link has no signal
         ("green_start", "f8"),  # s into the cycle
         ("green", "f8"),  # s
-        ("patience", "f8"),  # s a vehicle asks for this link, while it is full, before it squeezes in
+        (
+            "patience",
+            "f8",
+        ),  # s a vehicle asks for this link, while it is full, before a circle of such links is looked for
         ("storage", "i8"),  # vehicles that fit at jam density, at least 1
         ("ring_start", "i8"),  # first slot of its ring
-        ("ring_size", "i8"),  # slots: storage and some slack
+        ("ring_size", "i8"),  # slots: the storage it was built with
         ("head", "i8"),  # slot of the first vehicle, counted from ring_start
         ("count", "i8"),  # vehicles on the link
         ("last_entry", "f8"),  # s
@@ -210,7 +217,7 @@ def _accept_time(v, link):
     space = v.slots[slot].exit + v.links[link].wave_time
     if v.links[link].count >= v.links[link].storage:
         space = INF
-    flow = v.links[link].last_entry + v.links[link].headway
+    flow = v.links[link].last_entry + v.links[link].headway_in
     return max(space, flow)
 
 
@@ -347,19 +354,72 @@ def _on_ready(v, next_link, dest_link, link, time):
 
 
 @njit(cache=True)
-def _on_serve(v, link, time):
+def _choose_again(v, next_link, link, time):
+    """Heads that ask for a full link take another one if their routes have changed since they asked."""
+    other = v.links[link].ask_head
+    while other != NONE:
+        following = v.links[other].want_next
+        trip = v.slots[v.links[other].ring_start + v.links[other].head].trip
+        target = next_link[v.trips[trip].layer, v.trips[trip].dest, other]
+        if target != link and target != NONE:
+            _withdraw(v, other)
+            _ask(v, other, target, time)
+        other = following
+
+
+@njit(cache=True)
+def _turn_circle(v, next_link, dest_link, first, time):
+    """Resolve a deadlock: where full links wait for each other in a circle, the head of each moves on by one.
+
+    Only then could no vehicle of the circle ever move; signals are passed at red. Moved vehicles are counted.
+    """
+    path = np.empty(MAX_CIRCLE, dtype=np.int64)
+    link = first
+    length = 0
+    while True:
+        if length == MAX_CIRCLE or v.links[link].count < v.links[link].storage:
+            return
+        slot = v.links[link].ring_start + v.links[link].head
+        if v.slots[slot].entry + v.links[link].free_time > time:
+            return
+        trip = v.slots[slot].trip
+        row = v.trips[trip].dest
+        if dest_link[row] == link:
+            return
+        path[length] = link
+        length += 1
+        link = next_link[v.trips[trip].layer, row, link]
+        if link == NONE:
+            return
+        if link == first:
+            break
+        for k in range(1, length):
+            if path[k] == link:  # a circle further on, which finds itself
+                return
+    moving = np.empty(length, dtype=np.int64)
+    for k in range(length):
+        if v.links[path[k]].want != NONE:
+            _withdraw(v, path[k])
+        moving[k] = _leave(v, path[k], time)
+    for k in range(length):
+        _enter(v, path[(k + 1) % length], moving[k], time)
+    v.total[FORCED] += length
+
+
+@njit(cache=True)
+def _on_serve(v, next_link, dest_link, link, time):
     """Let one vehicle into a link, or find out when that is possible."""
     at = _accept_time(v, link)
-    forced = False
     if at > time:
-        size = v.links[link].ring_size
-        stuck = at == INF and time - _oldest_request(v, link) >= v.links[link].patience - 1e-6
-        if not stuck or v.links[link].count >= size:
-            if at == INF:
-                at = max(_oldest_request(v, link) + v.links[link].patience, time + v.links[link].patience)
-            _schedule(v, v.links.size + link, at)
-            return
-        forced = True
+        if at == INF:
+            if time - _oldest_request(v, link) >= v.links[link].patience - 1e-6:
+                _choose_again(v, next_link, link, time)
+                _turn_circle(v, next_link, dest_link, link, time)
+            at = time + v.links[link].patience
+            if v.links[link].ask_head == NONE and v.links[link].gate_head == NONE:
+                return
+        _schedule(v, v.links.size + link, at)
+        return
     best = NONE
     best_stamp = INF
     other = v.links[link].ask_head
@@ -373,7 +433,8 @@ def _on_serve(v, link, time):
             best = other
             best_stamp = v.links[other].stamp
         other = following
-    from_gate = v.links[link].gate_head != NONE and v.links[link].gate_stamp < best_stamp
+    gap = v.links[link].count < max(1.0, GATE_FILL * v.links[link].storage)
+    from_gate = gap and v.links[link].gate_head != NONE and v.links[link].gate_stamp < best_stamp
     if from_gate:
         trip = v.links[link].gate_head
         v.links[link].gate_head = v.trips[trip].next
@@ -393,9 +454,7 @@ def _on_serve(v, link, time):
         v.links[best].finish_at = link
         trip = _leave(v, best, time)
         _enter(v, link, trip, time)
-    if forced and (from_gate or best != NONE):
-        v.total[FORCED] += 1
-    if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
+    if v.links[link].ask_head != NONE or (gap and v.links[link].gate_head != NONE):
         _schedule_service(v, link, time)
 
 
@@ -444,7 +503,7 @@ def advance(v, next_link, dest_link, until):
         if event < n:
             _on_ready(v, next_link, dest_link, event, time)
         else:
-            _on_serve(v, event - n, time)
+            _on_serve(v, next_link, dest_link, event - n, time)
 
 
 @njit(cache=True)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from simulation.errors import NetworkError
 from simulation.traffic.kernels import LINK, NONE
@@ -14,10 +16,14 @@ from simulation.traffic.kernels import LINK, NONE
 SATURATION_FLOW_PER_LANE = 0.5
 #: Shortest free-flow time of a link, s: OSM links of a few metres must not cost less than one reaction time.
 MIN_FREE_TIME_S = 0.5
-#: Slots of a ring beyond the storage, taken only by vehicles that squeeze in when patience ends.
-RING_SLACK = 4
-#: How long a head waits at a full link before it squeezes in, s.
-PATIENCE_S = 600.0
+#: How long a vehicle asks for a full link before a circle of full links is looked for, s (MATSim's default time
+#: after which a vehicle counts as stuck: 10 s).
+PATIENCE_S = 10.0
+#: Backward wave of a street that is not held up at its end, m/s: about 1.5 s of reaction a vehicle at 7.5 m of street
+#: each (Newell 2002, doi:10.1016/S0191-2615(00)00044-8).
+WAVE_SPEED_MPS = 5.0
+#: Longest link inside a signalled intersection, m; assumption: width of a large junction.
+INSIDE_M = 35.0
 #: Smallest ratio of jam density to critical density: keeps the backward wave finite.
 MIN_JAM_RATIO = 1.2
 
@@ -38,7 +44,8 @@ class LinkArrays:
     length_m: np.ndarray
     lanes: np.ndarray
     speed_mps: np.ndarray
-    capacity_veh_per_s: np.ndarray  # discharge over all lanes
+    capacity_veh_per_s: np.ndarray  # of the fundamental diagram, over all lanes: what the street itself carries
+    discharge_veh_per_s: np.ndarray  # at its end over all lanes, in green where there is a signal
     jam_density_veh_per_m: np.ndarray  # over all lanes
     cycle_s: np.ndarray
     green_start_s: np.ndarray
@@ -46,7 +53,11 @@ class LinkArrays:
 
 
 def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
-    """Arrays of the links table; a link that ends at a signal discharges at saturation flow while it is green.
+    """Arrays of the links table.
+
+    The table's capacity is what a street of its class passes on where it gives way (as in MATSim, whose capacities
+    include junctions). Elsewhere a street carries more: the capacity of its fundamental diagram follows from its
+    speed, jam density and `WAVE_SPEED_MPS`. A link that ends at a signal discharges at saturation flow in green.
 
     Parameters
     ----------
@@ -68,14 +79,36 @@ def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
         raise NetworkError(f"signals name links outside 0..{n - 1}: {at[(at < 0) | (at >= n)][:3].tolist()}")
     cycle[at], start[at], green[at] = (signals[name].to_numpy() for name in ("cycle_s", "green_start_s", "green_s"))
     lanes = links["lanes"].to_numpy(float)
-    capacity = links["capacity_veh_per_s"].to_numpy(float)
-    capacity = np.where(cycle > 0, np.maximum(capacity, lanes * SATURATION_FLOW_PER_LANE), capacity)
+    table = links["capacity_veh_per_s"].to_numpy(float)
     speed = links["free_flow_speed_mps"].to_numpy(float)
-    jam = np.maximum(links["jam_density_veh_per_m"].to_numpy(float), MIN_JAM_RATIO * capacity / speed)
+    jam = links["jam_density_veh_per_m"].to_numpy(float)
+    capacity = np.maximum(table, WAVE_SPEED_MPS * jam * speed / (speed + WAVE_SPEED_MPS))
+    discharge = np.where(_gives_way(links, signals), table, capacity)
+    saturation = np.minimum(lanes * SATURATION_FLOW_PER_LANE, capacity)
     return LinkArrays(
         length_m=links["length_m"].to_numpy(float), lanes=lanes, speed_mps=speed, capacity_veh_per_s=capacity,
-        jam_density_veh_per_m=jam, cycle_s=cycle, green_start_s=start, green_s=green,
+        discharge_veh_per_s=np.where(cycle > 0, saturation, discharge),
+        jam_density_veh_per_m=np.maximum(jam, MIN_JAM_RATIO * capacity / speed),
+        cycle_s=cycle, green_start_s=start, green_s=green,
     )  # fmt: skip
+
+
+def _gives_way(links: pd.DataFrame, signals: pd.DataFrame) -> np.ndarray:
+    """Links whose end is a junction without signal where another street is at least as important. bool, (n_links,).
+
+    A link ends at no junction where only one street arrives. The short links inside a signalled intersection
+    (they begin at a signal and are shorter than `INSIDE_M`) clear with its green.
+    """
+    start, end = links["from_node_id"].to_numpy(), links["to_node_id"].to_numpy()
+    rank = (links["capacity_veh_per_s"] / links["lanes"]).round(6).to_numpy()
+    arriving = pd.DataFrame({"start": start, "end": end, "rank": rank})
+    streets = arriving.groupby("end")["start"].transform("nunique").to_numpy()
+    best = arriving.groupby("end")["rank"].transform("max").to_numpy()
+    rivals = arriving.assign(top=rank >= best).groupby("end")["top"].transform("sum").to_numpy()
+    # two opposite arrivals of one street do not cross each other; three or more streets of one rank do
+    minor = (streets >= 2) & ((rank < best) | (rivals > 2))
+    signalled = np.isin(start, signals["node_id"]) & (links["length_m"].to_numpy() < INSIDE_M)
+    return minor & ~signalled & ~np.isin(end, signals["node_id"])
 
 
 def _check(links: pd.DataFrame) -> None:
@@ -103,10 +136,10 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
     links = np.zeros(length.size, dtype=LINK)
     links["length"] = length
     links["free_time"] = np.maximum(length / speed, MIN_FREE_TIME_S)
-    links["headway"] = 1.0 / capacity
+    links["headway_in"], links["headway"] = 1.0 / capacity, 1.0 / arrays.discharge_veh_per_s
     links["wave_time"] = length * (arrays.jam_density_veh_per_m - capacity / speed) / capacity
     links["storage"] = np.maximum(np.ceil(arrays.jam_density_veh_per_m * length - 1e-9), 1)
-    links["ring_size"] = links["storage"] + RING_SLACK
+    links["ring_size"] = links["storage"]
     links["ring_start"] = np.concatenate([[0], np.cumsum(links["ring_size"])[:-1]])
     links["cycle"], links["green_start"], links["green"] = arrays.cycle_s, arrays.green_start_s, arrays.green_s
     links["patience"] = PATIENCE_S
@@ -142,3 +175,12 @@ def turn_index(turns: pd.DataFrame, n_links: int) -> TurnIndex:
         in_link=start[order].astype(np.int64),
         in_penalty=penalty[order],
     )
+
+
+def core_links(turns: TurnIndex) -> np.ndarray:
+    """Links of the largest part in which every link leads to every other by allowed turns. bool, shape (n_links,)."""
+    n = turns.in_start.size - 1
+    after = np.repeat(np.arange(n), np.diff(turns.in_start))
+    graph = coo_array((np.ones(after.size), (turns.in_link, after)), shape=(n, n))
+    _, label = connected_components(graph, directed=True, connection="strong")
+    return label == np.argmax(np.bincount(label))

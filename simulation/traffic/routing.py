@@ -14,7 +14,7 @@ import numpy as np
 
 from simulation.streams import Purpose, normal
 from simulation.traffic.network import LinkArrays, TurnIndex
-from simulation.traffic.routing_kernels import NONE, update_trees
+from simulation.traffic.routing_kernels import NONE, load_trees, update_trees
 
 N_PERCEPTIONS = 3
 PERCEPTION_SD = 0.15  # of the log of perceived time; assumption
@@ -39,16 +39,29 @@ class Routes:
     closed : ndarray of bool, shape (groups, n_links)
         Links that each group may not use.
     seed : int
+    perceptions : int
+        Number of perceptions.
+    perception_sd : float
+        Standard deviation of the log of perceived time.
     """
 
     def __init__(
-        self, arrays: LinkArrays, turns: TurnIndex, dest_link: np.ndarray, closed: np.ndarray, *, seed: int
+        self,
+        arrays: LinkArrays,
+        turns: TurnIndex,
+        dest_link: np.ndarray,
+        closed: np.ndarray,
+        *,
+        seed: int,
+        perceptions: int = N_PERCEPTIONS,
+        perception_sd: float = PERCEPTION_SD,
     ) -> None:
         self.turns, self.dest_link = turns, np.ascontiguousarray(dest_link, dtype=np.int64)
         n = arrays.length_m.size
         link = np.arange(n, dtype=np.uint64)
+        self.perceptions = perceptions
         self._factor = np.exp(
-            PERCEPTION_SD * np.stack([normal(seed, 0, link, Purpose.PERCEPTION, index=k) for k in range(N_PERCEPTIONS)])
+            perception_sd * np.stack([normal(seed, 0, link, Purpose.PERCEPTION, index=k) for k in range(perceptions)])
         )
         self.closed = np.atleast_2d(closed)
         self.known_s = free_times(arrays)
@@ -64,11 +77,11 @@ class Routes:
     @property
     def n_layers(self) -> int:
         """Perceptions x groups."""
-        return N_PERCEPTIONS * self.closed.shape[0]
+        return self.perceptions * self.closed.shape[0]
 
     def layer(self, perception: np.ndarray, group: np.ndarray) -> np.ndarray:
         """Row of `next_link` for a perception and a group."""
-        return group * N_PERCEPTIONS + perception
+        return group * self.perceptions + perception
 
     def learn(self, travel_time_s: np.ndarray, free_s: np.ndarray) -> None:
         """Mix the newest travel times, shape (n_links,), into what drivers know; never below `free_s`."""
@@ -87,14 +100,27 @@ class Routes:
         rebuilt = 0
         turns = self.turns
         for group in range(self.closed.shape[0]):
-            for perception in range(N_PERCEPTIONS):
-                k = group * N_PERCEPTIONS + perception
+            for perception in range(self.perceptions):
+                k = group * self.perceptions + perception
                 cost = self.known_s * self._factor[perception] + CLOSED_PENALTY_S * self.closed[group]
                 rebuilt += update_trees(
                     self.dest_link, cost, turns.in_start, turns.in_link, turns.in_penalty, self._penalty[k],
                     self._label[k], self.next_link[k], self._order[k], SWITCH_SHARE, SWITCH_S,
                 )  # fmt: skip
         return rebuilt
+
+    def load(self, starts: np.ndarray) -> np.ndarray:
+        """Vehicles on each link if all follow their routes now, perceptions mixed evenly. Shape (n_links,).
+
+        Parameters
+        ----------
+        starts : ndarray, shape (D, n_links)
+            Vehicles that start on each link for each destination.
+        """
+        flow = np.zeros(self.known_s.size)
+        for k in range(self.perceptions):
+            load_trees(self.dest_link, self.next_link[k], self._order[k], starts / self.perceptions, flow)
+        return flow
 
     def reachable(self) -> np.ndarray:
         """Whether some way leads from each link to each destination. Shape (D, n_links)."""

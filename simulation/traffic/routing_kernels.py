@@ -137,3 +137,25 @@ def update_trees(
                             penalty_of[d, link] = in_penalty[turn]
                             break
     return rebuilt
+
+
+@njit(cache=True)
+def load_trees(
+    dest_link,  # (D,) links
+    next_link,  # (D, n)
+    order,  # (D, n)
+    starts,  # (D, n) vehicles that start on each link for each destination; changed on the way
+    flow,  # (n,) out: vehicles that use each link, added to
+):
+    """All-or-nothing loading: every vehicle follows the tree of its destination."""
+    n = flow.size
+    for d in range(dest_link.size):
+        for k in range(n - 1, -1, -1):
+            link = order[d, k]
+            if link == NONE:
+                continue
+            passing = starts[d, link]
+            flow[link] += passing
+            following = next_link[d, link]
+            if following != NONE:
+                starts[d, following] += passing

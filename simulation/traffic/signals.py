@@ -2,7 +2,8 @@
 
 Signal nodes nearer than `GROUP_M` belong to one intersection. Its approaches are split into two phases by the axis of
 their direction; green is shared by the phases' critical flow ratios (Webster 1958, Road Research Technical Paper 39:
-g_i = (C - L) y_i / Y), with capacity standing in for demand until counts are known.
+g_i = (C - L) y_i / Y) of the flows that are expected, with capacity standing in where no flow is given.
+Offsets follow the main axis at the speed of progression, so that a platoon meets green after green one way.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from scipy.cluster.hierarchy import fcluster, linkage
 
 from data.schemas import SIGNALS, empty, validate
 from simulation.streams import Purpose, uniform
+from simulation.traffic.network import SATURATION_FLOW_PER_LANE
 
 CYCLE_S = 80.0  # assumption; within the 20-120 s that SUMO's tlsCycleAdaptation allows
 LOST_S_PER_PHASE = 4.0  # SUMO tlsCycleAdaptation default
 MIN_GREEN_S = 12.0  # assumption: time for a pedestrian to cross 12 m at 1 m/s
+PROGRESSION_MPS = 8.0  # assumption: speed of a platoon in a centre
 GROUP_M = 35.0  # assumption: width of a large junction with separate carriageways
 
 
-def fixed_plans(nodes: pd.DataFrame, links: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
+def fixed_plans(
+    nodes: pd.DataFrame, links: pd.DataFrame, *, flow_veh_per_s: np.ndarray | None = None, seed: int = 0
+) -> pd.DataFrame:
     """Two-phase plans for every intersection that has a signal and two axes of approach.
 
     Parameters
@@ -28,9 +33,11 @@ def fixed_plans(nodes: pd.DataFrame, links: pd.DataFrame, *, seed: int = 0) -> p
     nodes : DataFrame
         `node_id`, `x_m`, `y_m`, `signal`.
     links : DataFrame
-        `link_id`, `from_node_id`, `to_node_id`, `capacity_veh_per_s`.
+        `link_id`, `from_node_id`, `to_node_id`, `capacity_veh_per_s`, `lanes`.
+    flow_veh_per_s : ndarray, shape (n_links,), optional
+        Expected flow of the busiest hour.
     seed : int
-        Offsets of uncoordinated intersections are drawn by intersection.
+        Shifts all plans together.
 
     Returns
     -------
@@ -52,10 +59,13 @@ def fixed_plans(nodes: pd.DataFrame, links: pd.DataFrame, *, seed: int = 0) -> p
             "inside": (links["from_node_id"].map(group_of) == links["to_node_id"].map(group_of)).to_numpy(),
             "capacity": links["capacity_veh_per_s"].to_numpy(),
             "axis": _axis(nodes, links),
+            "flow": links["capacity_veh_per_s"].to_numpy() if flow_veh_per_s is None else flow_veh_per_s,
+            "saturation": links["lanes"].to_numpy(float) * SATURATION_FLOW_PER_LANE,
         }
     )
     approach = approach[approach["group"].notna() & ~approach["inside"]]
-    plans = [_plan(rows, int(number), seed) for number, rows in approach.groupby("group")]
+    centre = pd.DataFrame(xy).groupby(group).mean()
+    plans = [_plan(rows, centre.loc[number].to_numpy(), seed) for number, rows in approach.groupby("group")]
     plans = [plan for plan in plans if plan is not None]
     if not plans:
         return empty(SIGNALS)
@@ -69,7 +79,7 @@ def _axis(nodes: pd.DataFrame, links: pd.DataFrame) -> np.ndarray:
     return 2.0 * np.arctan2(step[:, 1], step[:, 0])
 
 
-def _plan(rows: pd.DataFrame, number: int, seed: int) -> pd.DataFrame | None:
+def _plan(rows: pd.DataFrame, centre: np.ndarray, seed: int) -> pd.DataFrame | None:
     """Plan of one intersection: the main axis is that of the largest capacity; None where all approaches share it."""
     if len(rows) < 2:
         return None
@@ -77,11 +87,14 @@ def _plan(rows: pd.DataFrame, number: int, seed: int) -> pd.DataFrame | None:
     first = np.cos(rows["axis"].to_numpy() - main) >= 0
     if first.all():
         return None
-    capacity = rows["capacity"].to_numpy()
-    critical = np.array([capacity[first].max(), capacity[~first].max()])
+    ratio = (rows["flow"] / rows["saturation"]).to_numpy()
+    critical = np.maximum([ratio[first].max(), ratio[~first].max()], 1e-3)
     available = CYCLE_S - 2 * LOST_S_PER_PHASE
     green = np.clip(available * critical / critical.sum(), MIN_GREEN_S, available - MIN_GREEN_S)
-    offset = float(uniform(seed, 0, number, Purpose.SIGNAL_OFFSET)[0]) * CYCLE_S
+    heading = 0.5 * (main % (2.0 * np.pi))
+    along = centre @ np.array([np.cos(heading), np.sin(heading)])
+    shift = float(uniform(seed, 0, 0, Purpose.SIGNAL_OFFSET)[0]) * CYCLE_S
+    offset = (along / PROGRESSION_MPS + shift) % CYCLE_S
     start = np.array([0.0, green[0] + LOST_S_PER_PHASE])
     phase = np.where(first, 0, 1)
     return pd.DataFrame(

@@ -1,0 +1,237 @@
+"""The city, frozen: everything a run needs but time and luck.
+
+A permanent measure returns a changed City (`dataclasses.replace`); what happens within a run happens to its LiveCity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from data.schemas import (
+    ADJACENCY,
+    GATEWAYS,
+    LINK_ZONE,
+    LINKS,
+    NODES,
+    SENSORS,
+    SIGNALS,
+    TURNS,
+    VEHICLE_CLASSES,
+    ZONES,
+    empty,
+    validate,
+)
+from simulation.air.fleet import Fleet, default_fleet
+from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
+from simulation.demand.spec import DemandSpec, make_demand
+from simulation.observe import place_sensors
+from simulation.traffic.network import LinkArrays, TurnIndex, core_links, link_arrays, turn_index
+from simulation.traffic.routing import Routes
+from simulation.traffic.signals import fixed_plans
+
+if TYPE_CHECKING:
+    from simulation.agents import Forecasters
+    from simulation.live import Process
+    from simulation.run import RunResult
+
+
+#: Volume over capacity, on free-flow routes, of the worst link in the busiest hour of a demand that nobody has
+#: counted; assumption: drivers spread over other streets by then, and a city that locked up daily would be known for it.
+MAX_GUESSED_LOAD = 1.3
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class City:
+    """A street network with its zones, demand, sensors and fleet. Tables follow `data.schemas`."""
+
+    name: str
+    label: str
+    timezone: str
+    latitude: float
+    longitude: float
+    crs: str
+    nodes: pd.DataFrame
+    links: gpd.GeoDataFrame
+    turns: pd.DataFrame
+    signals: pd.DataFrame
+    zones: gpd.GeoDataFrame
+    link_zone: pd.DataFrame
+    adjacency: pd.DataFrame
+    gateways: pd.DataFrame
+    sensors: pd.DataFrame
+    demand: DemandSpec
+    fleet: Fleet = field(default_factory=default_fleet)
+    link_fleet: tuple[tuple[tuple[int, ...], Fleet], ...] = ()
+    closed: frozenset[tuple[int, int]] = frozenset()  # (link_id, index of the vehicle class)
+
+    def link_arrays(self) -> LinkArrays:
+        """The links as the traffic engine reads them."""
+        return link_arrays(self.links, self.signals)
+
+    def turn_index(self) -> TurnIndex:
+        """The turns as the router reads them."""
+        return turn_index(self.turns, len(self.links))
+
+    def closed_array(self) -> np.ndarray:
+        """Links that each class may not use, bool, shape (classes, n_links)."""
+        closed = np.zeros((len(VEHICLE_CLASSES), len(self.links)), dtype=bool)
+        for link, klass in self.closed:
+            closed[klass, link] = True
+        return closed
+
+    def run(
+        self,
+        *,
+        days: float = 28,
+        seed: int = 1,
+        start: pd.Timestamp | str | None = None,
+        step_s: float = 900.0,
+        processes: Sequence[Process] = (),
+        forecasters: Forecasters | None = None,
+        initial_state: Mapping[str, np.ndarray] | None = None,
+        weather: pd.DataFrame | None = None,
+        incidents_per_day: float = 1.5,
+        keep_link_state: bool = False,
+        progress: Callable[[float, float, str], Any] | None = None,
+    ) -> RunResult:
+        """Let the city live for some days.
+
+        Parameters
+        ----------
+        days : float
+            Length of the run, days; a multiple of `step_s`.
+        seed : int
+            Of all luck: demand, perception, incidents, weather, sensors. Same seed, same result, bit for bit.
+        start : Timestamp or str, optional
+            Begin, in the city's time zone if it has none of its own; default 2025-09-01, a Monday. Not given with
+            `initial_state`, which knows its time.
+        step_s : float
+            Interval of the tables and of the sensors, s.
+        processes : sequence of callables
+            Each takes the LiveCity and returns a SimPy generator.
+        forecasters : Forecasters, optional
+            With them, agents forecast every interval; without, they observe.
+        initial_state : mapping of arrays, optional
+            `final_state` of a run of the same city: go on from there.
+        weather : DataFrame, optional
+            Hourly table (`data.schemas.WEATHER`) that covers the run; default synthetic, by latitude and seed.
+        incidents_per_day : float
+            Mean number of road incidents in the whole city.
+        keep_link_state : bool
+            Whether the result holds `link_state`, one row a link, interval and class.
+        progress : callable, optional
+            Called with (seconds done, seconds in all, message) once an hour of the city.
+
+        Returns
+        -------
+        RunResult
+
+        Raises
+        ------
+        RunError
+            If an option is impossible or the state belongs to another city.
+        """
+        from simulation.run import run_city
+
+        return run_city(
+            self, days=days, seed=seed, start=start, step_s=step_s, processes=processes, forecasters=forecasters,
+            initial_state=initial_state, weather=weather, incidents_per_day=incidents_per_day,
+            keep_link_state=keep_link_state, progress=progress,
+        )  # fmt: skip
+
+
+def make_city(
+    *,
+    name: str,
+    nodes: pd.DataFrame,
+    links: gpd.GeoDataFrame,
+    turns: pd.DataFrame,
+    zones: gpd.GeoDataFrame,
+    link_zone: pd.DataFrame,
+    adjacency: pd.DataFrame,
+    timezone: str,
+    latitude: float,
+    longitude: float,
+    crs: str,
+    label: str | None = None,
+    signals: pd.DataFrame | None = None,
+    sensors: pd.DataFrame | None = None,
+    gateway_counts: pd.DataFrame | None = None,
+    demand: DemandSpec | None = None,
+    fleet: Fleet | None = None,
+    seed: int = 0,
+) -> City:
+    """A City from tables; what is not given is made: signal plans, gateways, demand, sensors, fleet.
+
+    Parameters
+    ----------
+    nodes, links, turns, zones, link_zone, adjacency : DataFrame
+        Columns of `data.schemas`; `link_id` is 0..n-1 in order.
+    signals, sensors : DataFrame, optional
+    gateway_counts : DataFrame, optional
+        `gateway_id` or `node_id`, `in_veh_per_day`, `out_veh_per_day`: replace the estimate at the border.
+    seed : int
+        Of what the city is (signal offsets, places of sensors), not of what happens in it.
+
+    Raises
+    ------
+    SchemaError, NetworkError, DemandError
+        If a table breaks its schema or cannot carry traffic.
+    """
+    nodes, turns = validate(nodes, NODES), validate(turns, TURNS)
+    links = gpd.GeoDataFrame(validate(links, LINKS), geometry="geometry", crs=links.crs)
+    zones = gpd.GeoDataFrame(validate(zones, ZONES), geometry="geometry", crs=zones.crs)
+    link_zone, adjacency = validate(link_zone, LINK_ZONE), validate(adjacency, ADJACENCY)
+    gateways = validate(find_gateways(nodes, links, counts=gateway_counts), GATEWAYS)
+    if sensors is None:
+        sensors = place_sensors(links, zones, link_zone, seed=seed)
+    arrays, index = link_arrays(links, empty(SIGNALS)), turn_index(turns, len(links))
+    guessed = demand is None
+    if demand is None:
+        demand = make_demand(zones, links, link_zone, gateways, _free_flow_times(arrays, index), core_links(index))
+    peak = _expected_flow(arrays, index, demand) * PEAK_HOUR_SHARE / 3600.0  # veh/s
+    if signals is None:
+        signals = fixed_plans(nodes, links, flow_veh_per_s=peak, seed=seed)
+    if guessed:
+        demand = _bearable(demand, peak, link_arrays(links, signals))
+    return City(
+        name=name, label=label or name, timezone=timezone, latitude=latitude, longitude=longitude, crs=crs,
+        nodes=nodes, links=links, turns=turns, signals=validate(signals, SIGNALS), zones=zones, link_zone=link_zone,
+        adjacency=adjacency, gateways=gateways, sensors=validate(sensors, SENSORS), demand=demand,
+        fleet=fleet or default_fleet(),
+    )  # fmt: skip
+
+
+def _expected_flow(arrays: LinkArrays, turns: TurnIndex, demand: DemandSpec) -> np.ndarray:
+    """Vehicles a weekday on each link if nobody meets a queue."""
+    n = arrays.length_m.size
+    routes = Routes(arrays, turns, demand.dest_link, np.zeros((1, n), dtype=bool), seed=0)
+    routes.update()
+    return routes.load(demand.starts(n))
+
+
+def _bearable(demand: DemandSpec, peak_veh_per_s: np.ndarray, arrays: LinkArrays) -> DemandSpec:
+    """Demand that was guessed, scaled down to what the streets can carry in the busiest hour."""
+    share = np.divide(arrays.green_s, arrays.cycle_s, out=np.ones_like(arrays.green_s), where=arrays.cycle_s > 0)
+    load = float((peak_veh_per_s / (arrays.discharge_veh_per_s * share)).max())
+    if load <= MAX_GUESSED_LOAD:
+        return demand
+    return replace(demand, od_veh=demand.od_veh * (MAX_GUESSED_LOAD / load))
+
+
+def _free_flow_times(arrays: LinkArrays, turns: TurnIndex) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Times from the end of some links to the end of others at free flow, found when they are asked for."""
+
+    def between(origin: np.ndarray, destination: np.ndarray) -> np.ndarray:
+        nothing = np.zeros((1, arrays.length_m.size), dtype=bool)
+        routes = Routes(arrays, turns, destination, nothing, seed=0, perceptions=1, perception_sd=0.0)
+        routes.update()
+        return routes.time_to()[:, origin].T
+
+    return between

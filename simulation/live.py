@@ -1,0 +1,303 @@
+"""The living city: what a SimPy process may read and change at its event time.
+
+The clock is SimPy's; before each of its events the traffic kernel advances all vehicles to that instant in one call.
+At an instant t the order is: vehicle events before t, the books of the interval that ends at t, then the processes due
+at t in the order of `Phase`, then vehicle events at t.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import simpy
+
+from data.schemas import VEHICLE_CLASSES
+from simulation.air.fleet import Fleet
+from simulation.errors import RunError
+from simulation.traffic.engine import TrafficEngine, with_signal
+from simulation.traffic.network import LinkArrays
+from simulation.traffic.routing import Routes
+
+if TYPE_CHECKING:
+    from simulation.air.model import AirModel
+    from simulation.city import City
+
+Process = Callable[["LiveCity"], Generator[simpy.Event, Any, Any]]
+
+
+class Phase(float, Enum):
+    """Order of processes that are due at the same instant; a plain `env.timeout` counts as a measure."""
+
+    WEATHER = 0.5
+    MEASURES = 1.0
+    SIGNALS = 2.0
+    DEMAND = 3.0
+    SENSORS = 4.0
+    AGENTS = 5.0
+
+
+class _At(simpy.Event):
+    """A timeout with a phase."""
+
+    def __init__(self, env: simpy.Environment, delay: float, phase: Phase) -> None:
+        super().__init__(env)
+        self._ok, self._value = True, None
+        env.schedule(self, priority=phase.value, delay=delay)  # type: ignore[arg-type]
+
+
+class Clock(simpy.Environment):
+    """SimPy's environment, with something to do before each new instant."""
+
+    def __init__(self, initial_time: float, before: Callable[[float], None]) -> None:
+        super().__init__(initial_time)
+        self._before = before
+        self._reached = -np.inf
+
+    def step(self) -> None:
+        """Handle the next event; first bring the city to its instant."""
+        at = self.peek()
+        if at > self._reached and at != np.inf:
+            self._reached = at
+            self._before(float(at))
+        super().step()
+
+
+class LiveCity:
+    """A city in a run. Times are seconds of `env.now`, counted from `start`.
+
+    Attributes
+    ----------
+    city : City
+        As it was when the run began.
+    start : Timestamp
+        Instant at which `env.now` is zero, UTC.
+    step_s : float
+        Interval of the books, s.
+    end_s : float
+        When the run ends.
+    env : Clock
+    """
+
+    def __init__(
+        self,
+        city: City,
+        *,
+        seed: int,
+        start: pd.Timestamp,
+        now_s: float,
+        end_s: float,
+        step_s: float,
+        air: AirModel,
+        before: Callable[[float], None],
+    ) -> None:
+        self.city, self.seed, self.start, self.step_s, self.air = city, seed, start, step_s, air
+        self.end_s = end_s
+        self._base: LinkArrays = city.link_arrays()
+        n = len(city.links)
+        self._speed = np.full(n, np.nan)  # set by measures, m/s; nan: as built
+        self._lanes = np.full(n, np.nan)
+        self._capacity_share = np.ones(n)  # what incidents leave
+        self._closures = city.closed_array().astype(np.int64)  # how many closures hold, (classes, n)
+        self._demand: list[np.ndarray] = []  # factors in force, (P, P) each
+        self._group = _groups(self._closures > 0)
+        self.engine = TrafficEngine(self._base, city.demand.dest_link, start_s=now_s)
+        self.routes = Routes(self._base, city.turn_index(), city.demand.dest_link, self._closed_by_group(), seed=seed)
+        self.last: Mapping[str, np.ndarray] = {}
+        self.weather: Mapping[str, float] = {}
+        for links, fleet in city.link_fleet:
+            air.set_link_fleet(list(links), fleet)
+        self._paused = 0
+        self.env = Clock(now_s, before)
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def wait(self, seconds: float, phase: Phase = Phase.MEASURES) -> simpy.Event:
+        """Event in some seconds; processes of an earlier phase go first."""
+        return _At(self.env, seconds, phase)
+
+    def time(self) -> pd.Timestamp:
+        """The instant, UTC."""
+        return self.start + pd.Timedelta(seconds=self.env.now)
+
+    def local(self) -> pd.Timestamp:
+        """The instant in the city's time zone."""
+        return self.time().tz_convert(self.city.timezone)
+
+    def time_of_day_s(self) -> float:
+        """Seconds since local midnight by the clock on the wall."""
+        now = self.local()
+        return now.hour * 3600.0 + now.minute * 60.0 + now.second + now.microsecond / 1e6
+
+    def seconds_until(self, local_s: float) -> float:
+        """Seconds to the next instant at which the clock on the wall shows this time; 0 if that is now.
+
+        Parameters
+        ----------
+        local_s : float
+            Seconds since local midnight.
+        """
+        now = self.local()
+        for ahead in (0, 1, 2):
+            wall = (now.tz_localize(None).normalize() + pd.Timedelta(days=ahead, seconds=local_s)).tz_localize(
+                self.city.timezone, ambiguous=True, nonexistent="shift_forward"
+            )
+            if wall >= now:
+                return float((wall - now).total_seconds())
+        raise RunError(f"local_s={local_s:g} s is not a time of day; allowed: 0 to 86,400 s")
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def read(self) -> Mapping[str, np.ndarray]:
+        """What happened in each zone over the last full interval, by quantity; empty before the first."""
+        return self.last
+
+    # --- changing -----------------------------------------------------------------------------------------------
+
+    def close(self, link_ids: Sequence[int], classes: Iterable[int] | None = None) -> None:
+        """Close links to vehicle classes (indices; all if None). Closures of a link count: each needs its `open`."""
+        self._close(link_ids, classes, +1)
+
+    def open(self, link_ids: Sequence[int], classes: Iterable[int] | None = None) -> None:
+        """Take back one `close` of the same links and classes."""
+        self._close(link_ids, classes, -1)
+
+    def _close(self, link_ids: Sequence[int], classes: Iterable[int] | None, by: int) -> None:
+        links = self._checked(link_ids)
+        rows = np.arange(len(VEHICLE_CLASSES)) if classes is None else np.array(list(classes), dtype=np.int64)
+        cells = np.ix_(rows, links)
+        if by < 0 and (self._closures[cells] <= 0).any():
+            raise RunError(f"links {links.tolist()[:5]} are not closed; every open needs its close")
+        before = self._closures > 0
+        self._closures[cells] += by
+        if not np.array_equal(before, self._closures > 0):
+            self._reroute()
+
+    def _reroute(self) -> None:
+        """Other links are closed: vehicles choose again, in the group of their class."""
+        self._group = _groups(self._closures > 0)
+        self.routes.set_closed(self._closed_by_group())
+        self.routes.update()
+        trips = self.engine.v.trips
+        perception = trips["layer"] % self.routes.perceptions
+        trips["layer"] = self.routes.layer(perception, self._group[trips["vehicle_class"]])
+
+    def _closed_by_group(self) -> np.ndarray:
+        closed = self._closures > 0
+        return np.stack([closed[int(np.argmax(self._group == g))] for g in range(int(self._group.max()) + 1)])
+
+    def set_speed(self, link_ids: Sequence[int], mps: float | Sequence[float] | None) -> None:
+        """Set the free-flow speed of links, m/s; None gives them back the speed they were built with."""
+        links = self._checked(link_ids)
+        value = np.nan if mps is None else np.broadcast_to(np.asarray(mps, float), links.shape)
+        if mps is not None and not (np.isfinite(value) & (value > 0)).all():
+            raise RunError(f"speed {mps!r} m/s must be above 0")
+        self._speed[links] = value
+        self._rebuild()
+
+    def set_lanes(self, link_ids: Sequence[int], lanes: float | Sequence[float] | None) -> None:
+        """Set the number of lanes of links, with capacity and storage in proportion; None gives back the old ones."""
+        links = self._checked(link_ids)
+        value = np.nan if lanes is None else np.broadcast_to(np.asarray(lanes, float), links.shape)
+        if lanes is not None and not (np.isfinite(value) & (value > 0)).all():
+            raise RunError(f"lanes={lanes!r} must be above 0; close the link instead")
+        self._lanes[links] = value
+        self._rebuild()
+
+    def set_capacity_share(self, link_ids: Sequence[int], share: float) -> None:
+        """Leave links a share of their capacity, as an incident does; 1 gives it back."""
+        if not 0 < share <= 1:
+            raise RunError(f"capacity share {share!r} must be above 0 and at most 1; close the link instead")
+        self._capacity_share[self._checked(link_ids)] = share
+        self._rebuild()
+
+    def retime(self, link_ids: Sequence[int], *, cycle_s: float, green_start_s: float, green_s: float) -> None:
+        """Give the ends of links another fixed plan; `cycle_s=0` switches their signal off."""
+        if cycle_s < 0 or (cycle_s > 0 and not 0 < green_s <= cycle_s):
+            raise RunError(f"a plan needs 0 < green_s <= cycle_s; found green {green_s:g} s in {cycle_s:g} s")
+        self._base = with_signal(self._base, self._checked(link_ids), cycle_s, green_start_s, green_s)
+        self._rebuild()
+
+    def set_link_fleet(self, link_ids: Sequence[int], fleet: Fleet | None) -> None:
+        """Let another fleet drive on links; None gives back the city's."""
+        self.air.set_link_fleet(self._checked(link_ids), fleet)
+
+    def scale_demand(
+        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None
+    ) -> Callable[[], None]:
+        """Multiply the trips that start from now on between some places; returns what takes it back."""
+        ones = replace(self.city.demand, od_veh=np.ones_like(self.city.demand.od_veh))
+        matrix = ones.scaled(factor, origin_zones=origin_zones, dest_zones=dest_zones).od_veh
+        self._demand.append(matrix)
+
+        def undo() -> None:
+            for k, other in enumerate(self._demand):
+                if other is matrix:
+                    del self._demand[k]
+                    return
+
+        return undo
+
+    def demand_factor(self) -> np.ndarray | None:
+        """Product of the factors in force, shape (P, P); None where there are none."""
+        return np.prod(self._demand, axis=0) if self._demand else None
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Make several changes of links as one."""
+        self._paused += 1
+        try:
+            yield
+        finally:
+            self._paused -= 1
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        if self._paused:
+            return
+        base = self._base
+        lanes = np.where(np.isnan(self._lanes), base.lanes, self._lanes)
+        share = lanes / base.lanes
+        speed = np.where(np.isnan(self._speed), base.speed_mps, self._speed)
+        # a street that is made faster carries no more than before; one that is made slower carries less
+        slower = np.minimum(speed / base.speed_mps, 1.0)
+        wave = base.capacity_veh_per_s / (base.jam_density_veh_per_m - base.capacity_veh_per_s / base.speed_mps)
+        jam = base.jam_density_veh_per_m * share
+        carried = np.where(slower < 1.0, wave * jam * speed / (speed + wave), base.capacity_veh_per_s * share)
+        self.engine.set_links(
+            replace(
+                base,
+                lanes=lanes,
+                speed_mps=speed,
+                capacity_veh_per_s=carried * self._capacity_share,
+                discharge_veh_per_s=np.minimum(base.discharge_veh_per_s * share, carried) * self._capacity_share,
+                jam_density_veh_per_m=jam,
+            )
+        )
+
+    def _checked(self, link_ids: Sequence[int]) -> np.ndarray:
+        links = np.atleast_1d(np.asarray(link_ids, dtype=np.int64))
+        n = len(self.city.links)
+        if links.size and (links.min() < 0 or links.max() >= n):
+            raise RunError(f"link ids run from 0 to {n - 1}; found {int(links.min())} to {int(links.max())}")
+        return links
+
+    def layer_of(self, taste: np.ndarray, vehicle_class: np.ndarray) -> np.ndarray:
+        """Route layer of trips by their taste in (0, 1) and class."""
+        perception = np.minimum((taste * self.routes.perceptions).astype(np.int64), self.routes.perceptions - 1)
+        return self.routes.layer(perception, self._group[vehicle_class])
+
+    def closed(self) -> np.ndarray:
+        """Links closed now, bool, shape (classes, n_links)."""
+        return self._closures > 0
+
+
+def _groups(closed: np.ndarray) -> np.ndarray:
+    """Group of each class: classes with the same closed links share one, numbered as they come. Shape (classes,)."""
+    seen: dict[bytes, int] = {}
+    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in closed], dtype=np.int64)

@@ -1,0 +1,142 @@
+"""The processes that every city has: weather, incidents, demand, routes. Each is a SimPy generator over a LiveCity."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import simpy
+from scipy.stats import poisson
+
+from simulation.demand.trips import DayTrips, sample_day
+from simulation.live import LiveCity, Phase
+from simulation.streams import Purpose, normal, uniform
+from simulation.traffic.engine import Trips
+
+#: Incidents: median duration, spread of its log, and share of capacity left while one lane of two is blocked
+#: (0.35 for one of two lanes: Highway Capacity Manual 2010, exhibit 10-17).
+INCIDENT_MEDIAN_S, INCIDENT_LOG_SD, INCIDENT_CAPACITY = 30 * 60.0, 0.5, 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A link that loses most of its capacity for a while. Times are seconds of the clock."""
+
+    link_id: int
+    start_s: float
+    end_s: float
+
+
+def weather_process(live: LiveCity, table: pd.DataFrame) -> Generator[simpy.Event, Any, None]:
+    """Show processes the weather of the hour."""
+    hours = (pd.DatetimeIndex(table["time"]) - live.start).total_seconds().to_numpy()
+    columns = {name: table[name].to_numpy() for name in table.columns if name != "time"}
+    while True:
+        row = int(np.searchsorted(hours, live.env.now, side="right")) - 1
+        live.weather = {name: float(values[row]) for name, values in columns.items()}
+        yield live.wait(3600.0 - live.env.now % 3600.0, Phase.WEATHER)
+
+
+def incidents_of_day(live: LiveCity, day: pd.Timestamp, per_day: float) -> list[Incident]:
+    """Incidents that begin on a local day, the same in every run with the same seed."""
+    number, zero = day.toordinal(), _midnight_s(live, day)
+    count = int(poisson.ppf(uniform(live.seed, number, 0, Purpose.INCIDENT)[0], per_day))
+    links = live.city.links
+    weight = np.cumsum((links["length_m"] * links["capacity_veh_per_s"]).to_numpy(float))
+    k = np.arange(1, count + 1)
+    where = np.searchsorted(weight / weight[-1], uniform(live.seed, number, k, Purpose.INCIDENT, index=1))
+    when = 6 * 3600.0 + 15 * 3600.0 * uniform(live.seed, number, k, Purpose.INCIDENT, index=2)
+    length = INCIDENT_MEDIAN_S * np.exp(INCIDENT_LOG_SD * normal(live.seed, number, k, Purpose.INCIDENT, index=3))
+    return [
+        Incident(int(link), zero + float(begin), zero + float(begin + last))
+        for link, begin, last in zip(where, when, length)
+    ]
+
+
+def incident_process(
+    live: LiveCity, per_day: float, log: Callable[[Incident], None]
+) -> Generator[simpy.Event, Any, None]:
+    """Let incidents of each day begin and end; a run that starts amid one finds it there."""
+    day = live.local().normalize()
+    for incident in incidents_of_day(live, day - pd.Timedelta(days=1), per_day):
+        if incident.end_s > live.env.now:
+            live.env.process(_incident(live, incident, log))
+    while True:
+        for incident in incidents_of_day(live, day, per_day):
+            if incident.end_s > live.env.now:
+                live.env.process(_incident(live, incident, log))
+        day = _next_day(day)
+        yield live.wait(_midnight_s(live, day) - live.env.now, Phase.MEASURES)
+
+
+def _incident(live: LiveCity, incident: Incident, log: Callable[[Incident], None]) -> Generator[simpy.Event, Any, None]:
+    if incident.start_s > live.env.now:
+        yield live.wait(incident.start_s - live.env.now)
+    log(incident)
+    live.set_capacity_share([incident.link_id], INCIDENT_CAPACITY)
+    yield live.wait(incident.end_s - live.env.now)
+    live.set_capacity_share([incident.link_id], 1.0)
+
+
+def routes_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
+    """Let drivers learn the travel times of each interval and choose their ways anew."""
+    if not np.isfinite(live.routes.time_to()).any():
+        live.routes.update()
+    while True:
+        yield live.wait(live.step_s, Phase.SIGNALS)
+        live.routes.learn(live.engine.travel_times(), live.engine.free_time_s)
+        live.routes.update()
+
+
+def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
+    """Release trips interval by interval; a day's trips are drawn when it begins."""
+    row_of = np.full(len(live.city.links), -1, dtype=np.int64)
+    row_of[live.engine.dest_link] = np.arange(live.engine.dest_link.size)
+    day, trips, zero = None, None, 0.0
+    while live.env.now < live.end_s:
+        now = live.env.now
+        today = live.local().normalize()
+        if trips is None or today != day:
+            day, zero = today, _midnight_s(live, today)
+            trips = sample_day(
+                live.city.demand, seed=live.seed, day=today.toordinal(), weekend=today.dayofweek >= 5,
+                closed=live.city.closed_array(),
+            )  # fmt: skip
+        first, last = np.searchsorted(trips.depart_s, [now - zero, now + live.step_s - zero])
+        chosen = _scaled(live, trips.take(np.arange(first, last)))
+        live.engine.release(
+            Trips(
+                depart_s=chosen.depart_s + zero,
+                origin_link=chosen.origin_link,
+                dest_row=row_of[chosen.dest_link],
+                layer=live.layer_of(chosen.taste, chosen.vehicle_class),
+                vehicle_class=chosen.vehicle_class,
+            )
+        )
+        yield live.wait(live.step_s, Phase.DEMAND)
+
+
+def _scaled(live: LiveCity, trips: DayTrips) -> DayTrips:
+    """Apply the demand factors in force: below 1 some trips stay away, above 1 some come twice, by their key."""
+    factor = live.demand_factor()
+    if factor is None or not len(trips):
+        return trips
+    expected = factor.ravel()[trips.pair]
+    lot = uniform(live.seed, 0, trips.key, Purpose.TRIP_KEEP)
+    copies = np.floor(expected + lot).astype(np.int64)
+    return trips.take(np.repeat(np.arange(len(trips)), copies))
+
+
+def _midnight_s(live: LiveCity, day: pd.Timestamp) -> float:
+    """Clock time of a local midnight, s."""
+    return float((day - live.start).total_seconds())
+
+
+def _next_day(day: pd.Timestamp) -> pd.Timestamp:
+    """The next local midnight, whatever the length of the day."""
+    return (day.tz_localize(None) + pd.Timedelta(days=1)).tz_localize(
+        day.tz, ambiguous=True, nonexistent="shift_forward"
+    )

@@ -9,6 +9,7 @@ import pytest
 from data.schemas import SENSOR_STATE, SENSORS, TARGETS, validate
 from simulation.errors import RunError
 from simulation.observe import FAULTS, SensorNetwork, SensorQuality, SensorSample, place_sensors
+from zones.rollup import sensor_rollup
 
 START = pd.Timestamp("2025-03-03", tz="UTC")
 SILENT = SensorQuality(outages_per_day=0.0, stuck_per_day=0.0, spikes_per_reading=0.0)
@@ -142,19 +143,19 @@ def test_impossible_values_are_thrown_out_and_marked(toy_air, sensors, truth):
     assert (sample.fault[~loops] == 0).all()
 
 
-def test_zone_speed_is_distance_over_time_and_flow_a_mean(toy_air, sensors):
-    """Two loops with 900 veh/h at 10 m/s and 300 veh/h at 5 m/s: (900 + 300) / (900/10 + 300/5) = 8 m/s."""
-    net = network(toy_air, sensors)
-    values = np.full((len(sensors), 5), np.nan)
-    rows = sensors.index[(sensors["zone_id"] == "Z01") & (sensors["kind"] == "loop")]
-    values[rows] = [[900, 10, np.nan, np.nan, np.nan], [300, 5, *[np.nan] * 3], [0, np.nan, *[np.nan] * 3]]
-    zone = net.zone_values(SensorSample(start_s=0.0, values=values, fault=np.zeros(len(sensors), dtype=np.int8)))
-    assert tuple(zone) == TARGETS
-    assert zone["speed_mps"][0] == pytest.approx(8.0)
-    assert zone["flow_veh_per_h"][0] == pytest.approx(400.0)
-    assert (
-        np.isnan(zone["speed_mps"][1]) and np.isnan(zone["flow_veh_per_h"][1]) and np.isnan(zone["no2_ug_per_m3"]).all()
+def test_zone_values_are_those_of_the_sensor_rollup(toy_air, sensors, truth):
+    """With every sensor alive, agents and imported sensor tables know the same of a zone."""
+    net = network(toy_air, sensors, quality=SILENT)
+    samples = readings(net, truth[:4])
+    table = sensor_rollup(net.table(samples), sensors, toy_air.links, zone_ids=net.zone_ids).set_index(
+        ["time", "zone_id"]
     )
+    for number, sample in enumerate(samples):
+        now = table.loc[START + pd.Timedelta(minutes=15 * number)].loc[net.zone_ids]
+        zone = net.zone_values(sample)
+        assert tuple(zone) == TARGETS
+        for name in TARGETS:
+            np.testing.assert_allclose(zone[name], now[name].to_numpy(dtype=float), rtol=1e-12)
 
 
 def test_a_silent_loop_is_stood_in_for_by_capacity(toy_air, sensors):

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 #: Drivers stay below an urban limit: free-flow speed over posted limit under 51 km/h, as the street reader has it
 #: (MATSim, `LinkProperties`).
 URBAN_FACTOR, URBAN_BELOW_KMH = 0.9, 51.0
-#: Storage of a link holds at least this many times its vehicles at capacity, as in a living city.
-_JAM_MARGIN = 1.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +169,8 @@ class SetLanes(LinkMeasure):
 class SpeedLimit(LinkMeasure):
     """A posted limit, km/h. Free-flow speed falls to 0.9 of it in towns (below 51 km/h) and never rises.
 
-    Capacity stays: at saturation vehicles drive slower than any limit.
+    The capacity in the table stays: it is what junctions pass, where vehicles drive slower than any limit. What the
+    street itself carries between them follows from its speed (`simulation.traffic.network`).
     """
 
     kmh: float
@@ -197,13 +196,8 @@ class SpeedLimit(LinkMeasure):
     def _applied(self, city: City) -> City:
         links, rows = city.links, self.links(city)
         speed = links["free_flow_speed_mps"].to_numpy(dtype=float).copy()
-        before = speed[rows].copy()
-        speed[rows] = np.minimum(before, self.free_flow_mps)
-        jam = links["jam_density_veh_per_m"].to_numpy(dtype=float).copy()
-        slower = rows[speed[rows] < before]
-        capacity = links["capacity_veh_per_s"].to_numpy(dtype=float)
-        jam[slower] = np.maximum(jam[slower], _JAM_MARGIN * capacity[slower] / speed[slower])
-        return replace(city, links=links.assign(free_flow_speed_mps=speed, jam_density_veh_per_m=jam))
+        speed[rows] = np.minimum(speed[rows], self.free_flow_mps)
+        return replace(city, links=links.assign(free_flow_speed_mps=speed))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when a reader's result changes.
-READER_VERSION = 2
+READER_VERSION = 4
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 SHIPPED = ("helsinki", "toy")
 _TABLES = ("nodes", "links", "turns", "places", "basemap")
@@ -73,7 +73,7 @@ class CitySource:
             return self.graph
         if self.source == "toy":
             raise CityError("the toy town is made of tables and has no OSMnx graph; use 'helsinki' or a file")
-        graph = _read(self.source, _resolve(self.source), self.timezone).graph
+        graph = _read(self.source, _resolve(self.source), self.timezone, default_cache_dir()).graph
         assert graph is not None
         return graph
 
@@ -113,12 +113,13 @@ def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: st
     if text.lower() == "toy":
         return toy_city()
     path = _resolve(text)
-    store = RunStore(cache_dir or default_cache_dir())
+    folder = cache_dir or default_cache_dir()
+    store = RunStore(folder)
     spec = {"reader": READER_VERSION, "content": _digest(path) if path else text.lower(), "timezone": timezone}
     cached = _from_cache(store, spec, text)
     if cached is not None:
         return cached
-    city = _read(text, path, timezone)
+    city = _read(text, path, timezone, folder)
     _to_cache(store, spec, city)
     return city
 
@@ -167,7 +168,7 @@ class _Clock:
         self._last = now
 
 
-def _read(source: str, path: Path | None, timezone: str | None) -> CitySource:
+def _read(source: str, path: Path | None, timezone: str | None, cache_dir: Path) -> CitySource:
     clock = _Clock()
     import osmnx as ox
 
@@ -187,7 +188,7 @@ def _read(source: str, path: Path | None, timezone: str | None) -> CitySource:
         if path is not None:
             raw = osmnx_graph.read_graphml(path)
         else:
-            raw, extract = osmnx_graph.fetch_place(source)
+            raw, extract = osmnx_graph.fetch_place(source, cache_dir / "osmnx")
         clock.lap("parse")
         graph = osmnx_graph.give_parts(raw, dropped)
     clock.lap("graph")
@@ -281,9 +282,8 @@ def toy_city(size: int = 5, block_m: float = 200.0) -> CitySource:
     lon, lat = project.transform(x, y, direction="INVERSE")
     nodes = nodes.assign(x_m=x, y_m=y, lon=lon, lat=lat, enters=nodes["border"], leaves=nodes["border"])
     moved = shapely.transform(links.geometry.to_numpy(), lambda metres: metres + corner)
-    links = links.set_geometry(moved, crs=toy.CRS).assign(
-        signal_end=links["to_node_id"].isin(nodes.index[nodes["signal"]])
-    )
+    signalled = links["to_node_id"].isin(nodes.loc[nodes["signal"], "node_id"])
+    links = links.set_geometry(moved, crs=toy.CRS).assign(signal_end=signalled, oneway=False, bridge=False)
     row, col = np.divmod(np.arange((size - 1) ** 2), size - 1)
     west, south = corner[0] + (col + 0.15) * block_m, corner[1] + (row + 0.15) * block_m
     shapes = shapely.box(west, south, west + 0.7 * block_m, south + 0.7 * block_m)

@@ -7,13 +7,14 @@ from typing import Any
 
 import geopandas as gpd
 import networkx as nx
+import numpy as np
 import osmnx as ox
 import requests
 
 from data.errors import CityError, FileFormatError
 from data.readers.osm import Feature, OsmExtract
 from data.readers.osm_tags import free_flow_mps, lanes_of, road_classes, why_not_drivable
-from data.readers.road_graph import Dropped, Part
+from data.readers.road_graph import Dropped, Part, geodesic_m
 
 _REQUEST_TIMEOUT_S = 60
 _FEATURE_KEYS = (
@@ -56,15 +57,16 @@ def read_graphml(path: Path) -> nx.MultiDiGraph:
     return ox.project_graph(graph, to_latlong=True)
 
 
-def fetch_place(name: str) -> tuple[nx.MultiDiGraph, OsmExtract]:
-    """Streets and places of a named place, over Nominatim and Overpass, with OSMnx's cache on disk.
+def fetch_place(name: str, cache_dir: Path) -> tuple[nx.MultiDiGraph, OsmExtract]:
+    """Streets and places of a named place, over Nominatim and Overpass; answers are kept in `cache_dir` by OSMnx.
 
     Raises
     ------
     CityError
         If the network or the service does not answer, or the place is unknown.
     """
-    ox.settings.requests_timeout = _REQUEST_TIMEOUT_S
+    before = ox.settings.requests_timeout, ox.settings.cache_folder
+    ox.settings.requests_timeout, ox.settings.cache_folder = _REQUEST_TIMEOUT_S, cache_dir
     try:
         graph = ox.graph_from_place(name, network_type="drive", simplify=False, retain_all=True)
         features = ox.features_from_place(name, _FEATURE_TAGS)
@@ -79,6 +81,8 @@ def fetch_place(name: str) -> tuple[nx.MultiDiGraph, OsmExtract]:
             f"OpenStreetMap knows no place {name!r} with streets and an area ({error}); write it as on"
             " nominatim.openstreetmap.org, e.g. 'Krems an der Donau, Austria', or give the path of an extract"
         ) from error
+    finally:
+        ox.settings.requests_timeout, ox.settings.cache_folder = before
     return graph, _as_extract(features)
 
 
@@ -131,7 +135,7 @@ def give_parts(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
 
 def _straight_m(graph: nx.MultiDiGraph, start: Any, end: Any) -> float:
     a, b = graph.nodes[start], graph.nodes[end]
-    return float(ox.distance.great_circle(a["y"], a["x"], b["y"], b["x"]))
+    return float(geodesic_m(np.array([[a["x"], a["y"]]]), np.array([[b["x"], b["y"]]]))[0])
 
 
 def _tags(data: dict[str, Any]) -> dict[str, str]:

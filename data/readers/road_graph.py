@@ -16,6 +16,7 @@ import networkx as nx
 import numpy as np
 import osmnx as ox
 import pandas as pd
+import pyproj
 import shapely
 
 from data.errors import CityError
@@ -28,6 +29,7 @@ SIGNAL_REACH_M = 20.0
 #: A dead end this close to the extract's edge counts as cut there, m (assumed).
 BORDER_REACH_M = 60.0
 _MIN_LENGTH_M = 0.1
+_EARTH = pyproj.Geod(ellps="WGS84")
 _OUTSIDE = -1  # virtual node: the world beyond the border
 
 
@@ -77,6 +79,14 @@ _AGGREGATES = {
 }  # fmt: skip
 
 
+def geodesic_m(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Distance on the WGS 84 ellipsoid, m, between rows of (longitude, latitude); `nan` where one is missing."""
+    there = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
+    metres = np.full(len(start), np.nan)
+    metres[there] = _EARTH.inv(*start[there].T, *end[there].T)[2]
+    return metres
+
+
 def raw_graph(extract: OsmExtract) -> tuple[nx.MultiDiGraph, set[int]]:
     """Graph in OSMnx's form, one edge a stretch and direction, and the nodes where a road is cut by the extract.
 
@@ -108,7 +118,7 @@ def raw_graph(extract: OsmExtract) -> tuple[nx.MultiDiGraph, set[int]]:
 def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set[int]) -> None:
     location, refs = extract.location, way.refs
     here = np.array([location.get(ref, (np.nan, np.nan)) for ref in refs])
-    metres = ox.distance.great_circle(here[:-1, 1], here[:-1, 0], here[1:, 1], here[1:, 0])
+    metres = geodesic_m(here[:-1], here[1:])
     ahead, back = directions(way.tags)
     common = {key: way.tags[key] for key in _KEPT if key in way.tags}
     for forward in [side for side, open_ in ((True, ahead), (False, back)) if open_]:

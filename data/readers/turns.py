@@ -19,8 +19,8 @@ _HEADING_M = 15.0  # a link's heading at its end is taken over this length
 def turns_of(links: gpd.GeoDataFrame, nodes: pd.DataFrame, *, drives_on_left: bool = False) -> pd.DataFrame:
     """Every movement from a link to the next.
 
-    A U-turn (back to the node that the vehicle came from) is a movement only where the network offers no other: at a
-    dead end, or on the border.
+    A U-turn (back into the opposite direction of the same street) is a movement only where the network needs it: at a
+    dead end, for a link that nothing else leads into, and on the border.
 
     Parameters
     ----------
@@ -46,7 +46,9 @@ def turns_of(links: gpd.GeoDataFrame, nodes: pd.DataFrame, *, drives_on_left: bo
     second = position.loc[pairs["link_id_out"]].to_numpy()
     angle = (np.degrees(leave[second] - arrive[first]) + 180.0) % 360.0 - 180.0
     is_u = back.to_numpy() & (np.abs(angle) > _U_DEG)
-    onward = pd.Series(~is_u).groupby(pairs["link_id_in"].to_numpy()).transform("any").to_numpy()
+    other = pd.Series(~is_u)
+    onward = other.groupby(pairs["link_id_in"].to_numpy()).transform("any").to_numpy()
+    entered = other.groupby(pairs["link_id_out"].to_numpy()).transform("any").to_numpy()
     border = nodes.set_index("node_id")["border"].loc[pairs["to_node_id_in"]].to_numpy()
     left, right = (RIGHT_S, LEFT_S) if drives_on_left else (LEFT_S, RIGHT_S)
     penalty = np.select(
@@ -57,7 +59,7 @@ def turns_of(links: gpd.GeoDataFrame, nodes: pd.DataFrame, *, drives_on_left: bo
             "from_link_id": pairs["link_id_in"].to_numpy(), "to_link_id": pairs["link_id_out"].to_numpy(),
             "angle_deg": angle, "penalty_s": penalty,
         }
-    )[~is_u | ~onward | border]  # fmt: skip
+    )[~is_u | ~onward | ~entered | border]  # fmt: skip
     return validate(turns.sort_values(["from_link_id", "to_link_id"], ignore_index=True), TURNS)
 
 

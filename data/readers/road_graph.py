@@ -252,7 +252,8 @@ def _links(edges: list[Any], number: dict[int, int], crs: Any, report: dict[str,
     table.insert(1, "from_node_id", [number[u] for u, *_ in edges])
     table.insert(2, "to_node_id", [number[v] for _, v, *_ in edges])
     geometry = [data["geometry"] for *_, data in edges]
-    return gpd.GeoDataFrame(validate(table, LINKS), geometry=geometry, crs=crs)
+    links = validate(gpd.GeoDataFrame(table, geometry=geometry, crs=crs), LINKS)
+    return gpd.GeoDataFrame(links, geometry="geometry", crs=crs)
 
 
 def _link(data: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def test_a_truncated_pbf_is_reported_as_damaged(tmp_path, share):
     whole = _resolve("helsinki").read_bytes()
     path = tmp_path / "half.osm.pbf"
     path.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(FileFormatError, match="half.osm.pbf cannot be read"):
+    with pytest.raises(FileFormatError, match=r"half\.osm\.pbf cannot be read"):
         read_osm(path)
 
 

@@ -49,7 +49,7 @@ def test_geometry_starts_at_the_from_node_and_ends_at_the_to_node(write_osm):
 
 
 def test_speed_of_a_joined_link_is_length_over_time_and_lanes_those_of_most_of_it(write_osm):
-    """100 m at 22.5 m/s (81 km/h), 300 m at 12.5 m/s (0.9 x 50 km/h): 400 / (4.44 + 24) = 14.06 m/s; 1 lane of 300 m."""
+    """100 m at 22.5 m/s (81 km/h), 300 m at 12.5 m/s (0.9 x 50 km/h): 400 / (4.44 + 24) = 14.06 m/s; 1 lane."""
     fast = {"highway": "primary", "oneway": "yes", "maxspeed": "81", "lanes": "3"}
     slow = {"highway": "primary", "oneway": "yes", "maxspeed": "50", "lanes": "1"}
     back = {"highway": "primary", "oneway": "yes"}

@@ -20,9 +20,10 @@ import numpy as np
 import pandas as pd
 
 from data.schemas import SENSOR_STATE, TARGETS, TIME_DTYPE
+from data.units import KMH_PER_MPS
 from simulation.air.model import ZoneAir
 from simulation.errors import RunError
-from simulation.link_state import LinkInterval
+from simulation.link_state import N_SPEED_BINS, SPEED_BIN_KMH, LinkInterval
 from simulation.streams import normal, uniform
 from zones.rollup import SensorRollup
 
@@ -304,7 +305,11 @@ class SensorNetwork:
         return np.bincount(self._loop_zone, values, len(self.zone_ids))
 
     def _read_loops(self, interval: LinkInterval, second: int) -> tuple[np.ndarray, np.ndarray]:
-        """Volume at the stop line as veh/h and mean speed of the link in m/s; no speed without a vehicle."""
+        """Volume at the stop line as veh/h and mean speed of the link in m/s; no speed without a vehicle.
+
+        Distance over time of an interval is too high where few vehicles passed, because half of a link counts at its
+        entry and half at its exit: no reading is above the fastest vehicle that left.
+        """
         quality, key = self.quality, self._key[self._loop]
         volume = interval.outflow_veh[self._link].sum(axis=1)
         distance = interval.vehicle_distance_m[self._link].sum(axis=1)
@@ -314,7 +319,10 @@ class SensorNetwork:
         spread = np.sqrt(quality.speed_noise**2 + quality.vehicle_speed_spread**2 / np.maximum(volume, 1.0))
         moving = (seen > 0) & (distance > 0) & (spent > 0)
         noise = np.exp(spread * normal(self._seed, second, key, _Purpose.SPEED_NOISE))
-        speed = np.where(moving, distance / np.where(moving, spent, 1.0) * noise, np.nan)
+        passed = interval.speed_distance_m[self._link].sum(axis=1) > 0  # (loops, bins)
+        fastest = (N_SPEED_BINS - np.argmax(passed[:, ::-1], axis=1)) * SPEED_BIN_KMH / KMH_PER_MPS
+        mean = np.minimum(distance / np.where(moving, spent, 1.0), fastest)
+        speed = np.where(moving, mean * noise, np.nan)
         return seen * 3600.0 / interval.step_s, np.round(speed, 3)
 
     def _read_stations(self, air: ZoneAir, second: int) -> np.ndarray:

@@ -118,6 +118,18 @@ def test_an_empty_street_has_flow_zero_and_no_speed(toy_air, sensors):
     assert np.isnan(sample.values[~loops]).all()
 
 
+def test_a_lone_vehicle_at_the_edge_of_an_interval_is_not_read_as_a_racer(toy_air, sensors):
+    """One car leaves every link in the first second: 100 m in 1 s by the books, 20-25 km/h by its own mean speed."""
+    interval = toy_air.interval(0)
+    lone = np.zeros_like(interval.outflow_veh)
+    lone[:, 0] = 1.0
+    odd = replace(interval, outflow_veh=lone, vehicle_distance_m=lone * 100.0, vehicle_time_s=lone * 1.0)
+    loops = (sensors["kind"] == "loop").to_numpy()
+    quality = replace(SILENT, speed_noise=0.0, vehicle_speed_spread=0.0)
+    sample = network(toy_air, sensors, quality=quality).sample(odd, None)
+    np.testing.assert_allclose(sample.values[loops, 1], 25 / 3.6, atol=1e-3)
+
+
 def test_a_stuck_sensor_is_found_after_three_hours_and_not_before(toy_air, sensors):
     """Always stuck: the first reading repeats; the twelfth equal quarter hour is thrown out, the eleventh is not."""
     net = network(toy_air, sensors, quality=replace(SILENT, stuck_per_day=2.0, stuck_hours=1000.0))

@@ -1,9 +1,10 @@
-"""Sensors: where they stand, what they report of the truth, and what a zone knows from them.
+"""Sensors: what they report of the truth, and what a zone knows from them.
 
-`place_sensors` chooses the places; `SensorNetwork.sample` reads one interval through noise, outages, stuck electronics
-and spikes, and then does what a real data centre does: it throws out impossible values and flat lines. It judges by
-its own readings alone, so a fault that nobody could notice stays in the data. Every number is keyed by (seed, sensor,
-time), never by draw order: adding a sensor or cutting a run in two changes no reading.
+`place_sensors` (in `simulation.sensor_places`) chooses where they stand. `SensorNetwork.sample` reads one interval
+through noise, outages, stuck electronics and spikes, and then does what a real data centre does: it throws out
+impossible values and flat lines. It judges by its own readings alone, so a fault that nobody could notice stays in
+the data. Every number is keyed by (seed, sensor, time), never by draw order: adding a sensor or cutting a run in two
+changes no reading.
 
 Sizes of noise and faults are assumptions in the range that operators of urban detectors and low-cost air stations
 report: counts within 3 %, speeds within 2 % plus sampling, NO2 within 6 %, 2-4 % of readings missing.
@@ -24,22 +25,21 @@ from data.units import KMH_PER_MPS
 from simulation.air.model import ZoneAir
 from simulation.errors import RunError
 from simulation.link_state import N_SPEED_BINS, SPEED_BIN_KMH, LinkInterval
+from simulation.sensor_places import place_sensors
 from simulation.streams import normal, uniform
 from zones.rollup import SensorRollup
+
+__all__ = ["FAULTS", "QUANTITIES", "SensorNetwork", "SensorQuality", "SensorSample", "place_sensors"]
 
 #: What sensors report, in the order of `SensorSample.values`: two by loops, three by air stations.
 QUANTITIES: tuple[str, ...] = ("flow_veh_per_h", "speed_mps", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
 #: `SensorSample.fault` codes and what the network writes for them.
 FAULTS: tuple[str | None, ...] = (None, "outage", "range", "flatline")
-_CLASS_RANK = {"motorway": 0, "trunk": 1, "primary": 2, "secondary": 3, "tertiary": 4}
-_M_PER_DEG_LAT = 111_195.0
 
 
 class _Purpose(IntEnum):
     """Streams of random numbers, apart from those of `simulation.streams.Purpose`."""
 
-    PLACE = 201
-    STATION = 202
     COUNT_NOISE = 203
     SPEED_NOISE = 204
     AIR_NOISE = 205
@@ -77,76 +77,6 @@ class SensorSample:
     start_s: float
     values: np.ndarray  # (N, 5) order of `QUANTITIES`; nan where not measured, missing or thrown out
     fault: np.ndarray  # (N,) int8, index into `FAULTS`
-
-
-def place_sensors(
-    links: pd.DataFrame,
-    zones: pd.DataFrame,
-    link_zone: pd.DataFrame,
-    *,
-    seed: int,
-    loops_per_zone: int = 3,
-    air_share: float = 2 / 3,
-) -> pd.DataFrame:
-    """Loops on the major links of every zone, air stations in a share of the zones; each zone has a sensor.
-
-    Parameters
-    ----------
-    links, zones, link_zone : DataFrame
-        Columns of the schemas of those names.
-    seed : int
-    loops_per_zone : int
-        At most; the widest classes first, then capacity, one direction of a street before a second one.
-    air_share : float
-        Share of zones with an air station, drawn by lot; zones without a street always have one.
-
-    Returns
-    -------
-    DataFrame
-        Columns of `data.schemas.SENSORS`; `link_id` is -1 for air stations.
-    """
-    zone_ids = list(zones["zone_id"])
-    home = link_zone.sort_values(["link_id", "share"]).drop_duplicates("link_id", keep="last")
-    ranked = links[["link_id", "road_class", "capacity_veh_per_s", "length_m"]].merge(home, on="link_id")
-    ranked["street"] = links["name"].fillna("").to_numpy()[ranked["link_id"].to_numpy()]
-    ranked["rank"] = ranked["road_class"].str.removesuffix("_link").map(_CLASS_RANK).fillna(5)
-    ranked["lot"] = uniform(seed, 0, ranked["link_id"].to_numpy(), _Purpose.PLACE)
-    ranked = ranked.sort_values(["zone_id", "rank", "capacity_veh_per_s", "lot"], ascending=[True, True, False, True])
-    nth = ranked.groupby(["zone_id", "street"]).cumcount()
-    ranked = ranked.assign(nth=nth).sort_values(["zone_id", "nth"], kind="stable")
-    loops = ranked.groupby("zone_id", sort=False).head(loops_per_zone)
-    lot = uniform(seed, 0, np.array([crc32(z.encode()) for z in zone_ids]), _Purpose.STATION)
-    wanted = max(1, int(np.ceil(air_share * len(zone_ids))))
-    streetless = ~np.isin(zone_ids, loops["zone_id"].to_numpy())
-    measured = streetless | (np.argsort(np.argsort(lot)) < wanted)
-    stations = zones.loc[measured, ["zone_id", "lon", "lat"]]
-    lon, lat = _link_places(links, zones, loops)
-    number = loops.groupby("zone_id").cumcount() + 1
-    table = pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "sensor_id": [f"{z}-L{n}" for z, n in zip(loops["zone_id"], number)],
-                    "kind": "loop",
-                    "zone_id": loops["zone_id"].to_numpy(),
-                    "link_id": loops["link_id"].to_numpy(),
-                    "lon": lon,
-                    "lat": lat,
-                }
-            ),
-            pd.DataFrame(
-                {
-                    "sensor_id": [f"{z}-A1" for z in stations["zone_id"]],
-                    "kind": "air",
-                    "zone_id": stations["zone_id"].to_numpy(),
-                    "link_id": -1,
-                    "lon": stations["lon"].to_numpy(),
-                    "lat": stations["lat"].to_numpy(),
-                }
-            ),
-        ]
-    )
-    return table.sort_values("sensor_id", ignore_index=True)
 
 
 class SensorNetwork:
@@ -374,16 +304,3 @@ class SensorNetwork:
         code = np.where(down, 1, np.where(wild.any(axis=1), 2, np.where(flat, 3, 0))).astype(np.int8)
         values = np.where(code[:, None] > 0, np.nan, measured)
         return SensorSample(start_s=start_s, values=values, fault=code)
-
-
-def _link_places(links: pd.DataFrame, zones: pd.DataFrame, loops: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude of the middles of links, by metres from their zone's centre (within a few metres)."""
-    zone = pd.Index(zones["zone_id"]).get_indexer(loops["zone_id"])
-    x, y, lon, lat = (zones[name].to_numpy(dtype=float)[zone] for name in ("x_m", "y_m", "lon", "lat"))
-    if "geometry" not in links.columns:
-        return lon, lat
-    shapes = links["geometry"].to_numpy()[loops["link_id"].to_numpy()]
-    middle = [shape.interpolate(0.5, normalized=True) for shape in shapes]
-    east = np.array([point.x for point in middle]) - x
-    north = np.array([point.y for point in middle]) - y
-    return lon + east / (_M_PER_DEG_LAT * np.cos(np.radians(lat))), lat + north / _M_PER_DEG_LAT

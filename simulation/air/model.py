@@ -134,6 +134,10 @@ class AirModel:
         """g of each of `SPECIES` in all boxes."""
         return (self.concentration * self.geometry.volume_m3).sum(axis=1)
 
+    def imbalance(self) -> np.ndarray:
+        """Share of each of `SPECIES` that the books cannot explain, of all that came in; zero but for rounding."""
+        return self.ledger.imbalance(self.mass_in_air(), self.mass_at_start)
+
     def link_grams(self, interval: LinkInterval) -> np.ndarray:
         """Grams that each link emits, (L, P) in the order of `emissions.POLLUTANTS`."""
         return link_emissions(interval, self._tables, self._group)

@@ -40,6 +40,15 @@ def test_hot_factors_equal_the_worked_values(vehicle, pollutant, at_20, at_50, a
     np.testing.assert_allclose(found, [at_20, at_50, at_80], rtol=2e-3)
 
 
+@pytest.mark.parametrize(
+    ("vehicle", "grams_per_mj", "at_50"),
+    [("PC_petrol_E4", 72.7, 179), ("PC_diesel_E5", 74.2, 145), ("HGV_rigid_E6", 74.2, 550), ("BUS_E6", 74.2, 687)],
+)
+def test_co2_is_energy_times_the_fuel_s_carbon(vehicle, grams_per_mj, at_50):
+    """Worked values at 50 km/h, g/km."""
+    assert hot_factor(vehicle, "energy", np.array([50.0]))[0] * grams_per_mj == pytest.approx(at_50, abs=0.6)
+
+
 def test_wear_of_a_car_equals_the_worked_value():
     """At 50 km/h: 0.0107 x 0.42 x 1.293 + 0.0075 x 0.39 x 1.4 + 0.015 x 0.27 = 0.01395582 g/km."""
     assert wear_factor("PC", np.array([50.0]))[0] == pytest.approx(0.00581074 + 0.004095 + 0.00405, rel=1e-6)

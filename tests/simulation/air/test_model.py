@@ -8,6 +8,7 @@ import pytest
 
 from simulation.air import Ban, default_fleet, synthetic_weather
 from simulation.air.errors import AirError, WeatherError
+from simulation.air.model import hour_mixing, roof_velocity
 
 
 def run(model, toy_air, numbers, **kw):
@@ -22,7 +23,7 @@ def test_mass_is_kept_over_a_day(toy_air):
     """Emitted + blown in + at start = blown out + deposited + in the air, to 1e-9 of it, for all species."""
     model = toy_air.model()
     airs = run(model, toy_air, range(96))
-    assert np.abs(model.ledger.imbalance(model.mass_in_air(), model.mass_at_start)).max() < 1e-9
+    assert np.abs(model.imbalance()).max() < 1e-9
     assert model.ledger.emitted[0] == pytest.approx(sum(air.nox_g.sum() for air in airs))
     assert model.ledger.emitted[3] == pytest.approx(sum(air.pm25_g.sum() for air in airs))
 
@@ -88,6 +89,24 @@ def test_a_busy_calm_morning_lies_in_the_range_of_street_stations(toy_air):
     pm25 = np.array([air.pm25_ug_per_m3 for air in airs])
     assert 15 < no2.max() < 90 and no2.min() > 1
     assert 2 < pm25.mean() < 20
+
+
+def test_a_neutral_hour_mixes_as_the_worked_case(toy_air):
+    """u* = 0.3 m/s under 1000 m: sigma_w = 1.3 u* (1 - 0.8 20 / 1000) = 0.38376, u_d = 0.086376 m/s.
+
+    With the vehicles' 0.1 m/s: hypot(0.38376, 0.1) / (sqrt(2) pi) = 0.089261; at 120 m, 88 % of u_d: 0.076011.
+    """
+    assert roof_velocity(0.38376) == pytest.approx(0.086376, abs=1e-6)
+    mixing = hour_mixing(3.0, 270.0, 0.0, 1.0, 1000.0, toy_air.model().geometry)
+    assert mixing.roof == pytest.approx(0.089261, abs=1e-6)
+    assert mixing.top == pytest.approx(0.076011, abs=1e-6)
+    assert (mixing.wind_east, mixing.wind_north) == pytest.approx((3.0, 0.0))
+
+
+def test_sun_stirs_and_a_clear_calm_night_does_not(toy_air):
+    geometry = toy_air.model().geometry
+    noon, night = (hour_mixing(2.0, 0.0, light, 0.1, 600.0, geometry).roof for light in (500.0, 0.0))
+    assert noon > 1.5 * night
 
 
 def test_weather_that_ends_too_early_is_an_error_that_names_the_time(toy_air):

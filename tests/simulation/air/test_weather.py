@@ -59,6 +59,18 @@ def test_helsinki_has_winter_summer_and_dark_nights(year):
     assert year["mixing_height_m"].between(100, 2500).all()
 
 
+@pytest.mark.parametrize(("latitude", "warm", "cold"), [(-33.9, 1, 7), (52.5, 7, 1)])
+def test_summer_is_in_january_in_the_south(latitude, warm, cold):
+    weather = synthetic_weather(latitude, pd.Timestamp("2025-01-01", tz="UTC"), 365, 1)
+    month = weather.groupby(weather["time"].dt.month)["temperature_c"].mean()
+    assert month[warm] > month[cold] + 6
+
+
+def test_polar_winters_are_dark_and_still_valid():
+    weather = validate(synthetic_weather(78.2, pd.Timestamp("2025-12-01", tz="UTC"), 20, 1, longitude=15.6), WEATHER)
+    assert (weather["radiation_w_per_m2"] == 0).all()
+
+
 def test_the_sun_stands_highest_at_solar_noon():
     """21 June at 60.17 N, 24.94 E: 53.3 degrees high (90 - 60.17 + 23.44), near 12:22 local winter time (10:22 UTC)."""
     seconds = pd.Timestamp("2025-06-21", tz="UTC").timestamp() + np.arange(0, 86_400, 60.0)

@@ -87,25 +87,31 @@ def make_zones(
 
 
 def _grid(spec: ZoneSpec, area: shapely.Polygon, links: gpd.GeoDataFrame) -> np.ndarray:
-    fixed = spec.resolution is not None or spec.cell_m is not None
-    target = None if fixed else spec.count
     if spec.kind == "square":
-        side = spec.cell_m or float(np.sqrt(area.area / (spec.count or 1)))
-        for _ in range(12):  # slivers join their neighbours, so a finer grid may be needed to reach the target
-            shapes, _cell = partition.joined(partition.squares(area, side), links, count=target)
-            if target is None or len(shapes) >= target:
-                break
-            side *= 0.93
-        return shapes
+        return _square_zones(spec, area, links)
     crs = pyproj.CRS(links.crs)
     if spec.resolution is not None:
         return partition.joined(partition.hexagons(area, crs, spec.resolution), links, count=None)[0]
     count = spec.count or 1
     nearest = partition.nearest_resolution(area, crs, count)
-    shapes, _cell = partition.joined(partition.hexagons(area, crs, nearest), links, count=target)
+    shapes, _cell = partition.joined(partition.hexagons(area, crs, nearest), links, count=count)
     if len(shapes) < 0.67 * count and nearest < 15:
-        shapes, _cell = partition.joined(partition.hexagons(area, crs, nearest + 1), links, count=target)
+        shapes, _cell = partition.joined(partition.hexagons(area, crs, nearest + 1), links, count=count)
     return shapes
+
+
+def _square_zones(spec: ZoneSpec, area: shapely.Polygon, links: gpd.GeoDataFrame) -> np.ndarray:
+    """Squares of the side asked for, or of the largest side that gives as many zones as asked for."""
+    if spec.cell_m is not None:
+        return partition.joined(partition.squares(area, spec.cell_m), links, count=None)[0]
+    count = spec.count or 1
+    side = 1.5 * float(np.sqrt(area.area / count))
+    for _ in range(40):  # down to a fifth of that side
+        shapes = partition.joined(partition.squares(area, side), links, count=None)[0]
+        if len(shapes) >= count:
+            break
+        side *= 0.96
+    return partition.joined(partition.squares(area, side), links, count=count)[0]
 
 
 def _given_names(given: gpd.GeoDataFrame, origin: np.ndarray) -> list[str] | None:

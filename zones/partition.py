@@ -89,7 +89,7 @@ def nearest_resolution(area: shapely.Polygon, crs: pyproj.CRS, count: int) -> in
 def squares(area: shapely.Polygon, cell_m: float) -> Cells:
     """Square cells of side `cell_m`, aligned with the coordinate system's axes and centred on the area."""
     west, south, east, north = area.bounds
-    n_x, n_y = int(np.ceil((east - west) / cell_m)), int(np.ceil((north - south) / cell_m))
+    n_x, n_y = (max(1, int(np.ceil(span / cell_m - 1e-9))) for span in (east - west, north - south))
     if n_x * n_y > 200_000:
         raise ZoneError(f"cell_m={cell_m:g} m makes {n_x * n_y} cells; give a larger side")
     x = (west + east) / 2.0 + (np.arange(n_x + 1) - n_x / 2.0) * cell_m

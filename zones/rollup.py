@@ -243,9 +243,8 @@ def sensor_rollup(
     times = pd.DatetimeIndex(sensor_state["time"].unique()).sort_values()
     row = pd.Index(rollup.sensor_ids).get_indexer(sensor_state["sensor_id"].astype("str"))
     if (row < 0).any():
-        raise ZoneError(
-            f"sensor_state has readings of unknown sensors, e.g. {sensor_state['sensor_id'][row < 0].iloc[0]}"
-        )
+        wrong = sensor_state["sensor_id"][row < 0].iloc[0]
+        raise ZoneError(f"sensor_state has readings of sensor {wrong}, which is not in the sensors table")
     column = times.get_indexer(sensor_state["time"])
     sound = sensor_state["fault"].isna().to_numpy() if "fault" in sensor_state else np.ones(len(row), dtype=bool)
     readings = {}

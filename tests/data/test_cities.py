@@ -212,7 +212,7 @@ def test_graphml_of_osmnx_gives_the_same_network(helsinki, graphml, cache, proje
 
 @pytest.mark.parametrize("missing", [{"drop_edge": "highway"}, {"drop_graph": "crs"}, {"drop_node": "x"}])
 def test_graphml_that_is_not_osmnx_s_is_refused(graphml, cache, missing):
-    with pytest.raises(FileFormatError, match="osmnx.save_graphml"):
+    with pytest.raises(FileFormatError, match=r"osmnx\.save_graphml"):
         load_city(graphml(projected=False, **missing), cache_dir=cache)
 
 

@@ -27,10 +27,9 @@ def write_osm(tmp_path: Path) -> WriteOsm:
         nodes: Mapping[int, tuple],
         ways: list[tuple[list[int], dict[str, str]]],
         *,
-        bounds: str = "",
         name: str = "town.osm",
     ) -> Path:
-        lines = ["<?xml version='1.0' encoding='UTF-8'?>", "<osm version='0.6'>", bounds]
+        lines = ["<?xml version='1.0' encoding='UTF-8'?>", "<osm version='0.6'>"]
         for number, (east, north, *tags) in sorted(nodes.items()):
             place = f"lat='{LAT + north * DEG_LAT:.7f}' lon='{LON + east * DEG_LON:.7f}'"
             lines.append(f"<node id='{number}' version='1' {place}>{_tags(tags[0] if tags else {})}</node>")

@@ -1,0 +1,137 @@
+"""The front door: zones of toy town and of Helsinki."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from data.schemas import ADJACENCY, LINK_ZONE, ZONES, validate
+from zones import adjacency, link_zone, make_zones
+from zones.errors import ZoneError
+from zones.naming import zone_ids
+
+
+def _check(zones, links):
+    validate(pd.DataFrame(zones), ZONES)
+    shapes = zones.geometry.to_numpy()
+    assert zones.crs == links.crs
+    assert shapely.is_valid(shapes).all()
+    assert shapely.coverage_is_valid(shapes)
+    assert zones["name"].is_unique
+    assert zones["zone_id"].tolist() == zone_ids(len(zones))
+    shares = validate(link_zone(links, zones), LINK_ZONE)
+    assert set(shares["link_id"]) == set(links["link_id"])
+    assert set(shares["zone_id"]) == set(zones["zone_id"])
+    assert shares.groupby("link_id")["share"].sum().to_numpy() == pytest.approx(1.0, abs=1e-12)
+    touching = validate(adjacency(zones), ADJACENCY)
+    assert len(zones) == 1 or set(touching["zone_id"]) == set(zones["zone_id"])
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"kind": "square"}, {"count": 12}, {"count": 40}, {"resolution": 8}, {"resolution": 10},
+     {"kind": "square", "cell_m": 400.0}, {"kind": "square", "count": 5}, {"count": 1}],
+    ids=str,
+)  # fmt: skip
+def test_helsinki_is_cut_soundly_in_every_way(helsinki, how):
+    zones = make_zones(helsinki.links, helsinki.places, crs=helsinki.crs, **how)
+    _check(zones, helsinki.links)
+    if "count" in how:
+        assert len(zones) == how["count"]
+
+
+def test_helsinki_has_eighteen_zones_of_similar_size_with_their_character(helsinki):
+    zones = make_zones(helsinki.links, helsinki.places)
+    assert len(zones) == 18
+    assert zones["area_m2"].max() < 4 * zones["area_m2"].min()
+    assert (zones["character_source"] == "buildings").all()
+    assert (zones["homes"] > 0).all()
+    assert (zones["jobs"] > 0).all()
+    assert zones["jobs"].sum() > 2 * zones["homes"].sum()  # a business district
+    assert zones["green_share"].max() > 0.3  # Kaisaniemi's park
+    assert ((zones["road_major_m"] + zones["road_minor_m"]) >= 100).all()
+    total = (zones["road_major_m"] + zones["road_minor_m"]).sum()
+    assert total == pytest.approx(helsinki.links["length_m"].sum(), rel=0.01)
+
+
+def test_the_same_city_gives_the_same_zones(helsinki):
+    first, second = (make_zones(helsinki.links, helsinki.places) for _ in range(2))
+    pd.testing.assert_frame_equal(pd.DataFrame(first), pd.DataFrame(second), check_exact=True)
+
+
+def test_zones_are_numbered_as_one_reads_a_map(toy):
+    """Four quarters of 400 m: north-west, north-east, south-west, south-east."""
+    zones = make_zones(toy.links, toy.places, kind="square", count=4)
+    x, y = zones["x_m"].to_numpy(), zones["y_m"].to_numpy()
+    assert len(zones) == 4
+    assert y[0] > y[2] and y[1] > y[3] and x[0] < x[1] and x[2] < x[3]
+    assert zones["jobs"].idxmax() == 1  # the offices stand in the north-east
+    assert zones["green_share"].idxmax() == 2  # the park lies in the south-west
+
+
+def test_toy_town_s_homes_and_jobs_are_those_of_its_floors(toy):
+    """11 blocks of 19,600 m2 x 3 floors, 95 % homes of 80 m2; 4 blocks x 5 floors of offices, 25 m2 a job."""
+    zones = make_zones(toy.links, toy.places, kind="square", count=4)
+    assert zones["homes"].sum() == pytest.approx(11 * 19_600 * 3 * 0.95 / 80)
+    assert zones["jobs"].sum() == pytest.approx(4 * 19_600 * 5 / 25 + 11 * 19_600 * 3 * 0.05 / 30)
+
+
+def test_without_buildings_homes_follow_the_streets_and_say_so(toy):
+    for places in (None, toy.places[toy.places["kind"] == "landuse"]):
+        zones = make_zones(toy.links, places, kind="square", count=4)
+        assert (zones["character_source"] == "roads").all()
+        assert zones["homes"].to_numpy() == pytest.approx(0.08 * zones["road_minor_m"].to_numpy())
+        assert (zones["jobs"] > 0).all()
+
+
+def test_given_polygons_keep_their_names_and_are_clipped_to_the_city(toy):
+    west, south, east, north = toy.links.total_bounds
+    middle = (west + east) / 2
+    given = gpd.GeoDataFrame(
+        {"name": ["Harbour", "Hill", "Far away"]},
+        geometry=[
+            shapely.box(west - 9000, south, middle, north),
+            shapely.box(middle, south, east, north),
+            shapely.box(east + 9000, south, east + 9500, north),
+        ],
+        crs=toy.crs,
+    ).to_crs(4326)
+    zones = make_zones(toy.links, toy.places, kind="polygons", polygons=given)
+    assert zones["name"].tolist() == ["Harbour", "Hill"]
+    assert zones["area_m2"].max() < 400_000
+    shares = link_zone(toy.links, zones)
+    assert shares.groupby("link_id")["share"].sum().to_numpy() == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"kind": "triangle"}, "kind='triangle'"), ({"count": 0}, "count=0"), ({"resolution": 16}, "resolution=16"),
+        ({"kind": "square", "cell_m": 5.0}, "cell_m=5"), ({"cell_m": 300.0}, "cell_m is for squares"),
+        ({"kind": "square", "resolution": 9}, "resolution is for hexagons"), ({"kind": "polygons"}, "needs polygons"),
+        ({"count": None}, "neither count"),
+        ({"kind": "triangle", "count": 0}, r"kind='triangle'.*count=0"),
+    ],
+)  # fmt: skip
+def test_a_request_that_makes_no_sense_is_answered_in_full(toy, how, words):
+    with pytest.raises(ZoneError, match=words):
+        make_zones(toy.links, toy.places, **how)
+
+
+def test_polygons_elsewhere_and_polygons_unasked_for_are_refused(toy):
+    away = gpd.GeoDataFrame(geometry=[shapely.box(2, 48, 3, 49)], crs=4326)
+    with pytest.raises(ZoneError, match="none of the 1 zone polygons"):
+        make_zones(toy.links, kind="polygons", polygons=away)
+    with pytest.raises(ZoneError, match="say kind='polygons'"):
+        make_zones(toy.links, polygons=away)
+
+
+def test_the_caller_s_tables_are_left_alone(toy):
+    links, places = toy.links.copy(), toy.places.copy()
+    make_zones(links, places)
+    pd.testing.assert_frame_equal(pd.DataFrame(links), pd.DataFrame(toy.links))
+    pd.testing.assert_frame_equal(pd.DataFrame(places), pd.DataFrame(toy.places))
+    assert np.array_equal(links.columns, toy.links.columns)

@@ -6,7 +6,8 @@ doi:10.1016/0191-2615(93)90038-C; link transmission: Yperman 2007). A link is a 
 - a vehicle may leave a link at `entry + length / speed` at the earliest, one headway after the vehicle ahead, in green;
 - it may enter a link one headway after the vehicle ahead, and once the backward wave of the exit of the vehicle
   `storage` places ahead has arrived: `exit + length / wave speed`. A ring of slots per link holds those exit times;
-- full links that wait for each other in a circle move on by one vehicle each, counted (no vehicle ever vanishes);
+- full links that wait for each other in a circle move on by one vehicle each, and a head that stands before a full
+  link for `JUMP_S` moves on to the first link of its route with room; both are counted, no vehicle ever vanishes;
 - links that want to enter the same link are served by self-clocked fair queueing (Golestani 1994,
   doi:10.1109/INFCOM.1994.337677) with their capacities as weights, so a saturated merge splits by capacity.
 
@@ -23,6 +24,7 @@ from numba import njit
 
 NONE = -1
 INF = np.inf
+JUMP_S = 60.0  # s at the head of a queue before a full link (MATSim: 10 s, SUMO: 300 s)
 GATE_FILL = 0.7  # share of a link's storage above which nobody pulls out into it from the roadside; assumption
 MAX_CIRCLE = 256  # links of the longest circle that is looked for
 
@@ -368,6 +370,35 @@ def _choose_again(v, next_link, link, time):
 
 
 @njit(cache=True)
+def _jump(v, next_link, dest_link, link, time):
+    """Heads that have stood before a full link for `JUMP_S` leave the jam: on their route, to the first link with room.
+
+    Where all of the rest of the route is full, the trip ends. The rule is SUMO's (`time-to-teleport`); it keeps an
+    overloaded network from locking for good. Moved vehicles are counted.
+    """
+    other = v.links[link].ask_head
+    while other != NONE:
+        following = v.links[other].want_next
+        slot = v.links[other].ring_start + v.links[other].head
+        stands_since = max(v.slots[slot].entry + v.links[other].free_time, v.links[other].last_exit)
+        if time - stands_since >= JUMP_S:
+            trip = v.slots[slot].trip
+            row = v.trips[trip].dest
+            at = link
+            while at != NONE and v.links[at].count >= v.links[at].storage and at != dest_link[row]:
+                at = next_link[v.trips[trip].layer, row, at]
+            if at != NONE:
+                _withdraw(v, other)
+                _leave(v, other, time)
+                v.total[FORCED] += 1
+                if v.links[at].count < v.links[at].storage:
+                    _enter(v, at, trip, time)
+                else:
+                    _arrive(v, trip, time)
+        other = following
+
+
+@njit(cache=True)
 def _turn_circle(v, next_link, dest_link, first, time):
     """Resolve a deadlock: where full links wait for each other in a circle, the head of each moves on by one.
 
@@ -415,6 +446,7 @@ def _on_serve(v, next_link, dest_link, link, time):
             if time - _oldest_request(v, link) >= v.links[link].patience - 1e-6:
                 _choose_again(v, next_link, link, time)
                 _turn_circle(v, next_link, dest_link, link, time)
+                _jump(v, next_link, dest_link, link, time)
             at = time + v.links[link].patience
             if v.links[link].ask_head == NONE and v.links[link].gate_head == NONE:
                 return

@@ -22,8 +22,10 @@ PERCEPTION_SD = 0.15  # of the log of perceived time; assumption
 CLOSED_PENALTY_S = 7200.0
 #: Another way must be better by this share and time before drivers take it: bounded rationality.
 SWITCH_SHARE, SWITCH_S = 0.03, 5.0
-#: Weight of the newest travel times in the times that drivers know.
-NEWEST = 0.5
+#: Weight of the newest travel times in what the drivers of each perception know: habit, radio, navigation. If all
+#: followed the newest times they would all turn into the same side street (Mahmassani & Jayakrishnan 1991,
+#: doi:10.1016/0191-2607(91)90145-G, find market shares beyond which information harms).
+NEWEST = (0.1, 0.3, 0.6)
 
 
 class Routes:
@@ -64,11 +66,12 @@ class Routes:
             perception_sd * np.stack([normal(seed, 0, link, Purpose.PERCEPTION, index=k) for k in range(perceptions)])
         )
         self.closed = np.atleast_2d(closed)
-        self.known_s = free_times(arrays)
+        self.known_s = np.tile(free_times(arrays), (perceptions, 1))
+        self._newest = np.resize(np.array(NEWEST), perceptions)[:, None]
         self._allocate()
 
     def _allocate(self) -> None:
-        layers, d, n = self.n_layers, self.dest_link.size, self.known_s.size
+        layers, d, n = self.n_layers, self.dest_link.size, self.known_s.shape[1]
         self.next_link = np.full((layers, d, n), NONE, dtype=np.int32)
         self._label = np.full((layers, d, n), np.inf)
         self._penalty = np.zeros((layers, d, n))
@@ -85,7 +88,7 @@ class Routes:
 
     def learn(self, travel_time_s: np.ndarray, free_s: np.ndarray) -> None:
         """Mix the newest travel times, shape (n_links,), into what drivers know; never below `free_s`."""
-        self.known_s = np.maximum(NEWEST * travel_time_s + (1 - NEWEST) * self.known_s, free_s)
+        self.known_s = np.maximum(self._newest * travel_time_s + (1 - self._newest) * self.known_s, free_s)
 
     def set_closed(self, closed: np.ndarray) -> None:
         """Other links are closed from now on; routes follow at the next `update`."""
@@ -102,7 +105,7 @@ class Routes:
         for group in range(self.closed.shape[0]):
             for perception in range(self.perceptions):
                 k = group * self.perceptions + perception
-                cost = self.known_s * self._factor[perception] + CLOSED_PENALTY_S * self.closed[group]
+                cost = self.known_s[perception] * self._factor[perception] + CLOSED_PENALTY_S * self.closed[group]
                 rebuilt += update_trees(
                     self.dest_link, cost, turns.in_start, turns.in_link, turns.in_penalty, self._penalty[k],
                     self._label[k], self.next_link[k], self._order[k], SWITCH_SHARE, SWITCH_S,
@@ -117,7 +120,7 @@ class Routes:
         starts : ndarray, shape (D, n_links)
             Vehicles that start on each link for each destination.
         """
-        flow = np.zeros(self.known_s.size)
+        flow = np.zeros(self.known_s.shape[1])
         for k in range(self.perceptions):
             load_trees(self.dest_link, self.next_link[k], self._order[k], starts / self.perceptions, flow)
         return flow

@@ -42,7 +42,7 @@ def checked_timezone(name: str) -> str:
 
 
 def drives_on_left(timezone: str) -> bool:
-    """Whether traffic keeps left in most places of a time zone (ISO list of left-driving countries, by zone name)."""
+    """Whether traffic keeps left in a time zone's country; small territories that are not listed count as right."""
     return re.fullmatch(_LEFT, timezone) is not None
 
 

@@ -17,6 +17,7 @@ from scipy import sparse
 from data.units import SECONDS_PER_HOUR
 from zones.errors import ZoneError
 
+_MAX_DELAY_S_PER_KM, _MAX_INDEX = 1e5, 1e4  # the limits of `data.schemas`: over a day for a kilometre
 _AIR = ("no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
 
 
@@ -58,9 +59,18 @@ class ZoneRollup:
         return self._share @ per_link
 
     def traffic(
-        self, vehicle_distance_m: np.ndarray, vehicle_time_s: np.ndarray, step_s: float
+        self,
+        vehicle_distance_m: np.ndarray,
+        vehicle_time_s: np.ndarray,
+        step_s: float,
+        *,
+        free_flow_speed_mps: np.ndarray | None = None,
     ) -> dict[str, np.ndarray]:
         """Zone traffic of one interval (or of k intervals in columns).
+
+        A link's distance is booked half at entry and half at exit, its time as it passes. So a zone that few vehicles
+        visit may seem faster than its streets allow, or stand for longer than any trip lasts. Speed is therefore held
+        at or below free flow, delay and index below the tables' limits; distance and time stay as they were booked.
 
         Parameters
         ----------
@@ -68,29 +78,34 @@ class ZoneRollup:
             All vehicle classes together.
         step_s : float
             Length of an interval, s.
+        free_flow_speed_mps : ndarray, shape (L,), optional
+            Where speeds have been changed since; those of `links` if not given.
 
         Returns
         -------
         dict of ndarray, shape (Z,) or (Z, k)
             `vehicle_distance_m`, `vehicle_time_s`; `speed_mps` (`nan` where nobody drove), `flow_veh_per_h`,
-            `density_veh_per_km`; `delay_s_per_km`, the time above free flow of the links driven on, not below 0; and
-            `travel_time_index`, time over free-flow time.
+            `density_veh_per_km`; `delay_s_per_km`, the time above free flow of the links driven on; and
+            `travel_time_index`, time over free-flow time, at least 1.
         """
         distance, time = self.total(vehicle_distance_m), np.maximum(self.total(vehicle_time_s), 0.0)
-        pace = self._pace if vehicle_distance_m.ndim == 1 else self._pace[:, None]
-        free_time = self.total(vehicle_distance_m * pace)
+        pace = self._pace if free_flow_speed_mps is None else 1.0 / free_flow_speed_mps
+        free_time = self.total(vehicle_distance_m * (pace if vehicle_distance_m.ndim == 1 else pace[:, None]))
         length = self.length_m if distance.ndim == 1 else self.length_m[:, None]
         driven = (distance > 0.0) & (time > 0.0)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        spent = np.maximum(time, free_time)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             span = np.where(length > 0.0, length * step_s, np.nan)
+            delay = np.minimum((spent - free_time) / distance * 1000.0, _MAX_DELAY_S_PER_KM)
+            index = np.minimum(spent / free_time, _MAX_INDEX)
             return {
                 "vehicle_distance_m": distance,
                 "vehicle_time_s": time,
-                "speed_mps": np.where(driven, distance / time, np.nan),
+                "speed_mps": np.where(driven, distance / spent, np.nan),
                 "flow_veh_per_h": distance / span * SECONDS_PER_HOUR,
                 "density_veh_per_km": time / span * 1000.0,
-                "delay_s_per_km": np.where(driven, np.maximum(time - free_time, 0.0) / distance * 1000.0, np.nan),
-                "travel_time_index": np.where(driven, time / free_time, np.nan),
+                "delay_s_per_km": np.where(driven, delay, np.nan),
+                "travel_time_index": np.where(driven, index, np.nan),
             }
 
 

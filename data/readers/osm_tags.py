@@ -25,7 +25,8 @@ URBAN_FACTOR = 0.9
 WALK_KMH = 7.0  # `maxspeed=walk`: German courts read it as 4-7 km/h; assumed upper end
 _KNOT = 1.852  # km/h
 
-#: Limits behind values such as `FI:urban`, km/h (OpenStreetMap wiki, "Default speed limits"). `*` is any country.
+#: Statutory limits behind values such as `FI:urban`, km/h; `*` is any other country. Assumed, from general knowledge of
+#: national traffic laws (the OpenStreetMap wiki's "Default speed limits" is the place to check them).
 IMPLICIT_KMH: dict[tuple[str, str], float] = {
     ("*", "living_street"): 20.0, ("*", "urban"): 50.0, ("*", "rural"): 90.0, ("*", "trunk"): 100.0,
     ("*", "motorway"): 120.0, ("*", "bicycle_road"): 30.0, ("FI", "rural"): 80.0, ("AT", "rural"): 100.0,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.schemas import ZONE_STATE, ZONE_TRUTH, validate
 from zones import SensorRollup, ZoneRollup, sensor_rollup, zone_traffic
 from zones.errors import ZoneError
 
@@ -68,10 +69,30 @@ def test_where_nobody_drove_speed_is_unknown_and_flow_is_zero():
         assert (found[name] == 0.0).all()
 
 
-def test_faster_than_free_flow_is_no_negative_delay():
-    found = ZoneRollup(LINK_ZONE, LINKS, ZONES).traffic(np.array([1000.0, 0, 0]), np.array([90.0, 0, 0]), 900.0)
+def test_a_zone_is_never_faster_than_its_streets():
+    """1000 m booked in 0.1 s, as when a vehicle enters at the interval's very end: free flow is 10 m/s."""
+    found = ZoneRollup(LINK_ZONE, LINKS, ZONES).traffic(np.array([1000.0, 0, 0]), np.array([0.1, 0, 0]), 900.0)
+    assert found["speed_mps"][0] == pytest.approx(10.0)
     assert found["delay_s_per_km"][0] == 0.0
-    assert found["travel_time_index"][0] == pytest.approx(0.9)
+    assert found["travel_time_index"][0] == 1.0
+    assert found["vehicle_time_s"][0] == pytest.approx(0.1)
+
+
+def test_changed_speeds_change_what_free_flow_is():
+    rollup, distance, time = ZoneRollup(LINK_ZONE, LINKS, ZONES), np.array([1000.0, 0, 0]), np.array([100.0, 0, 0])
+    found = rollup.traffic(distance, time, 900.0, free_flow_speed_mps=np.array([20.0, 15.0, 20.0]))
+    assert found["delay_s_per_km"][0] == pytest.approx(50.0)
+    assert found["travel_time_index"][0] == pytest.approx(2.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.0, 1e6), st.floats(0.0, 1e6)), min_size=3, max_size=3))
+def test_whatever_is_booked_fits_the_tables(pairs):
+    state = _state([(k, k % 2, "car", d, t) for k, (d, t) in enumerate(pairs)])
+    table = zone_traffic(state, LINK_ZONE, LINKS, step_s=900.0)
+    found = table[["speed_mps", "delay_s_per_km", "travel_time_index"]]
+    validate(table.assign(flow_veh_per_h=0.0, density_veh_per_km=0.0), ZONE_TRUTH)
+    assert found.isna().all(axis=1).equals(found.isna().any(axis=1))
 
 
 amount = st.floats(0.0, 1e6)
@@ -169,7 +190,7 @@ def test_readings_flagged_as_faulty_are_left_out():
             "no2_ug_per_m3": [np.nan, np.nan, 25.0], "fault": [None, "stuck", None],
         }
     )  # fmt: skip
-    table = sensor_rollup(state, SENSORS, LINKS).set_index("zone_id")
+    table = validate(sensor_rollup(state, SENSORS, LINKS), ZONE_STATE).set_index("zone_id")
     assert table.loc["Z01", "flow_veh_per_h"] == 400.0
     assert table.loc["Z01", "speed_mps"] == 9.0
     assert table.loc["Z02", "no2_ug_per_m3"] == 25.0

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 #: Volume over capacity, on free-flow routes, of the worst link in the busiest hour of a demand that nobody has
 #: counted; assumption: drivers spread over other streets by then, and no city locks up daily.
-MAX_GUESSED_LOAD = 1.3
+MAX_GUESSED_LOAD = 1.4
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

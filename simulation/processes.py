@@ -87,8 +87,9 @@ def routes_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
         live.routes.update()
     while True:
         yield live.wait(live.step_s, Phase.SIGNALS)
-        live.routes.learn(live.engine.travel_times(), live.engine.free_time_s)
-        live.routes.update()
+        looking = live.routes.looking(round(live.env.now / live.step_s))
+        live.routes.learn(live.engine.travel_times(), live.engine.free_time_s, looking)
+        live.routes.update(looking)
 
 
 def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:

@@ -8,7 +8,7 @@ doi:10.1002/net.3230120209).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,7 +25,9 @@ SWITCH_SHARE, SWITCH_S = 0.03, 5.0
 #: Weight of the newest travel times in what the drivers of each perception know: habit, radio, navigation. If all
 #: followed the newest times they would all turn into the same side street (Mahmassani & Jayakrishnan 1991,
 #: doi:10.1016/0191-2607(91)90145-G, find market shares beyond which information harms).
-NEWEST = (0.1, 0.3, 0.6)
+NEWEST = (0.3, 0.45, 0.6)
+#: How many intervals pass between two looks at the times.
+LOOK_EVERY = (4, 2, 1)
 
 
 class Routes:
@@ -86,9 +88,15 @@ class Routes:
         """Row of `next_link` for a perception and a group."""
         return group * self.perceptions + perception
 
-    def learn(self, travel_time_s: np.ndarray, free_s: np.ndarray) -> None:
-        """Mix the newest travel times, shape (n_links,), into what drivers know; never below `free_s`."""
-        self.known_s = np.maximum(self._newest * travel_time_s + (1 - self._newest) * self.known_s, free_s)
+    def looking(self, step: int) -> list[int]:
+        """Perceptions that look at the times in interval number `step`."""
+        return [k for k in range(self.perceptions) if step % LOOK_EVERY[k % len(LOOK_EVERY)] == 0]
+
+    def learn(self, travel_time_s: np.ndarray, free_s: np.ndarray, perceptions: Sequence[int]) -> None:
+        """Mix travel times, shape (n_links,), into what drivers of some perceptions know; never below `free_s`."""
+        k = list(perceptions)
+        weight = self._newest[k]
+        self.known_s[k] = np.maximum(weight * travel_time_s + (1 - weight) * self.known_s[k], free_s)
 
     def set_closed(self, closed: np.ndarray) -> None:
         """Other links are closed from now on; routes follow at the next `update`."""
@@ -98,12 +106,12 @@ class Routes:
         if changed:
             self._allocate()
 
-    def update(self) -> int:
-        """Bring all routes up to date; returns how many trees were made anew."""
+    def update(self, perceptions: Sequence[int] | None = None) -> int:
+        """Bring the routes of some perceptions (all, if None) up to date; returns how many trees were made anew."""
         rebuilt = 0
         turns = self.turns
         for group in range(self.closed.shape[0]):
-            for perception in range(self.perceptions):
+            for perception in range(self.perceptions) if perceptions is None else perceptions:
                 k = group * self.perceptions + perception
                 cost = self.known_s[perception] * self._factor[perception] + CLOSED_PENALTY_S * self.closed[group]
                 rebuilt += update_trees(

@@ -142,7 +142,6 @@ def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set
     for k in range(len(refs) - 1):
         if inside[k] != inside[k + 1]:
             cut.add(refs[k] if inside[k] else refs[k + 1])
-    cut.intersection_update(location)
 
 
 def simplify(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simulation.scenarios.measures import Measure
 
 Undo = Callable[[], None]
+_LOOK_AGAIN_S = 60.0
 
 
 def timetable(measures: Sequence[Measure], live: Live) -> Generator[Any, Any, None]:
@@ -49,7 +50,8 @@ def timetable(measures: Sequence[Measure], live: Live) -> Generator[Any, Any, No
             if number not in undo and hours.hold_at(now):
                 undo[number] = measure.begin(overlay)
         waits = [live.seconds_until(edge) for edge in edges]
-        yield live.env.timeout(min(wait for wait in waits if wait > 0.002))
+        # No edge lies ahead where all are now: hours of 00:00-24:00, or an hour that the clocks skip in spring.
+        yield live.env.timeout(min((wait for wait in waits if wait > 0.002), default=_LOOK_AGAIN_S))
 
 
 class Overlay:

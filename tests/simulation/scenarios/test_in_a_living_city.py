@@ -1,5 +1,7 @@
 """Measures in the real simulator: the seam that the stand-in of the other tests promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +66,31 @@ def test_a_measure_with_hours_changes_its_own_and_gives_it_back(city, measure, c
         found = {key for key, value in seen[moment].items() if value != before[key]}
         assert changed <= found <= changed | follows
     assert seen[8, 5] == before
+
+
+@pytest.mark.parametrize(
+    ("start", "hours", "on_minutes"),
+    [
+        ("2025-10-25 23:00", Hours(3.5 * 3600, 5 * 3600), 150),  # 03:30 summer time to 05:00 winter time
+        ("2025-03-29 23:00", Hours(3.5 * 3600, 5 * 3600), 60),  # 03:30 does not exist: 04:00 to 05:00
+        ("2025-03-29 23:00", Hours(3.2 * 3600, 3.8 * 3600), 0),  # the hours are skipped altogether
+    ],
+    ids=["clocks go back", "clocks go forward", "skipped"],
+)
+def test_hours_follow_the_clock_when_it_is_changed(city, start, hours, on_minutes):
+    """Helsinki sets its clocks at 04:00 back to 03:00 in October, at 03:00 on to 04:00 in March."""
+    on = []
+
+    def watch(live):
+        yield live.env.timeout(30.0)
+        while True:
+            on.append(live.closed().any())
+            yield live.env.timeout(300.0)
+
+    scenario = Scenario(name="try", measures=(CloseStreet(where=MAIN, hours=hours),))
+    quiet = replace(city, demand=city.demand.scaled(0.02))
+    quiet.run(days=0.375, seed=1, start=start, processes=[*scenario.processes(), watch], incidents_per_day=0.0)
+    assert 5 * sum(on) == on_minutes
 
 
 def test_nobody_enters_a_street_that_is_closed(city):

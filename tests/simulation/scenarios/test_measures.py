@@ -178,6 +178,22 @@ def test_hours_over_midnight_hold_on_both_sides_of_it(city, live_of):
     assert (live.closures[:, street] == 1).all()
 
 
+def test_hours_of_a_whole_day_hold_all_day_and_night(city, live_of):
+    """00:00 to 24:00: begin and end fall on one instant, and the closure never lifts."""
+    always = CloseStreet(where=MAIN, hours=Hours(0.0, 86_400.0))
+    live = live_of(city)
+    street = np.flatnonzero(city.links["name"] == "Row street 3")
+    seen = []
+
+    def watch():
+        while True:
+            yield live.env.timeout(3599.0)
+            seen.append((live.closures[:, street] == 1).all())
+
+    live.play(always.process(live), watch(), until=2.5 * 86_400.0)
+    assert len(seen) == 60 and all(seen)
+
+
 def test_a_low_emission_zone_changes_the_fleet_of_its_links(city):
     after = EVERY["low emission"].apply(city)
     ((links, fleet),) = after.link_fleet

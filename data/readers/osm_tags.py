@@ -109,7 +109,10 @@ def directions(tags: Mapping[str, str]) -> tuple[bool, bool]:
 
 
 def lanes_of(tags: Mapping[str, str], *, forward: bool, both_ways: bool) -> float | None:
-    """Lanes for one direction, at least one; `None` where no tag tells. `lanes` counts both directions together."""
+    """Lanes for the cars of one direction, at least one; `None` where no tag tells.
+
+    `lanes` counts both directions together, and bus lanes (`lanes:psv`, `lanes:bus`) too; these are taken off.
+    """
     ahead, opposite = ("forward", "backward") if forward else ("backward", "forward")
     own = _number(tags.get(f"lanes:{ahead}"))
     total = _number(tags.get("lanes"))
@@ -121,7 +124,18 @@ def lanes_of(tags: Mapping[str, str], *, forward: bool, both_ways: bool) -> floa
             own = total - other
         else:
             own = total / 2.0
-    return None if own is None else min(max(own, 1.0), 12.0)
+    return None if own is None else min(max(own - _bus_lanes(tags, ahead, both_ways), 1.0), 12.0)
+
+
+def _bus_lanes(tags: Mapping[str, str], ahead: str, both_ways: bool) -> float:
+    for kind in ("psv", "bus"):
+        own = _number(tags.get(f"lanes:{kind}:{ahead}"))
+        if own is not None:
+            return own
+        total = _number(tags.get(f"lanes:{kind}"))
+        if total is not None:
+            return total / 2.0 if both_ways else total
+    return 0.0
 
 
 def speed_limit_kmh(text: str | None) -> float | None:

@@ -60,6 +60,10 @@ def test_a_limit_for_one_direction_counts_there_alone():
         ({"lanes": "many"}, False, None, None),
         ({}, True, None, None),
         ({"lanes": "99"}, False, 12.0, 12.0),
+        ({"lanes": "3", "lanes:psv": "1"}, False, 2.0, 2.0),
+        ({"lanes": "6", "lanes:bus": "2"}, True, 2.0, 2.0),
+        ({"lanes": "4", "lanes:psv:forward": "1"}, True, 1.0, 2.0),
+        ({"lanes": "1", "lanes:psv": "1"}, False, 1.0, 1.0),
     ],
 )
 def test_lanes_of_a_two_way_street_are_shared_between_its_directions(tags, both_ways, ahead, back):

@@ -22,6 +22,7 @@ from data.units import DISPLAY
 from models.contract import Forecaster
 from models.errors import AssignmentError
 from models.panel import Panel
+from models.scale import from_scale
 from models.select import by_day, horizon_unit
 
 #: Daily-mean limit values from 2030, ug/m3: Directive (EU) 2024/2881, Annex I.
@@ -104,9 +105,11 @@ def choose_in_use(micro: Forecaster, macro: Forecaster | None, reference: Foreca
     if macro is None or macro.validation is None:
         reason = f"There is no macromodel; the micromodel ({micro.family}) errs by {what(micro_mae)}"
         return InUse("micromodel", 1.0, micro_mae, float("nan"), naive_mae, float("nan"), reason)
-    city = macro.validation.point[:, macro.places(zone)]
+    there = macro.validation.pick(macro.places(zone))
+    city = there.point
     unit = horizon_unit(reference, zone)
-    errors = (own.actual - city)[None] + WEIGHTS[:, None, None, None] * (city - own.point)[None]
+    levels = there.level + WEIGHTS[:, None, None, None] * (own.level - there.level)
+    errors = own.actual - from_scale(micro.target, levels)
     losses = np.nanmean(np.abs(errors / unit), axis=(1, 2, 3))
     best = int(np.argmin(losses))
     macro_mae, mix_mae = _mae(np.abs(own.actual - city)), _mae(np.abs(errors[best]))

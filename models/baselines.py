@@ -14,6 +14,7 @@ from models.contract import Forecaster
 from models.design import Workbench
 from models.panel import Panel
 from models.profile import Profile
+from models.scale import to_scale
 
 
 class _Baseline(Forecaster):
@@ -23,7 +24,8 @@ class _Baseline(Forecaster):
 
     def _learn(self, bench: Workbench, end: int) -> None:
         panel = bench.panel.until(end)
-        self.profile = Profile.fit(panel.values[self.target][:, panel.columns(self.zone_ids)], panel.calendar)
+        readings = panel.values[self.target][:, panel.columns(self.zone_ids)]
+        self.profile = Profile.fit(to_scale(self.target, readings), panel.calendar)
 
     def _n_parameters(self) -> int:
         return 0
@@ -38,7 +40,8 @@ class _Baseline(Forecaster):
         """Readings at positions (n, S) that are known, else `nan`: shape (n, S, Z)."""
         columns = panel.columns([self.zone_ids[k] for k in places])
         fine = (at >= 0) & (at <= known[:, None])
-        return np.where(fine[..., None], panel.values[self.target][np.where(fine, at, 0)][..., columns], np.nan)
+        found = panel.values[self.target][np.where(fine, at, 0)[..., None], columns]
+        return to_scale(self.target, np.where(fine[..., None], found, np.nan))
 
 
 class LastValue(_Baseline):
@@ -46,7 +49,7 @@ class LastValue(_Baseline):
 
     family = "last_value"
 
-    def _deviation(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         reach = np.arange(max(1, 3 * 3600 // self.step_s))
@@ -54,7 +57,7 @@ class LastValue(_Baseline):
         first = np.argmax(np.isfinite(recent), axis=1)
         last = np.take_along_axis(recent, first[:, None], axis=1)
         aim = known[:, None] + np.asarray(steps)
-        return self._less_usual(panel, np.broadcast_to(last, (*aim.shape, places.size)), aim, places)
+        return self._less_usual(panel, np.broadcast_to(last, (*aim.shape, places.size)), aim, places)[None]
 
 
 class SeasonalNaive(_Baseline):
@@ -62,13 +65,13 @@ class SeasonalNaive(_Baseline):
 
     family = "seasonal_naive"
 
-    def _deviation(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         aim = known[:, None] + np.asarray(steps)
         week = self._read(panel, panel.calendar.week_before[aim], known, places)
         day = self._read(panel, panel.calendar.day_before[aim], known, places)
-        return self._less_usual(panel, np.where(np.isfinite(week), week, day), aim, places)
+        return self._less_usual(panel, np.where(np.isfinite(week), week, day), aim, places)[None]
 
 
 class HistoricalAverage(_Baseline):
@@ -76,10 +79,10 @@ class HistoricalAverage(_Baseline):
 
     family = "historical_average"
 
-    def _deviation(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
-        return np.zeros((known.size, places.size, len(steps)))
+        return np.zeros((1, known.size, places.size, len(steps)))
 
     def _n_parameters(self) -> int:
         return 0 if self.profile is None else int(self.profile.mean.size)

@@ -63,8 +63,8 @@ class Comparison:
                 better = "less" if gap < 0 else "more"
                 lines.append(
                     f"{name}, {_ahead(float(horizon))} ahead: micromodels win {wins.get('micromodel', 0)} of"
-                    f" {len(part)} zones, the macromodel {wins.get('macromodel', 0)}, {wins.get('tie', 0)} are ties; over all zones the"
-                    f" micromodels have {100 * abs(gap):.1f} % {better} error."
+                    f" {len(part)} zones, the macromodel {wins.get('macromodel', 0)}, {wins.get('tie', 0)} are ties;"
+                    f" over all zones the micromodels have {100 * abs(gap):.1f} % {better} error."
                 )
         if len(self.costs):
             total = self.costs.groupby("model")["fit_seconds"].sum()

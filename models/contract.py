@@ -14,7 +14,8 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
@@ -27,11 +28,14 @@ from models.horizons import anchor_steps, between
 from models.intervals import ConformalIntervals
 from models.panel import Panel
 from models.profile import Profile
+from models.scale import from_scale, to_scale
 
 FORMAT_VERSION = 1
 MIN_DAYS = 4.0  # least history to learn from: two days to fit on, two to calibrate on
 CALIBRATE_SHARE = 0.5  # part of the training history that validates and calibrates, where the caller names none
+FIRST_DAYS = 8  # a first fit should have seen a weekend, where the history allows
 N_FOLDS = 2
+TRUSTS = np.linspace(0.0, 1.0, 9)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,24 +44,60 @@ class Validation:
 
     Attributes
     ----------
+    target : str
     known : ndarray of int, shape (n,)
         Last known position at each forecast origin.
     day : ndarray of int, shape (n,)
         Local day of the origin.
-    point, actual, stray : ndarray, shape (n, Z, S)
-        Forecast, reading (`nan` where none) and usual absolute deviation, in the target's unit, float32.
+    usual, parts, reading, stray : ndarray, shape (n, Z, S), `parts` (P, n, Z, S)
+        Usual value, the parts of the deviation forecast, reading (`nan` where none) and usual absolute deviation, on
+        the model's scale (see `scale`), float32.
+    trust : ndarray, shape (P, S)
+        How much of each part counts.
     """
 
+    target: str
     known: np.ndarray
     day: np.ndarray
-    point: np.ndarray
-    actual: np.ndarray
+    usual: np.ndarray
+    parts: np.ndarray
+    reading: np.ndarray
     stray: np.ndarray
+    trust: np.ndarray
+
+    @classmethod
+    def join(cls, folds: Sequence[Validation]) -> Validation:
+        """Folds one after another."""
+        first = folds[0]
+        usual, reading, stray = (np.concatenate([getattr(f, n) for f in folds]) for n in ("usual", "reading", "stray"))
+        known, day = (np.concatenate([getattr(f, n) for f in folds]) for n in ("known", "day"))
+        parts = np.concatenate([f.parts for f in folds], axis=1)
+        return cls(first.target, known, day, usual, parts, reading, stray, first.trust)
+
+    def pick(self, places: np.ndarray) -> Validation:
+        """Some of the zones."""
+        usual, reading, stray = self.usual[:, places], self.reading[:, places], self.stray[:, places]
+        return replace(self, usual=usual, parts=self.parts[:, :, places], reading=reading, stray=stray)
+
+    @cached_property
+    def level(self) -> np.ndarray:
+        """Point forecasts on the model's scale."""
+        return np.asarray(self.usual + np.einsum("pnzs,ps->nzs", self.parts, self.trust.astype(np.float32)))
+
+    @cached_property
+    def point(self) -> np.ndarray:
+        """Point forecasts in the target's unit."""
+        return from_scale(self.target, self.level)
+
+    @cached_property
+    def actual(self) -> np.ndarray:
+        """Readings in the target's unit; `nan` where none."""
+        return from_scale(self.target, self.reading)
 
     @property
     def scores(self) -> np.ndarray:
-        """Residuals in units of the usual deviation, shape (n, Z, S)."""
-        return np.asarray((self.actual - self.point) / self.stray)
+        """Residuals in units of the usual deviation."""
+        return np.asarray((self.reading - self.level) / self.stray)
 
 
 class Forecaster(ABC):
@@ -71,6 +111,7 @@ class Forecaster(ABC):
 
     family: ClassVar[str] = ""
     registry: ClassVar[dict[str, type[Forecaster]]] = {}
+    n_parts: ClassVar[int] = 0  # parts of a deviation whose trust is learned out of fold; 0: the deviation as it is
     exact_between: ClassVar[bool] = False  # `_deviation` takes any step, so that nothing is interpolated
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -85,6 +126,7 @@ class Forecaster(ABC):
         self.step_s = 0
         self.train_end = ""
         self.profile: Profile | None = None
+        self.trust = np.ones((max(1, self.n_parts), 1))
         self.intervals: ConformalIntervals | None = None
         self.validation: Validation | None = None
 
@@ -145,12 +187,13 @@ class Forecaster(ABC):
         end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
         start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
         self._check_history(panel, end, start)
-        start = int(end * (1 - CALIBRATE_SHARE)) if start is None else start
+        if start is None:
+            start = max(end - int(CALIBRATE_SHARE * end), min(FIRST_DAYS * panel.steps_per_day, int(0.7 * end)))
         edges = np.linspace(start, end, N_FOLDS + 1).astype(int)
-        parts = [self._validate(bench, int(a), int(b)) for a, b in pairwise(edges)]
-        self.validation = Validation(
-            *(np.concatenate([getattr(p, f) for p in parts]) for f in ("known", "day", "point", "actual", "stray"))
-        )
+        record = Validation.join([self._validate(bench, int(a), int(b)) for a, b in pairwise(edges)])
+        if self.n_parts:
+            self.trust = learn_trust(record)
+        self.validation = replace(record, trust=self.trust)
         self.intervals = ConformalIntervals.fit(self.validation.scores)
         self._learn(bench, end)
         return self
@@ -193,15 +236,15 @@ class Forecaster(ABC):
     def around(
         self, panel: Panel, point: np.ndarray, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
     ) -> np.ndarray:
-        """Quantiles (n, Z, S, Q) around point forecasts (n, Z, S) made when `known` was the last known position."""
+        """Quantiles (n, Z, S, Q), in the target's unit, around point forecasts (n, Z, S) on the model's scale."""
         assert self.intervals is not None and self.profile is not None
         below, above, share = between(self.anchors, steps)
         offsets = self.intervals.offsets[places]
         offsets = offsets[:, below] + share[:, None] * (offsets[:, above] - offsets[:, below])
         aim = known[:, None] + np.asarray(steps)
         stray = self.profile.pick(places).stray(panel.calendar, aim).transpose(0, 2, 1)
-        out = point[..., None] + offsets * stray[..., None]
-        return np.maximum.accumulate(np.maximum(out, 0.0), axis=3)
+        out = from_scale(self.target, point[..., None] + offsets * stray[..., None])
+        return np.maximum.accumulate(out, axis=3)
 
     def refit(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
         """The same model, learned again from all that is known at `train_end`; its intervals stay. For live use."""
@@ -247,7 +290,7 @@ class Forecaster(ABC):
         if self.intervals is None or self.profile is None:
             raise NotFittedError(f"{self.family} has not been fitted; there is nothing to save")
         meta, arrays, blobs = self._state()
-        arrays = {**arrays, **self.profile.state("base_"), "offsets": self.intervals.offsets}
+        arrays = {**arrays, **self.profile.state("base_"), "offsets": self.intervals.offsets, "trust": self.trust}
         bundle = io.BytesIO()
         np.savez_compressed(bundle, **cast(dict[str, Any], arrays))
         files = {"arrays.npz": bundle.getvalue(), **blobs}
@@ -288,6 +331,7 @@ class Forecaster(ABC):
             model.step_s, model.train_end = int(head["step_s"]), str(head["train_end"])
             model.profile = Profile.restore(arrays, "base_")
             model.intervals = ConformalIntervals(arrays["offsets"])
+            model.trust = arrays["trust"]
             model._restore(head["state"], arrays, dict(files))
         except Exception as error:
             raise ModelFileError(
@@ -302,10 +346,10 @@ class Forecaster(ABC):
         """Fit on the first `end` intervals and set `profile` (one series a zone of `zone_ids`)."""
 
     @abstractmethod
-    def _deviation(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
-        """Forecast less usual value, shape (n, places, steps), in the target's unit; `steps` are anchors."""
+        """Parts of forecast less usual value, (P, n, places, steps), on the model's scale; `steps` are anchors."""
 
     @abstractmethod
     def _n_parameters(self) -> int:
@@ -321,29 +365,32 @@ class Forecaster(ABC):
     def _contributions(
         self, panel: Panel, known: np.ndarray, place: int, anchor: int
     ) -> list[tuple[str, float, float]]:
-        """(feature, value, contribution) of the deviation forecast for one zone, origin and anchor; they sum to it."""
+        """(feature, value, contribution) of the deviation for one zone, origin and anchor, on the model's scale."""
         deviation = float(self._deviation(panel, known, np.array([place]), (anchor,))[0, 0, 0])
         return [(self.family, deviation, deviation)]
 
     # ------------------------------------------------------------------ shared steps
 
+    def _deviation(self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]) -> np.ndarray:
+        """Forecast less usual value, shape (n, places, steps), on the model's scale."""
+        parts = self._parts(panel, known, places, steps)
+        if not self.n_parts:
+            return np.asarray(parts.sum(axis=0))
+        trust = self.trust[:, [self.anchors.index(step) for step in steps]]
+        return np.asarray(np.einsum("pnzs,ps->nzs", parts, trust))
+
     def _point(
-        self,
-        panel: Panel,
-        known: np.ndarray,
-        places: np.ndarray,
-        steps: Sequence[int],
-        bench: Workbench | None = None,
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Point forecasts (n, places, steps) and the positions aimed at (n, steps)."""
+        """Point forecasts (n, places, steps) on the model's scale, and the positions aimed at (n, steps)."""
         assert self.profile is not None
         aim = known[:, None] + np.asarray(steps)[None, :]
         if self.exact_between:
-            deviation = self._deviation(panel, known, places, steps, bench)
+            deviation = self._deviation(panel, known, places, steps)
         else:
             below, above, share = between(self.anchors, steps)
             used = np.union1d(below, above)
-            at = self._deviation(panel, known, places, [self.anchors[k] for k in used], bench)
+            at = self._deviation(panel, known, places, [self.anchors[k] for k in used])
             low, high = at[:, :, np.searchsorted(used, below)], at[:, :, np.searchsorted(used, above)]
             deviation = low + share * (high - low)
         usual = self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
@@ -353,16 +400,19 @@ class Forecaster(ABC):
         """Forecast the intervals from `fit_end` to `end` by a model that knew the first `fit_end` only."""
         self._learn(bench, fit_end)
         assert self.profile is not None
+        panel = bench.panel
         known = bench.validation_origins(fit_end, end)
-        places = np.arange(len(self.zone_ids))
-        point, aim = self._point(bench.panel, known, places, self.anchors, bench)
-        stray = self.profile.stray(bench.panel.calendar, aim).transpose(0, 2, 1)
-        grid = bench.panel.values[self.target][:end, bench.panel.columns(self.zone_ids)]
+        parts = self._parts(panel, known, np.arange(len(self.zone_ids)), self.anchors, bench)
+        aim = known[:, None] + np.asarray(self.anchors)
         inside = aim < end
-        actual = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan).transpose(0, 2, 1)
-        small = np.float32
-        day = bench.panel.calendar.day[known + 1]
-        return Validation(known, day, np.maximum(point, 0.0).astype(small), actual.astype(small), stray.astype(small))
+        grid = to_scale(self.target, panel.values[self.target][:end, panel.columns(self.zone_ids)])
+        reading = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan)
+        usual, stray = self.profile.usual(panel.calendar, aim), self.profile.stray(panel.calendar, aim)
+        usual, reading, stray = (a.transpose(0, 2, 1).astype(np.float32) for a in (usual, reading, stray))
+        day = panel.calendar.day[known + 1]
+        trust = np.ones((parts.shape[0], len(self.anchors)))
+        self.trust = trust
+        return Validation(self.target, known, day, usual, parts.astype(np.float32), reading, stray, trust)
 
     def _check_history(self, panel: Panel, end: int, start: int | None) -> None:
         if self.target not in panel.values:
@@ -398,3 +448,26 @@ class Forecaster(ABC):
                 f" found {origins.min()} to {origins.max()}"
             )
         return known
+
+
+def learn_trust(record: Validation) -> np.ndarray:
+    """How much of each part of a deviation to believe, by horizon: shape (P, S), from 0 to 1.
+
+    The shares that would have made the out-of-fold absolute errors least; a horizon's errors count together with half
+    of those of the horizons beside it. Believing nothing leaves the usual value.
+    """
+    n_parts, _, _, horizons = record.parts.shape
+    grid = np.stack(np.meshgrid(*[TRUSTS] * n_parts, indexing="ij"), axis=-1).reshape(-1, n_parts)
+    thin = slice(None, None, max(1, record.reading[..., 0].size // _TRUST_ROWS))
+    gap = ((record.reading - record.usual) / record.stray).reshape(-1, horizons)[thin]
+    parts = (record.parts / record.stray).reshape(n_parts, -1, horizons)[:, thin]
+    known = np.isfinite(gap)
+    gap, parts = np.where(known, gap, 0.0), np.where(known, parts, 0.0)
+    loss = np.stack([np.abs(gap - np.tensordot(share.astype(np.float32), parts, axes=1)).sum(axis=0) for share in grid])
+    loss = loss / np.maximum(loss.min(axis=0), 1e-9)
+    padded = np.pad(loss, ((0, 0), (1, 1)), mode="edge")
+    smooth = 0.5 * padded[:, :-2] + loss + 0.5 * padded[:, 2:]
+    return np.asarray(grid[np.argmin(smooth, axis=0)].T)
+
+
+_TRUST_ROWS = 4000

@@ -31,15 +31,15 @@ class Design:
 
     def __init__(self, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True) -> None:
         self.steps = anchor_steps(panel.step_s)
-        self.featuriser = Featuriser.fit(panel, target=target, zone_ids=zone_ids, neighbours=neighbours)
+        self.featuriser, history = Featuriser.fit(panel, target=target, zone_ids=zone_ids, neighbours=neighbours)
         n_zones = len(zone_ids)
         first = min(panel.steps_per_day, len(panel) // 3)
         stride = max(1, (len(panel) - first) * n_zones // MAX_ROWS)
         self.known = np.arange(first, len(panel) - 1, stride)
-        self.rows = self.featuriser.rows(panel, self.known, self.steps)
+        self.rows = self.featuriser.rows(panel, self.known, self.steps, history=history)
         aim = self.known[:, None] + np.asarray(self.steps)
         inside = aim < len(panel)
-        grid = self.featuriser._deviation(panel, slice(0, len(panel)), np.arange(n_zones))
+        grid = self.featuriser.deviation(panel, slice(0, len(panel)), np.arange(n_zones), history)
         self.outcome = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan).transpose(0, 2, 1)
 
     @property

@@ -13,6 +13,7 @@ import pandas as pd
 
 from data.units import DISPLAY
 from models.horizons import between
+from models.scale import from_scale
 
 if TYPE_CHECKING:
     from models.contract import Forecaster
@@ -25,7 +26,7 @@ _WEATHER = {
     "precipitation_mm_per_h": "rain", "pressure_hpa": "air pressure", "dew_point_c": "dew point",
 }  # fmt: skip
 _PLAIN = {
-    "usual": "Usual value at that time", "intercept": "Model's own level", "calibration": "Correction from past errors",
+    "usual": "Usual value at that time", "intercept": "Model's own level",
     "own_change_1h": "Change here over the last hour", "own_gap_1h": "Readings missing in the last hour",
     "ahead_day": "Same time yesterday", "ahead_day_mean": "Around the same time yesterday",
     "ahead_week": "Same time last week", "ahead_weekend": "Weekend or holiday", "line": "What the linear part expects",
@@ -71,7 +72,7 @@ def contributions_table(
     model: Forecaster, panel: Panel, known: np.ndarray, places: np.ndarray, step: int
 ) -> pd.DataFrame:
     """The table that `Forecaster.explain` returns; see there."""
-    assert model.profile is not None and model.intervals is not None
+    assert model.profile is not None
     if model.exact_between:
         weighed = [(step, 1.0)]
     else:
@@ -86,11 +87,14 @@ def contributions_table(
             total[name] = total.get(name, 0.0) + weight * contribution
             values.setdefault(name, value)
     aim = known[:, None] + step
-    usual = float(model.profile.usual(panel.calendar, aim)[0, 0, place])
-    point = usual + sum(total.values())
-    middle = model.intervals.offsets.shape[2] // 2
-    shifted = model.around(panel, np.full((1, 1, 1), point), known, places, (step,))[0, 0, 0, middle]
-    total["calibration"], values["calibration"] = float(shifted) - point, float("nan")
+    level = float(model.profile.usual(panel.calendar, aim)[0, 0, place])
+    moved = sum(total.values())
+    usual, point = (float(from_scale(model.target, np.array(v))) for v in (level, level + moved))
+    # contributions are made on the model's scale; each takes its share of the change in the target's unit
+    nudge = 1e-6 * (1.0 + abs(level))
+    slope = float(from_scale(model.target, np.array(level + nudge)) - usual) / nudge
+    unit = (point - usual) / moved if abs(moved) > nudge else slope
+    total = {name: contribution * unit for name, contribution in total.items()}
     ranked = sorted(total, key=lambda name: -abs(total[name]))
     names = ["usual", *(name for name in ranked if total[name] != 0.0)]
     return pd.DataFrame(
@@ -113,7 +117,7 @@ def importance(model: Forecaster, panel: Panel, *, zone_id: str, origins: pd.Dat
     """
     parts = [model.explain(panel, origin=origin, zone_id=zone_id, step=step) for origin in origins]
     every = pd.concat(parts)
-    every = every[~every["feature"].isin(["usual", "intercept", "calibration"])]
+    every = every[~every["feature"].isin(["usual", "intercept"])]
     mean = every.assign(mean_contribution=every["contribution"].abs()).groupby(["feature", "label"], as_index=False)
     table = mean["mean_contribution"].sum()
     table["mean_contribution"] /= len(origins)
@@ -124,22 +128,30 @@ def rules(model: TreeForecaster, *, step: int) -> list[str]:
     """A tree's leaves in words, the largest corrections first: "If ..., expect 3.2 km/h less than usual lasts"."""
     assert model.profile is not None
     unit, factor, digits, _ = DISPLAY.get(model.target, ("", 1.0, 1, model.target))
-    horizon, scale = model.anchors.index(step), float(model.profile.scale[0])
+    horizon = model.anchors.index(step)
+    level = float(model.profile.mean[0].mean())
+    width = float(model.profile.scale[0])
     names, found = model.input_names(), []
+
+    def amount(deviation: float) -> float:
+        """A scaled deviation in shown units, at the zone's mean level."""
+        ends = from_scale(model.target, np.array([level + deviation * width, level]))
+        return float(ends[0] - ends[1]) * factor
 
     def walk(node: int, conditions: list[str]) -> None:
         if model.feature[node] < 0:
-            change = float(model.value[node, horizon]) * scale * factor
-            way = "more" if change >= 0 else "less"
-            when = " and ".join(conditions) or "always"
-            found.append(
-                (-abs(change) * model.rows_seen[node], f"If {when}: {abs(change):.{max(digits, 1)}f} {unit} {way} than"
-                 f" the share of today's deviation that usually lasts ({int(model.rows_seen[node])} cases)")
-            )  # fmt: skip
+            change = amount(float(model.value[node, horizon] * model.trust[1, horizon]))
+            way, when = "more" if change >= 0 else "less", " and ".join(conditions) or "always"
+            text = (
+                f"If {when}: {abs(change):.{max(digits, 1)}f} {unit} {way} than the share of today's deviation that"
+                f" usually lasts ({int(model.rows_seen[node])} cases)"
+            )
+            found.append((-abs(change) * int(model.rows_seen[node]), text))
             return
         name = names[model.feature[node]]
         label, edge = plain_label(name, step_s=model.step_s, target=model.target), float(model.threshold[node])
-        text = _edge(name, edge, scale * factor, unit)
+        own = name.startswith(("own_lag", "own_mean", "own_change"))
+        text = _edge(name, edge, amount(edge) if own else None, unit)
         walk(int(model.children[node, 0]), [*conditions, f"{label} is at most {text}"])
         walk(int(model.children[node, 1]), [*conditions, f"{label} is above {text}"])
 
@@ -147,12 +159,13 @@ def rules(model: TreeForecaster, *, step: int) -> list[str]:
     return [text for _, text in sorted(found)]
 
 
-def _edge(name: str, edge: float, scale: float, unit: str) -> str:
-    """A threshold in words: deviations in the target's unit, other features as they are."""
-    if name.startswith(("own_lag", "own_mean", "own_change")):
-        return f"{abs(edge) * scale:.1f} {unit} {'above' if edge >= 0 else 'below'} usual"
+def _edge(name: str, edge: float, shown: float | None, unit: str) -> str:
+    """A threshold in words: own deviations in shown units, others in usual swings, the rest as it is."""
+    side = "above" if edge >= 0 else "below"
+    if shown is not None:
+        return f"{abs(shown):.1f} {unit} {side} usual"
     if name.startswith(("neighbours", "near")) or name.endswith(("_lag_0", "_mean_1h")):
-        return f"{abs(edge):.1f} usual swings {'above' if edge >= 0 else 'below'} usual"
+        return f"{abs(edge):.1f} usual swings {side} usual"
     return f"{edge:.2f}"
 
 

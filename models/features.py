@@ -16,6 +16,7 @@ import numpy as np
 
 from models.panel import Panel, target_kind
 from models.profile import Profile
+from models.scale import to_scale
 
 OWN_LAGS = (0, 1, 2, 3, 5, 7)  # steps
 MEAN_HOURS = (1, 3, 24, 168)
@@ -105,8 +106,17 @@ class Featuriser:
     step_s: int
 
     @classmethod
-    def fit(cls, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True) -> Featuriser:
-        """Learn profiles, scales and neighbourhoods from the whole of `panel` (cut it first with `until`)."""
+    def fit(
+        cls, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True
+    ) -> tuple[Featuriser, tuple[np.ndarray, ...]]:
+        """Learn profiles, scales and neighbourhoods from the whole of `panel` (cut it first with `until`).
+
+        Returns
+        -------
+        Featuriser
+        tuple of ndarray, shape (T, zones)
+            Usual values without the day itself (see `Profile.with_history`): of `needed`, then of each of `others`.
+        """
         focus = panel.columns(zone_ids)
         heard = np.isfinite(panel.values[target]).mean(axis=0) > 0.1
         weights = panel.neighbours[focus] * heard if neighbours else np.zeros((len(focus), len(panel.zone_ids)))
@@ -131,20 +141,23 @@ class Featuriser:
             scale = np.sqrt((np.where(known, columns - mean, 0) ** 2).sum(axis=0) / heard_w)
         else:
             mean = scale = np.zeros(0)
-        return cls(
+        profile, usual = Profile.with_history(to_scale(target, panel.values[target][:, others_first]), panel.calendar)
+        beside = [Profile.with_history(to_scale(name, panel.values[name][:, focus]), panel.calendar) for name in others]
+        featuriser = cls(
             target=target,
             zone_ids=tuple(zone_ids),
             needed=tuple(panel.zone_ids[k] for k in others_first),
-            profile=Profile.fit(panel.values[target][:, others_first], panel.calendar),
+            profile=profile,
             weights=weights,
             near=near,
             others=others,
-            other_profiles=tuple(Profile.fit(panel.values[name][:, focus], panel.calendar) for name in others),
+            other_profiles=tuple(part for part, _ in beside),
             weather=names,
             weather_mean=mean,
             weather_scale=np.maximum(scale, 1e-9),
             step_s=panel.step_s,
         )
+        return featuriser, (usual, *(history for _, history in beside))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -158,7 +171,14 @@ class Featuriser:
         names += [f"weather_{name}_change_3h" for name in self.weather if name in _TREND]
         return (*names, *AHEAD_NAMES)
 
-    def rows(self, panel: Panel, known: np.ndarray, steps: Sequence[int], places: np.ndarray | None = None) -> Rows:
+    def rows(
+        self,
+        panel: Panel,
+        known: np.ndarray,
+        steps: Sequence[int],
+        places: np.ndarray | None = None,
+        history: tuple[np.ndarray, ...] | None = None,
+    ) -> Rows:
         """Features of forecasts made when `known` was the last known position.
 
         Parameters
@@ -170,24 +190,27 @@ class Featuriser:
             Horizons in steps, at most a day.
         places : ndarray of int or None
             Places in `zone_ids` of the zones wanted; None takes all.
+        history : tuple of ndarray or None
+            Usual values without the day itself, from `fit`: for the rows that a model learns from.
         """
         places = np.arange(len(self.zone_ids)) if places is None else places
         per_hour = max(1, 3600 // self.step_s)
         day = panel.steps_per_day
         lo = max(0, int(known.min()) - 7 * day - per_hour - 8)
         window = slice(lo, max(lo + 1, int(known.max()) + 1))
-        own = _Series.of(self._deviation(panel, window, places), per_hour)
+        own = _Series.of(self.deviation(panel, window, places, history), per_hour)
         rel = known - lo
         common = [own.lag(rel, lag) for lag in OWN_LAGS]
         common += [own.mean(rel, max(1, hours * 3600 // self.step_s)) for hours in MEAN_HOURS]
         common += [common[0] - own.lag(rel, per_hour), own.gap(rel, per_hour)]
         short = slice(max(0, int(known.min()) - 6 * per_hour - 4), window.stop)
-        common += self._around(panel, short, known - short.start, places, per_hour)
-        for name, profile in zip(self.others, self.other_profiles):
+        common += self._around(panel, short, known - short.start, places, per_hour, history)
+        for k, (name, profile) in enumerate(zip(self.others, self.other_profiles)):
             columns = panel.columns([self.zone_ids[k] for k in places])
             part = profile.pick(places)
-            grid = panel.values[name][short][:, columns] if name in panel.values else np.nan
-            series = _Series.of((grid - part.usual(panel.calendar, short)) / part.scale, per_hour)
+            grid = to_scale(name, panel.values[name][short][:, columns]) if name in panel.values else np.nan
+            usual = part.usual(panel.calendar, short) if history is None else history[k + 1][short][:, places]
+            series = _Series.of((grid - usual) / part.scale, per_hour)
             common += [series.lag(known - short.start, 0), series.mean(known - short.start, per_hour)]
         stacked = np.stack(common, axis=2)
         if self.weather:
@@ -195,17 +218,26 @@ class Featuriser:
             stacked = np.concatenate([stacked, np.broadcast_to(wind[:, None], (*stacked.shape[:2], wind.shape[1]))], 2)
         return Rows(common=stacked, ahead=self._ahead(panel, own, known, lo, np.asarray(steps), common[0]))
 
-    def _deviation(self, panel: Panel, window: slice, places: np.ndarray) -> np.ndarray:
+    def deviation(
+        self, panel: Panel, window: slice, places: np.ndarray, history: tuple[np.ndarray, ...] | None = None
+    ) -> np.ndarray:
         """Deviations from the usual of some needed zones, in their scale, shape (t, k)."""
         columns = panel.columns([self.needed[k] for k in places])
         part = self.profile.pick(places)
-        return (panel.values[self.target][window][:, columns] - part.usual(panel.calendar, window)) / part.scale
+        usual = part.usual(panel.calendar, window) if history is None else history[0][window][:, places]
+        return (to_scale(self.target, panel.values[self.target][window][:, columns]) - usual) / part.scale
 
     def _around(
-        self, panel: Panel, window: slice, rel: np.ndarray, places: np.ndarray, per_hour: int
+        self,
+        panel: Panel,
+        window: slice,
+        rel: np.ndarray,
+        places: np.ndarray,
+        per_hour: int,
+        history: tuple[np.ndarray, ...] | None,
     ) -> list[np.ndarray]:
         """Neighbours: their weighted mean (four features), then the nearest ones (two each); 0 where there are none."""
-        everyone = _Series.of(self._deviation(panel, window, np.arange(len(self.needed))), per_hour)
+        everyone = _Series.of(self.deviation(panel, window, np.arange(len(self.needed)), history), per_hour)
         weights = self.weights[places].T
         heard = everyone.bridged_known @ weights
         mean = np.divide(everyone.bridged @ weights, heard, out=np.zeros_like(heard), where=heard > 1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -57,8 +58,8 @@ class MixForecaster(Forecaster):
         a, b = self.micro.validation, self.macro.validation
         assert a is not None and b is not None
         places = self.macro.places(self.zone_ids)
-        point = self.weight * a.point + (1 - self.weight) * b.point[:, places]
-        return Validation(a.known, a.day, point.astype(np.float32), a.actual, a.stray)
+        level = self.weight * a.level + (1 - self.weight) * b.level[:, places]
+        return replace(a, parts=(level - a.usual)[None], trust=np.ones((1, level.shape[2])))
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.seed, "weight": self.weight, "micro": self.micro.family, "macro": self.macro.family}
@@ -101,7 +102,7 @@ class MixForecaster(Forecaster):
     def _learn(self, bench: Workbench, end: int) -> None:
         raise NotImplementedError("a mix is learned by its parts; call fit or refit")
 
-    def _deviation(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         assert self.profile is not None
@@ -109,7 +110,7 @@ class MixForecaster(Forecaster):
         own, aim = self.micro._point(panel, known, self.micro.places(zones), steps)
         city, _ = self.macro._point(panel, known, self.macro.places(zones), steps)
         usual = self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
-        return self.weight * own + (1 - self.weight) * city - usual
+        return (self.weight * own + (1 - self.weight) * city - usual)[None]
 
     def _n_parameters(self) -> int:
         return self.micro._n_parameters() + self.macro._n_parameters() + 1

@@ -18,7 +18,7 @@ import pandas as pd
 from data.schemas import ASSIGNMENT, CHOICES, SCORES, TARGETS, validate
 from models.assign import InUse, check_overrides, choose_in_use, choose_task
 from models.baselines import BASELINES, HistoricalAverage
-from models.contract import Forecaster, Validation
+from models.contract import Forecaster
 from models.design import Workbench
 from models.errors import NoDataError, ShortHistoryError
 from models.families.boosting import BoostedForecaster
@@ -331,9 +331,7 @@ def _for_zone(model: Forecaster, zone: str) -> Forecaster:
     part.zone_ids = (zone,)
     part.profile = model.profile.pick(places)
     part.intervals = ConformalIntervals(model.intervals.offsets[places])
-    part.validation = Validation(
-        record.known, record.day, record.point[:, places], record.actual[:, places], record.stray[:, places]
-    )
+    part.validation = record.pick(places)
     return part
 
 

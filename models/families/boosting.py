@@ -36,6 +36,7 @@ class BoostedForecaster(LearnedForecaster):
     """
 
     family = "xgboost"
+    n_parts = 2
     parameters: Mapping[str, Any] = PARAMETERS
     rounds = ROUNDS
     row_budget = ROW_BUDGET
@@ -100,7 +101,7 @@ class BoostedForecaster(LearnedForecaster):
         picked = np.broadcast_to(np.arange(k), (n, zones, k))
         x = self._inputs(rows, line, picked, horizons, self.extra[places])
         added = self._booster.inplace_predict(x).reshape(n, zones, k)
-        return line + added * self.error[horizons]
+        return np.stack([line, added * self.error[horizons]])
 
     def input_names(self) -> tuple[str, ...]:
         """Names of the booster's features."""
@@ -118,9 +119,9 @@ class BoostedForecaster(LearnedForecaster):
 
         assert self.featuriser is not None and self.lines is not None and self.profile is not None
         where, horizon = np.array([place]), self.anchors.index(anchor)
-        scale = float(self.profile.scale[place])
+        straight, scale = self.profile.scale[place] * self.trust[:, horizon]
         rows = self.featuriser.rows(panel, known, (anchor,), where)
-        line = line_contributions(self.lines, rows, self.featuriser.names, horizon, scale)
+        line = line_contributions(self.lines, rows, self.featuriser.names, horizon, float(straight))
         horizons = np.array([horizon])
         first = np.zeros((1, 1, 1), dtype=np.int64)
         x = self._inputs(rows, self.lines.predict(rows, horizons), first, horizons, self.extra[where])

@@ -28,7 +28,7 @@ class LearnedForecaster(Forecaster):
 
     @abstractmethod
     def _predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
-        """Scaled deviations, shape (n, places, horizons); `rows` hold just these zones and anchors."""
+        """Parts of the scaled deviations, shape (P, n, places, horizons); `rows` hold just these zones and anchors."""
 
     def _learn(self, bench: Workbench, end: int) -> None:
         design = bench.design(end)
@@ -36,7 +36,7 @@ class LearnedForecaster(Forecaster):
         self.profile = design.featuriser.profile.pick(np.arange(len(self.zone_ids)))
         self._learn_rows(design)
 
-    def _deviation(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         assert self.featuriser is not None and self.profile is not None

@@ -30,6 +30,7 @@ class TreeForecaster(LearnedForecaster):
     """
 
     family = "tree"
+    n_parts = 2
 
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(seed=seed)
@@ -98,7 +99,7 @@ class TreeForecaster(LearnedForecaster):
             node = np.where(inner, self.children[node, right.astype(np.int64)], node)
         return node
 
-    def _deviation(self, panel, known, places, steps, bench=None):  # type: ignore[no-untyped-def]
+    def _parts(self, panel, known, places, steps, bench=None):  # type: ignore[no-untyped-def]
         """As the contract says; the clock of the very next interval is always among the features."""
         assert self.featuriser is not None and self.profile is not None
         horizons = np.array([self.anchors.index(step) for step in steps])
@@ -111,7 +112,7 @@ class TreeForecaster(LearnedForecaster):
     def _predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
         n, zones, _ = rows.common.shape
         added = self.value[self.leaf(self._inputs(rows))][:, horizons].reshape(n, zones, horizons.size)
-        return rows.own[..., None] * self.lasting[horizons] + added
+        return np.stack([rows.own[..., None] * self.lasting[horizons], added])
 
     def _n_parameters(self) -> int:
         assert self.profile is not None
@@ -133,12 +134,13 @@ class TreeForecaster(LearnedForecaster):
         """Each decision adds the change of the mean correction from node to node (Saabas, 2014)."""
         assert self.featuriser is not None and self.profile is not None
         rows = self.featuriser.rows(panel, known, (1,), np.array([place]))
-        horizon, scale = self.anchors.index(anchor), float(self.profile.scale[place])
+        horizon = self.anchors.index(anchor)
+        lasts, scale = self.profile.scale[place] * self.trust[:, horizon]
         x = self._inputs(rows)[0]
         own = float(rows.own[0, 0])
         found = [
             ("intercept", 1.0, float(self.value[0, horizon]) * scale),
-            ("own_lag_0", own, own * float(self.lasting[horizon]) * scale),
+            ("own_lag_0", own, own * float(self.lasting[horizon]) * lasts),
         ]
         nodes = [node for node, *_ in self.path(x)] + [int(self.leaf(x[None])[0])]
         for (node, name, _, _), after in zip(self.path(x), nodes[1:]):

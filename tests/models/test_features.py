@@ -1,0 +1,85 @@
+"""Features are what they are called, and never look ahead."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from models.features import Featuriser
+from models.horizons import ANCHOR_STEPS
+
+
+def fitted(city, zones=("Z01", "Z02")) -> Featuriser:
+    return Featuriser.fit(city.until(900), target="speed_mps", zone_ids=zones)[0]
+
+
+def test_there_is_one_name_for_each_feature(city):
+    featuriser = fitted(city)
+    rows = featuriser.rows(city, np.arange(700, 720), ANCHOR_STEPS)
+    assert rows.at(0).shape == (20 * 2, len(featuriser.names))
+    assert len(set(featuriser.names)) == len(featuriser.names)
+
+
+def test_the_last_reading_is_the_deviation_from_the_usual(city):
+    featuriser = fitted(city)
+    known = int(np.flatnonzero(np.isfinite(city.values["speed_mps"][700:, 0]))[0]) + 700
+    row = featuriser.rows(city, np.array([known]), ANCHOR_STEPS)
+    usual = featuriser.profile.usual(city.calendar, slice(known, known + 1))[0, 0]
+    expected = (city.values["speed_mps"][known, 0] - usual) / featuriser.profile.scale[0]
+    assert row.own[0, 0] == expected
+
+
+def test_yesterday_at_the_target_is_a_day_before_the_target(city):
+    featuriser = fitted(city)
+    known, step = 700, 8
+    aim = known + step - 96
+    rows = featuriser.rows(city, np.array([known]), (step,))
+    usual = featuriser.profile.usual(city.calendar, slice(aim, aim + 1))[0]
+    expected = (city.values["speed_mps"][aim, :2] - usual[:2]) / featuriser.profile.scale[:2]
+    np.testing.assert_allclose(rows.ahead[0, :, 0, 0], np.nan_to_num(expected))
+
+
+def test_no_feature_changes_with_the_future(city):
+    featuriser = fitted(city)
+    known = np.array([700, 710, 720])
+    before = featuriser.rows(city, known, ANCHOR_STEPS)
+    future = replace(
+        city,
+        values={k: np.concatenate([v[:721], v[721:] + 9.0]) for k, v in city.values.items()},
+        weather={k: np.concatenate([v[:721], v[721:] + 9.0]) for k, v in city.weather.items()},
+    )
+    after = featuriser.rows(future, known, ANCHOR_STEPS)
+    assert np.array_equal(before.common, after.common)
+    assert np.array_equal(before.ahead, after.ahead)
+
+
+def test_the_first_feature_that_a_later_reading_reaches_is_that_of_the_next_origin(city):
+    """The check above can fail: one reading earlier, the features do change."""
+    featuriser = fitted(city)
+    changed = replace(city, values={k: v.copy() for k, v in city.values.items()})
+    changed.values["speed_mps"][720, 0] = 99.0
+    same = featuriser.rows(city, np.array([719]), ANCHOR_STEPS).common
+    assert np.array_equal(same, featuriser.rows(changed, np.array([719]), ANCHOR_STEPS).common)
+    moved = featuriser.rows(city, np.array([720]), ANCHOR_STEPS).common
+    assert not np.array_equal(moved, featuriser.rows(changed, np.array([720]), ANCHOR_STEPS).common)
+
+
+def test_a_short_gap_is_bridged_and_a_long_one_is_as_usual(city):
+    featuriser = fitted(city)
+    silent = replace(city, values={k: v.copy() for k, v in city.values.items()})
+    silent.values["speed_mps"][698:701, 0] = np.nan
+    last = featuriser.rows(city, np.array([697]), ANCHOR_STEPS).own[0, 0]
+    assert featuriser.rows(silent, np.array([700]), ANCHOR_STEPS).own[0, 0] == last
+    silent.values["speed_mps"][680:701, 0] = np.nan
+    assert featuriser.rows(silent, np.array([700]), ANCHOR_STEPS).own[0, 0] == 0.0
+
+
+def test_stored_and_restored_it_makes_the_same_features(city):
+    featuriser = fitted(city)
+    meta, arrays = featuriser.state()
+    again = Featuriser.restore(meta, arrays)
+    known = np.arange(700, 705)
+    a, b = featuriser.rows(city, known, ANCHOR_STEPS), again.rows(city, known, ANCHOR_STEPS)
+    assert np.array_equal(a.common, b.common)
+    assert np.array_equal(a.ahead, b.ahead)

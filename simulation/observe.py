@@ -24,7 +24,7 @@ from data.schemas import SENSOR_STATE, TARGETS, TIME_DTYPE
 from data.units import KMH_PER_MPS
 from simulation.air.model import ZoneAir
 from simulation.errors import RunError
-from simulation.link_state import N_SPEED_BINS, SPEED_BIN_KMH, LinkInterval
+from simulation.link_state import SPEED_BIN_MIDS_KMH, LinkInterval
 from simulation.sensor_places import place_sensors
 from simulation.streams import normal, uniform
 from zones.rollup import SensorRollup
@@ -33,6 +33,7 @@ __all__ = ["FAULTS", "QUANTITIES", "SensorNetwork", "SensorQuality", "SensorSamp
 
 #: What sensors report, in the order of `SensorSample.values`: two by loops, three by air stations.
 QUANTITIES: tuple[str, ...] = ("flow_veh_per_h", "speed_mps", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
+_PACE_S_PER_M = KMH_PER_MPS / SPEED_BIN_MIDS_KMH  # (bins,) time a metre takes in each bin of mean speed
 #: `SensorSample.fault` codes and what the network writes for them.
 FAULTS: tuple[str | None, ...] = (None, "outage", "range", "flatline")
 
@@ -55,8 +56,8 @@ class SensorQuality:
     """How good the sensors are. Shares are relative standard deviations."""
 
     count_noise: float = 0.03  # of a loop's volume
-    speed_noise: float = 0.02  # of a loop's mean speed, besides sampling
-    vehicle_speed_spread: float = 0.15  # of single vehicles around the mean: sampling error is this over sqrt(n)
+    speed_noise: float = 0.02  # of a loop's mean speed
+    vehicle_speed_noise: float = 0.05  # of each single vehicle's, besides: over sqrt(n) in the mean
     air_noise: tuple[float, float, float] = (0.06, 0.05, 0.10)  # NO2, ozone, PM2.5
     air_floor_ug: tuple[float, float, float] = (0.6, 1.0, 0.4)  # absolute noise, ug/m3
     siting_spread: float = 0.10  # lognormal factor of a station against its zone, fixed in time
@@ -235,24 +236,21 @@ class SensorNetwork:
         return np.bincount(self._loop_zone, values, len(self.zone_ids))
 
     def _read_loops(self, interval: LinkInterval, second: int) -> tuple[np.ndarray, np.ndarray]:
-        """Volume at the stop line as veh/h and mean speed of the link in m/s; no speed without a vehicle.
+        """Volume at the stop line, veh/h, and space-mean speed over the link of those that passed it, m/s.
 
-        Distance over time of an interval is too high where few vehicles passed, because half of a link counts at its
-        entry and half at its exit: no reading is above the fastest vehicle that left.
+        No speed without a vehicle. The speed histogram is used rather than distance over time of the interval, which
+        books half of a link at its entry and half at its exit and is far off where few vehicles pass.
         """
         quality, key = self.quality, self._key[self._loop]
         volume = interval.outflow_veh[self._link].sum(axis=1)
-        distance = interval.vehicle_distance_m[self._link].sum(axis=1)
-        spent = interval.vehicle_time_s[self._link].sum(axis=1)
         miscount = 1.0 + quality.count_noise * normal(self._seed, second, key, _Purpose.COUNT_NOISE)
         seen = np.maximum(np.rint(volume * miscount), 0.0)
-        spread = np.sqrt(quality.speed_noise**2 + quality.vehicle_speed_spread**2 / np.maximum(volume, 1.0))
-        moving = (seen > 0) & (distance > 0) & (spent > 0)
+        distance = interval.speed_distance_m[self._link].sum(axis=1)  # (loops, bins)
+        total, spent = distance.sum(axis=1), distance @ _PACE_S_PER_M
+        moving = (seen > 0) & (spent > 0)
+        spread = np.sqrt(quality.speed_noise**2 + quality.vehicle_speed_noise**2 / np.maximum(volume, 1.0))
         noise = np.exp(spread * normal(self._seed, second, key, _Purpose.SPEED_NOISE))
-        passed = interval.speed_distance_m[self._link].sum(axis=1) > 0  # (loops, bins)
-        fastest = (N_SPEED_BINS - np.argmax(passed[:, ::-1], axis=1)) * SPEED_BIN_KMH / KMH_PER_MPS
-        mean = np.minimum(distance / np.where(moving, spent, 1.0), fastest)
-        speed = np.where(moving, mean * noise, np.nan)
+        speed = np.where(moving, total / np.where(moving, spent, 1.0) * noise, np.nan)
         return seen * 3600.0 / interval.step_s, np.round(speed, 3)
 
     def _read_stations(self, air: ZoneAir, second: int) -> np.ndarray:

@@ -106,11 +106,11 @@ def _square_zones(spec: ZoneSpec, area: shapely.Polygon, links: gpd.GeoDataFrame
         return partition.joined(partition.squares(area, spec.cell_m), links, count=None)[0]
     count = spec.count or 1
     side = 1.5 * float(np.sqrt(area.area / count))
-    for _ in range(40):  # down to a fifth of that side
+    for _ in range(25):  # down to a fifth of that side
         shapes = partition.joined(partition.squares(area, side), links, count=None)[0]
         if len(shapes) >= count:
             break
-        side *= 0.96
+        side *= 0.94
     return partition.joined(partition.squares(area, side), links, count=count)[0]
 
 

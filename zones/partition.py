@@ -7,6 +7,7 @@ Faces without streets, and slivers, join the neighbour with which they share the
 
 from __future__ import annotations
 
+import heapq
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -66,7 +67,8 @@ def hexagons(area: shapely.Polygon, crs: pyproj.CRS, resolution: int) -> Cells:
     """
     to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
     to_metres = pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    lon, lat = to_degrees.transform(*shapely.get_coordinates(area.envelope.buffer(10.0)).T)
+    wide = shapely.simplify(shapely.buffer(area, 20.0), 10.0)
+    lon, lat = to_degrees.transform(*shapely.get_coordinates(shapely.get_exterior_ring(wide)).T)
     frame = h3.LatLngPoly(list(zip(lat, lon)))
     cells = sorted(h3.h3shape_to_cells_experimental(frame, resolution, contain="overlap"))
     if not cells:
@@ -139,7 +141,9 @@ def _cut(cells: np.ndarray, area: shapely.Polygon) -> Cells:
     faces = shapely.get_parts(shapely.polygonize(shapely.get_parts(shapely.union_all(outlines))))
     faces = faces[shapely.area(faces) > 1e-3]  # m2; below is rounding
     inner = shapely.point_on_surface(faces)
-    faces, inner = faces[shapely.contains(area, inner)], inner[shapely.contains(area, inner)]
+    shapely.prepare(area)
+    inside = shapely.contains(area, inner)
+    faces, inner = faces[inside], inner[inside]
     face, cell = shapely.STRtree(cells).query(inner, predicate="intersects")
     order = np.lexsort((cell, face))
     face, first = np.unique(face[order], return_index=True)
@@ -212,8 +216,8 @@ class _Regions:
     """Faces that are joined step by step; the lowest face number names a region."""
 
     def __init__(self, cells: Cells, street: np.ndarray) -> None:
-        self._of = np.arange(len(street))
-        self._street = street.copy()
+        self._into = np.arange(len(street))  # the region that a face, or a region that is gone, has joined
+        self._street = street.astype(float)
         self._area = shapely.area(cells.polygons)
         self._full = cells.full_area_m2.astype(float)
         self._border: list[dict[int, float]] = [{} for _ in street]
@@ -221,14 +225,20 @@ class _Regions:
             self._border[a][int(b)] = self._border[b][int(a)] = float(length)
 
     def labels(self) -> np.ndarray:
-        return self._of
+        """Region of each face."""
+        return np.array([self._root(face) for face in range(len(self._into))])
 
-    def _alive(self) -> np.ndarray:
-        return np.unique(self._of)
+    def _root(self, face: int) -> int:
+        while self._into[face] != face:
+            face = int(self._into[face])
+        return face
 
-    def _join(self, a: int, b: int) -> None:
+    def _alive(self) -> list[int]:
+        return np.flatnonzero(self._into == np.arange(len(self._into))).tolist()
+
+    def _join(self, a: int, b: int) -> int:
         keep, gone = min(a, b), max(a, b)
-        self._of[self._of == gone] = keep
+        self._into[gone] = keep
         self._street[keep] += self._street[gone]
         self._area[keep] += self._area[gone]
         self._full[keep] = max(self._full[keep], self._full[gone])
@@ -238,32 +248,44 @@ class _Regions:
                 self._border[keep][other] = self._border[keep].get(other, 0.0) + length
                 self._border[other][keep] = self._border[keep][other]
         self._border[gone] = {}
+        return keep
 
     def join_cells(self, cell: np.ndarray) -> None:
         """Join touching faces of the same cell."""
         for face in range(len(cell)):
-            for other in sorted(self._border[face]):
-                if other in self._border[face] and cell[other] == cell[face]:
-                    self._join(face, other)
+            same = [other for other in self._border[face] if cell[other] == cell[face] and other > face]
+            while same:
+                self._join(face, same[0])
+                same = [other for other in self._border[face] if cell[other] == cell[face] and other > face]
+
+    def _is_small(self, region: int) -> bool:
+        little = self._area[region] < MIN_CELL_SHARE * self._full[region]
+        return bool(little or self._street[region] < MIN_STREET_M)
 
     def join_small(self) -> None:
-        """Join what has too little street or too little of its cell with the neighbour of the longest common border."""
-        while True:
-            alive = self._alive()
-            small = (self._street[alive] < MIN_STREET_M) | (self._area[alive] < MIN_CELL_SHARE * self._full[alive])
-            small &= np.array([len(self._border[k]) > 0 for k in alive])
-            if not small.any():
-                return
-            region = int(alive[small][np.argmin(self._area[alive[small]])])
-            self._join(region, max(self._border[region], key=lambda k: (self._border[region][k], -k)))
+        """Join what has too little street or too little of its cell, the smallest first, along its longest border."""
+        queue = [(self._area[k], k) for k in self._alive() if self._is_small(k)]
+        heapq.heapify(queue)
+        while queue:
+            area, region = heapq.heappop(queue)
+            around = self._border[region]
+            if self._into[region] != region or area != self._area[region] or not around:
+                continue  # joined or grown since it was put there, or alone
+            keep = self._join(region, max(around, key=lambda k: (around[k], -k)))
+            if self._is_small(keep):
+                heapq.heappush(queue, (self._area[keep], keep))
 
     def join_down_to(self, count: int) -> None:
         """Join the region with the least street to the smaller of its close neighbours, until `count` are left."""
-        while True:
-            alive = np.array([k for k in self._alive() if self._border[k]])
-            if len(self._alive()) <= count or len(alive) == 0:
-                return
-            region = int(alive[np.argmin(self._street[alive])])
+        alive = self._alive()
+        left, queue = len(alive), [(self._street[k], k) for k in alive]
+        heapq.heapify(queue)
+        while left > count and queue:
+            street, region = heapq.heappop(queue)
             around = self._border[region]
+            if self._into[region] != region or street != self._street[region] or not around:
+                continue
             close = [k for k in around if around[k] >= 0.5 * max(around.values())]
-            self._join(region, min(close, key=lambda k: (self._street[k], k)))
+            keep = self._join(region, min(close, key=lambda k: (self._street[k], k)))
+            heapq.heappush(queue, (self._street[keep], keep))
+            left -= 1

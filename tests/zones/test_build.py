@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data.schemas import ADJACENCY, LINK_ZONE, ZONES, validate
-from zones import adjacency, link_zone, make_zones
+from zones import ZoneRollup, adjacency, link_zone, make_zones
 from zones.errors import ZoneError
 from zones.naming import zone_ids
 
@@ -104,6 +106,24 @@ def test_given_polygons_keep_their_names_and_are_clipped_to_the_city(toy):
     assert zones["area_m2"].max() < 400_000
     shares = link_zone(toy.links, zones)
     assert shares.groupby("link_id")["share"].sum().to_numpy() == pytest.approx(1.0, abs=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), count=st.sampled_from([4, 9, 18]))
+def test_what_is_driven_on_links_is_driven_in_zones(toy, seed, count):
+    """Zones may cut links as they like: distance and time are neither lost nor made."""
+    zones = make_zones(toy.links, count=count)
+    rng = np.random.default_rng(seed)
+    distance, time = rng.exponential(1e3, len(toy.links)), rng.exponential(1e2, len(toy.links))
+    found = ZoneRollup(link_zone(toy.links, zones), toy.links, zones["zone_id"]).traffic(distance, time, 900.0)
+    assert found["vehicle_distance_m"].sum() == pytest.approx(distance.sum(), rel=1e-12)
+    assert found["vehicle_time_s"].sum() == pytest.approx(time.sum(), rel=1e-12)
+
+
+def test_the_streets_of_the_zones_are_the_streets_of_the_city(toy):
+    zones = make_zones(toy.links)
+    rollup = ZoneRollup(link_zone(toy.links, zones), toy.links, zones["zone_id"])
+    assert rollup.length_m.sum() == pytest.approx(toy.links["length_m"].sum(), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -74,5 +74,7 @@ def _ranking(polygons: np.ndarray, links: gpd.GeoDataFrame) -> list[pd.Series]:
 
 
 def _compass(start: shapely.Point, end: shapely.Point) -> str:
+    if start.distance(end) < 1.0:
+        return "centre"
     turn = np.arctan2(end.y - start.y, end.x - start.x) / (np.pi / 4.0)
     return _COMPASS[round(float(turn)) % 8]

@@ -28,7 +28,7 @@ from data.schemas import LINKS, NODES, validate
 SIGNAL_REACH_M = 20.0
 #: A dead end this close to the extract's edge counts as cut there, m (assumed).
 BORDER_REACH_M = 60.0
-_MIN_LENGTH_M = 0.1
+_MIN_LENGTH_M, _MIN_STRETCH_M = 0.1, 0.01
 _EARTH = pyproj.Geod(ellps="WGS84")
 _OUTSIDE = -1  # virtual node: the world beyond the border
 
@@ -80,10 +80,13 @@ _AGGREGATES = {
 
 
 def geodesic_m(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Distance on the WGS 84 ellipsoid, m, between rows of (longitude, latitude); `nan` where one is missing."""
+    """Distance on the WGS 84 ellipsoid, m, between rows of (longitude, latitude); `nan` where one is missing.
+
+    Two nodes on one spot count as a centimetre apart, so that no stretch is driven in no time.
+    """
     there = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
     metres = np.full(len(start), np.nan)
-    metres[there] = _EARTH.inv(*start[there].T, *end[there].T)[2]
+    metres[there] = np.maximum(_EARTH.inv(*start[there].T, *end[there].T)[2], _MIN_STRETCH_M)
     return metres
 
 
@@ -147,6 +150,8 @@ def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set
 def simplify(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
     """Join stretches between crossings (Boeing 2025, doi:10.1111/tgis.70037); the nodes where a road is cut stay."""
     simple = ox.simplify_graph(graph, node_attrs_include=["cut"], edge_attr_aggs=_AGGREGATES)
+    if simple.number_of_edges() == 0:
+        raise CityError("the streets are closed rings that no other street meets; give an extract with crossings")
     for start, end, data in simple.edges(data=True):
         if "geometry" not in data:
             ends = simple.nodes[start], simple.nodes[end]

@@ -57,6 +57,11 @@ def test_zones_without_a_named_street_are_named_by_where_they_lie():
     assert street_names(np.array([NORTH, SOUTH]), streets) == ["Quarter in the north", "Quarter in the south"]
 
 
+def test_a_lone_zone_without_a_named_street_is_the_centre():
+    streets = _streets([(None, "primary", [(50, 120), (50, 200)])])
+    assert street_names(np.array([NORTH]), streets) == ["Quarter in the centre"]
+
+
 def test_names_stay_unique_however_often_a_street_returns():
     shapes = np.array([shapely.box(x, y, x + 100, y + 100) for y in range(0, 500, 100) for x in range(0, 500, 100)])
     lines = [[(x, y + 50), (x + 100, y + 50)] for y in range(0, 500, 100) for x in range(0, 500, 100)]

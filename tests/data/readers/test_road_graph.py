@@ -6,6 +6,7 @@ import networkx as nx
 import osmnx as ox
 import pytest
 
+from data.errors import CityError
 from data.readers import road_graph
 from data.readers.osm import read_osm
 
@@ -141,6 +142,25 @@ def test_a_dead_end_of_a_main_road_is_border_wherever_it_lies(write_osm):
     nodes = {k: (4 * x, 4 * y) for k, (x, y) in nodes.items()} | {6: (500, 300)}
     table, _, _, _ = _network(write_osm(nodes, [*ways, ([2, 6], {"highway": "primary"})]))
     assert table.loc[table["border"], "osmid"].tolist() == [6]
+
+
+def test_a_lone_ring_is_no_city(write_osm):
+    path = write_osm({1: (0, 0), 2: (100, 0), 3: (50, 80)}, [([1, 2, 3, 1], STREET)])
+    with pytest.raises(CityError, match="closed rings"):
+        _network(path)
+
+
+def test_roads_of_which_the_file_holds_no_two_nodes_are_no_city(write_osm):
+    with pytest.raises(CityError, match="two nodes inside"):
+        _network(write_osm({1: (0, 0)}, [([1, 777], STREET)]))
+
+
+def test_two_nodes_on_one_spot_make_a_short_link_with_a_sound_speed(write_osm):
+    """A node that repeats is passed over; two nodes on one spot are a centimetre, and a link at least 0.1 m."""
+    _, links, _, report = _network(write_osm({1: (0, 0), 2: (0, 0)}, [([1, 1, 2], STREET)]))
+    assert links["length_m"].tolist() == [0.1, 0.1]
+    assert links["free_flow_speed_mps"].to_numpy() == pytest.approx(40 / 3.6)
+    assert report["links_under_5_m"] == 2
 
 
 def test_capacity_yields_where_a_crawling_street_could_not_carry_it(write_osm):

@@ -15,7 +15,7 @@ _WHERE = {
     "make_city": "simulation.city",
     "LiveCity": "simulation.live",
     "RunResult": "simulation.run",
-    "Scenario": "simulation.scenarios.spec",
+    "Scenario": "simulation.scenarios.scenario",
     "run_study": "simulation.study",
 }
 __all__ = ["City", "LiveCity", "RunResult", "Scenario", "make_city", "run_study"]

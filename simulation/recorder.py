@@ -107,6 +107,16 @@ class Recorder:
             return empty(LINK_STATE)
         return pd.concat(self._link_tables, ignore_index=True)
 
+    def link_totals(self) -> pd.DataFrame:
+        """Each link over the whole run: `link_id`, `vehicle_distance_m`, `vehicle_time_s`, `outflow_veh`."""
+        distance, time, out = self._profile.sum(axis=(0, 1))
+        return pd.DataFrame(
+            {
+                "link_id": np.arange(distance.size), "vehicle_distance_m": distance, "vehicle_time_s": time,
+                "outflow_veh": out,
+            }
+        )  # fmt: skip
+
     def link_profile(self) -> pd.DataFrame:
         """Usual speed (share of free flow) and flow of each link by day type and step of the day.
 

@@ -36,6 +36,7 @@ class RunResult:
     sensor_state: pd.DataFrame
     link_state: pd.DataFrame
     link_profile: pd.DataFrame
+    link_totals: pd.DataFrame
     weather: pd.DataFrame
     counts: pd.DataFrame
     incidents: pd.DataFrame
@@ -217,7 +218,7 @@ def _state(live: LiveCity, air: AirModel, sensors: SensorNetwork) -> dict[str, n
     traffic = live.engine.state()
     clock = traffic.pop("clock")
     return {
-        "run_zero_us": np.array([live.start.as_unit("us").value], dtype=np.int64),
+        "run_zero_us": np.array([round(live.start.timestamp() * 1e6)], dtype=np.int64),
         "run_step_s": np.array([live.step_s]),
         "traffic_clock": clock,
         **{f"traffic_state_{key}": value for key, value in traffic.items()},
@@ -260,6 +261,7 @@ def _result(
         sensor_state=sensors.table(recorder.samples),
         link_state=recorder.link_state(),
         link_profile=recorder.link_profile(),
+        link_totals=recorder.link_totals(),
         weather=weather[inside].reset_index(drop=True),
         counts=pd.DataFrame(recorder.counts),
         incidents=pd.DataFrame(

@@ -1,0 +1,395 @@
+"""The main job, step by step: city, simulation, training, comparison, live day. Each step is a run of the store.
+
+A step that is already there, with the same inputs and code, is not repeated; a job that was stopped goes on with the
+first step that is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from data.errors import InputError
+from data.schemas import TARGETS
+from data.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from models.compare import Comparison
+    from models.panel import Panel
+    from models.training import Training
+    from simulation.city import City
+
+#: Called with the step's name, how much is done, how much there is, and what is being done.
+Report = Callable[[str, float, float, str], Any]
+STEPS = ("city", "simulation", "training", "comparison", "live")
+LIVE_MODELS = ("macromodel", "seasonal_naive")
+NOW_LOCAL = "14:30"  # the instant of the live day that the app shows
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What to do. Equal specs give equal runs."""
+
+    city: str = "helsinki"
+    zones: str = "hex"
+    zone_count: int = 18
+    polygons: str | None = None
+    days: int = 28
+    test_days: int = 7
+    seed: int = 1
+    start: str = "2025-09-01"
+    step_s: int = 900
+    incidents_per_day: float = 1.5
+    assignment: str | None = None  # path of a table or YAML of choices made by hand
+
+    def __post_init__(self) -> None:
+        if self.days < 8:
+            raise InputError(f"days={self.days}: at least 8 are needed, to train on some and test on others")
+        if not 1 <= self.test_days <= self.days - 6:
+            raise InputError(f"test_days={self.test_days}: allowed are 1 to {self.days - 6} of {self.days} days")
+        if self.step_s <= 0 or 86_400 % self.step_s:
+            raise InputError(f"step_s={self.step_s}: a step must divide a day of 86,400 s, e.g. 900")
+
+
+@dataclass
+class Job:
+    """One workspace's job, with what its steps have in memory so far."""
+
+    workspace: Workspace
+    spec: JobSpec
+    report: Report = field(default=lambda step, done, total, message: None)
+    n_jobs: int = field(default_factory=lambda: max(1, min(8, os.cpu_count() or 1)))
+    _city: City | None = None
+    _panel: Panel | None = None
+    _training: Training | None = None
+    reused: list[str] = field(default_factory=list)
+
+    # --- what each step is made of ------------------------------------------------------------------------------
+
+    @property
+    def specs(self) -> dict[str, dict[str, Any]]:
+        """Specification of each step, its parents' included by id."""
+        from data.store.runs import run_id
+
+        s, code = self.spec, code_version()
+        city: dict[str, Any] = {
+            "code": code["city"], "city": _source(s.city), "zones": s.zones, "zone_count": s.zone_count,
+            "polygons": None if s.polygons is None else _source(s.polygons),
+        }  # fmt: skip
+        simulation: dict[str, Any] = {
+            "code": code["simulation"], "parent": run_id("city", city), "days": s.days, "seed": s.seed,
+            "start": s.start, "step_s": s.step_s, "incidents_per_day": s.incidents_per_day,
+        }  # fmt: skip
+        training: dict[str, Any] = {
+            "code": code["models"], "parent": run_id("simulation", simulation), "test_days": s.test_days,
+            "seed": s.seed, "assignment": None if s.assignment is None else _source(s.assignment),
+        }  # fmt: skip
+        comparison = {"code": code["models"], "parent": run_id("training", training), "seed": s.seed}
+        live = {"code": code["simulation"], "parent": run_id("training", training), "days": 1}
+        return dict(zip(STEPS, (city, simulation, training, comparison, live)))
+
+    def run_ids(self) -> dict[str, str]:
+        """Id of each step's run."""
+        from data.store.runs import run_id
+
+        return {step: run_id(step, spec) for step, spec in self.specs.items()}
+
+    # --- the steps ----------------------------------------------------------------------------------------------
+
+    def run(self, until: str = "live") -> dict[str, str]:
+        """Make every run up to a step that is not there yet; returns the ids, and notes them in the workspace."""
+        self.workspace.runs.sweep()
+        made = {}
+        for step in STEPS[: STEPS.index(until) + 1]:
+            if self.workspace.runs.has(self.run_ids()[step]):
+                self.reused.append(step)
+                self.report(step, 1, 1, "already there")
+            else:
+                getattr(self, f"_make_{step}")()
+            made[step] = self.run_ids()[step]
+        self._note(made)
+        return made
+
+    def _note(self, made: Mapping[str, str]) -> None:
+        city = self.city()
+        start = pd.Timestamp(self.spec.start).tz_localize(city.timezone)
+        day = (start + pd.Timedelta(days=self.spec.days)).normalize()
+        now = pd.Timestamp(f"{day.date()} {NOW_LOCAL}").tz_localize(city.timezone).tz_convert("UTC")
+        told = self.workspace.describe().get("runs", {}) if set(made) != set(STEPS) else {}
+        self.workspace.update(
+            city=self.spec.city, label=city.label, timezone=city.timezone, latitude=city.latitude,
+            longitude=city.longitude, step_s=self.spec.step_s, now=now.isoformat(), job=asdict(self.spec),
+            runs={**told, **made},
+        )  # fmt: skip
+
+    def _make_city(self) -> None:
+        from data.cities import load_city
+        from simulation.city import make_city
+        from simulation.city_tables import city_arrays, city_meta, city_tables
+        from zones import adjacency, link_zone, make_zones
+
+        self.report("city", 0, 3, "reading streets, buildings and places")
+        source = load_city(self.spec.city)
+        self.report("city", 1, 3, "cutting the city into zones")
+        polygons = None
+        if self.spec.polygons is not None:
+            from data.readers.polygons import read_polygons
+
+            polygons = read_polygons(Path(self.spec.polygons))
+        kind = "polygons" if polygons is not None else self.spec.zones
+        zones = make_zones(source.links, source.places, kind=kind, count=self.spec.zone_count, polygons=polygons)
+        self.report("city", 2, 3, "estimating demand, timing signals, placing sensors")
+        city = make_city(
+            name=source.name, label=source.label, timezone=source.timezone, latitude=source.latitude,
+            longitude=source.longitude, crs=str(source.crs), nodes=source.nodes, links=source.links,
+            turns=source.turns, zones=zones, link_zone=link_zone(source.links, zones), adjacency=adjacency(zones),
+        )  # fmt: skip
+        with self.workspace.runs.write("city", self.specs["city"]) as run:
+            for name, table in city_tables(city).items():
+                run.table(name, table)
+            run.table("basemap", source.basemap)
+            run.arrays("demand", city_arrays(city))
+            run.json("city", city_meta(city))
+            run.json("report", source.report)
+        self._city = city
+        self.report("city", 3, 3, f"{len(city.links)} links, {len(city.zones)} zones")
+
+    def _make_simulation(self) -> None:
+        result = self.city().run(
+            days=self.spec.days, seed=self.spec.seed, start=self.spec.start, step_s=float(self.spec.step_s),
+            incidents_per_day=self.spec.incidents_per_day,
+            progress=lambda done, total, message: self.report("simulation", done, total, message),
+        )  # fmt: skip
+        ids = self.run_ids()
+        with self.workspace.runs.write(
+            "simulation", self.specs["simulation"], parents=(ids["city"],), seed=self.spec.seed
+        ) as run:
+            _store_result(run, result)
+            run.table("link_profile", result.link_profile)
+        summary = result.summary
+        self.report(
+            "simulation", 1, 1, f"{summary['departed']:,} trips, {summary['link_traversals']:,} link traversals"
+        )
+
+    def _make_training(self) -> None:
+        from models.registry import Registry
+        from models.training import refit
+
+        training = self.training()
+        final = refit(
+            training, self.panel(), n_jobs=self.n_jobs,
+            progress=lambda done, total, message: self.report("training", done, total, message),
+        )  # fmt: skip
+        ids = self.run_ids()
+        with self.workspace.runs.write(
+            "training", self.specs["training"], parents=(ids["simulation"],), seed=self.spec.seed
+        ) as run:
+            run.table("choices", training.choices)
+            run.table("assignment", training.assignment)
+            run.table("scores", training.scores)
+            run.json("seconds", {"/".join(map(str, key)): value for key, value in training.seconds.items()})
+            for path, model in _live_models(final).items():
+                for name, value in model.save().items():
+                    run.bytes(f"models/{'/'.join(path)}/{name}", value)
+        registry = Registry(self.workspace.models)
+        choices = training.choices.set_index(["zone_id", "target"])
+        for (zone, target), model in final.micromodels.items():
+            row = choices.loc[(zone, target)]
+            told = {k: _plain(row[k]) for k in row.index if k not in ("settings",)}
+            registry.save(zone, target, model, {"training_run": ids["training"], **told})
+        for target, model in final.macromodels.items():
+            registry.save("_city", target, model, {"training_run": ids["training"]})
+        self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
+
+    def _make_comparison(self) -> None:
+        comparison = self.comparison()
+        ids = self.run_ids()
+        with self.workspace.runs.write(
+            "comparison", self.specs["comparison"], parents=(ids["training"],), seed=self.spec.seed
+        ) as run:
+            run.table("scores", comparison.scores)
+            run.table("paired", comparison.paired)
+            run.table("costs", comparison.costs)
+            run.table("hourly", comparison.hourly)
+            run.json("verdict", {"text": comparison.verdict()})
+        self.report("comparison", 1, 1, "scored on the same rows, origins and horizons")
+
+    def _make_live(self) -> None:
+        from models.contract import Forecaster
+        from simulation.agents import Forecasters
+
+        ids, runs = self.run_ids(), self.workspace.runs
+        stored: dict[tuple[str, ...], dict[str, bytes]] = {}
+        folder = runs.root / ids["training"] / "models"
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                *key, name = path.relative_to(folder).parts
+                stored.setdefault(tuple(key), {})[name] = path.read_bytes()
+        models = {key: Forecaster.load(files) for key, files in stored.items()}
+        forecasters = Forecasters(
+            history=self.panel(),
+            micromodels={(key[1], key[2]): m for key, m in models.items() if key[0] == "micromodel"},
+            citywide={(key[0], key[1]): m for key, m in models.items() if key[0] in LIVE_MODELS},
+        )
+        result = self.city().run(
+            days=1, seed=self.spec.seed, step_s=float(self.spec.step_s),
+            initial_state=runs.read_arrays(ids["simulation"], "final_state"), forecasters=forecasters,
+            incidents_per_day=self.spec.incidents_per_day, keep_link_state=True,
+            progress=lambda done, total, message: self.report("live", done, total, message),
+        )  # fmt: skip
+        assert result.forecasts is not None
+        with runs.write(
+            "live", self.specs["live"], parents=(ids["simulation"], ids["training"]), seed=self.spec.seed
+        ) as run:
+            _store_result(run, result)
+            run.table("link_state", result.link_state)
+            run.table("forecasts", result.forecasts)
+        self.report("live", 1, 1, f"{len(result.forecasts):,} forecast values")
+
+    # --- what steps share ---------------------------------------------------------------------------------------
+
+    def city(self) -> City:
+        """The city of the job."""
+        if self._city is None:
+            self._city = stored_city(self.workspace, self.run_ids()["city"])
+        return self._city
+
+    def panel(self) -> Panel:
+        """What the sensors reported over the simulated weeks, as models read it."""
+        if self._panel is None:
+            from models.panel import Panel
+
+            runs, run = self.workspace.runs, self.run_ids()["simulation"]
+            city = self.city()
+            self._panel = Panel.from_table(
+                runs.read(run, "zone_state"), zones=city.zones, adjacency=city.adjacency,
+                weather=runs.read(run, "weather"), timezone=city.timezone, step_s=self.spec.step_s,
+            )  # fmt: skip
+        return self._panel
+
+    def training(self) -> Training:
+        """Models that have not seen the test days."""
+        if self._training is None:
+            from models.training import train
+
+            panel = self.panel()
+            end = panel.times[0] + pd.Timedelta(days=self.spec.days - self.spec.test_days)
+            overrides = None
+            if self.spec.assignment is not None:
+                overrides = read_assignment(Path(self.spec.assignment))
+            self._training = train(
+                panel, targets=TARGETS, train_end=end, test_from=end, seed=self.spec.seed, n_jobs=self.n_jobs,
+                overrides=overrides,
+                progress=lambda done, total, message: self.report("training", done, total, message),
+            )  # fmt: skip
+        return self._training
+
+    def comparison(self) -> Comparison:
+        """Every model scored on the test days."""
+        from models.compare import compare
+
+        return compare(
+            self.panel(), self.training(), seed=self.spec.seed,
+            progress=lambda done, total, message: self.report("comparison", done, total, message),
+        )  # fmt: skip
+
+
+def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
+    """Models that go live, by the folder that they are stored in."""
+    own = {("micromodel", zone, target): model for (zone, target), model in training.micromodels.items()}
+    city = {("macromodel", target): model for target, model in training.macromodels.items()}
+    naive = {
+        ("seasonal_naive", target): model
+        for (family, target), model in training.baselines.items()
+        if family == "seasonal_naive"
+    }
+    return {**own, **city, **naive}
+
+
+def _store_result(run: Any, result: Any) -> None:
+    """The tables that every simulated run has."""
+    for name in ("zone_state", "zone_truth", "sensor_state", "weather", "counts", "incidents", "agents", "trips"):
+        run.table(name, getattr(result, name))
+    run.json("summary", result.summary)
+    run.arrays("final_state", result.final_state)
+
+
+def stored_city(workspace: Workspace, run: str) -> City:
+    """The City of a `city` run."""
+    from simulation.city_tables import TABLES, city_from
+
+    runs = workspace.runs
+    return city_from(
+        {name: runs.read(run, name) for name in TABLES}, runs.read_arrays(run, "demand"), runs.read_json(run, "city")
+    )
+
+
+def read_assignment(path: Path) -> pd.DataFrame:
+    """Choices made by hand: a CSV table, or YAML of the form `{Z01: {target: ..., family: ..., model_in_use: ...}}`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or of neither form.
+    """
+    if not path.is_file():
+        raise InputError(f"no file {path}; give a CSV or YAML file of zone_id and target, family or model_in_use")
+    if path.suffix.lower() in (".yaml", ".yml"):
+        import yaml
+
+        try:
+            told = yaml.safe_load(path.read_text())
+        except yaml.YAMLError as error:
+            raise InputError(f"{path} is not YAML: {error}") from error
+        if not isinstance(told, dict) or not all(isinstance(v, dict) for v in told.values()):
+            raise InputError(f"{path} must map zone ids to settings, e.g. 'Z01: {{family: ridge}}'")
+        return pd.DataFrame([{"zone_id": str(zone), **row} for zone, row in told.items()])
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _source(name: str) -> str:
+    """A source by what it holds: a file's digest, or the name of a place."""
+    path = Path(name)
+    if path.is_file():
+        return f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    return name
+
+
+@cache
+def code_version() -> dict[str, str]:
+    """Digest of the code that each step's numbers come from, so that a change of code never meets an old run."""
+
+    def digest(*packages: str) -> str:
+        text = hashlib.sha256()
+        for package in packages:
+            spec = find_spec(package)
+            assert spec is not None and spec.origin is not None
+            for path in sorted(Path(spec.origin).parent.rglob("*")):
+                if path.suffix in (".py", ".csv"):
+                    text.update(path.name.encode() + path.read_bytes())
+        return text.hexdigest()[:12]
+
+    return {
+        "city": digest("data", "zones", "simulation"),
+        "simulation": digest("data", "zones", "simulation"),
+        "models": digest("data", "models"),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy scalar as JSON can hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return json.loads(json.dumps(value, default=str))

@@ -100,3 +100,20 @@ def test_a_file_without_roads_says_what_it_holds(write_osm):
 def test_a_missing_file_names_the_formats(tmp_path):
     with pytest.raises(CityError, match=r"\.osm\.pbf"):
         read_osm(tmp_path / "nowhere.osm.pbf")
+
+
+def test_an_area_that_does_not_close_is_passed_over(write_osm):
+    """A multipolygon whose outer ring lacks a side, and a bow tie: neither is a building, and the streets are read."""
+    corners = {10: (0, 10), 11: (20, 10), 12: (20, 30), 13: (0, 30)}
+    path = write_osm(
+        {1: (0, 0), 2: (100, 0), **corners},
+        [([1, 2], STREET), ([10, 11, 12], {}), ([10, 12, 11, 13, 10], {"building": "yes"})],
+    )
+    relation = (
+        "<relation id='7' version='1'><member type='way' ref='101' role='outer'/>"
+        "<tag k='type' v='multipolygon'/><tag k='building' v='yes'/></relation></osm>"
+    )
+    path.write_text(path.read_text().replace("</osm>", relation))
+    extract = read_osm(path)
+    assert extract.areas == []
+    assert len(extract.roads) == 1

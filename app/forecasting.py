@@ -1,0 +1,75 @@
+"""What the models in use foresee from a workspace's present instant, as a table."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from data.errors import InputError
+from data.schemas import TARGETS
+from data.store.workspace import Workspace
+
+
+def present_forecasts(
+    workspace: Workspace,
+    *,
+    run: str | None = None,
+    zone: str | None = None,
+    target: str | None = None,
+    horizon_s: float,
+) -> pd.DataFrame:
+    """Quantiles of the model in use at one horizon, in the stored units.
+
+    Returns
+    -------
+    DataFrame
+        `zone_id, zone, target, model, time` (start of the interval, local), `q05, q50, q95`.
+
+    Raises
+    ------
+    InputError
+        If the workspace has no forecasts yet, or zone, target or horizon is not among them.
+    """
+    told = workspace.describe()
+    runs = told.get("runs", {})
+    if "live" not in runs:
+        raise InputError(f"workspace '{workspace.name}' has no forecasts yet; 'zonewise demo' makes them")
+    live = run or runs["live"]
+    choices = workspace.runs.read(runs["training"], "choices")
+    if zone is not None:
+        choices = _only(choices, "zone_id", zone)
+    choices = choices[choices["is_task"]] if target is None else _only(choices, "target", target)
+    table = workspace.runs.read(live, "forecasts", filters=[("forecast_origin", "==", pd.Timestamp(told["now"]))])
+    at = table[table["horizon_s"] == horizon_s]
+    if at.empty:
+        raise InputError(f"--horizon {horizon_s:g} s is not forecast; there are {sorted(table['horizon_s'].unique())}")
+    keys = ["zone_id", "target", "model", "quantile"]
+    wide = at.set_index(keys)["value"].unstack("quantile")  # noqa: PD010
+    names = workspace.runs.read(runs["city"], "zones").set_index("zone_id")["name"]
+    start = pd.Timestamp(told["now"]) + pd.Timedelta(seconds=horizon_s - told["step_s"])
+    rows = []
+    for choice in choices.itertuples():
+        share = {"micromodel": 1.0, "macromodel": 0.0}.get(choice.model_in_use, getattr(choice, "weight_micro", 0.5))
+        parts = [
+            weight * wide.loc[(choice.zone_id, choice.target, model)]
+            for model, weight in (("micromodel", share), ("macromodel", 1.0 - share))
+            if weight > 0
+        ]
+        value = sum(parts[1:], parts[0])
+        rows.append(
+            {
+                "zone_id": choice.zone_id, "zone": names[choice.zone_id], "target": choice.target,
+                "model": choice.model_in_use, "time": start.tz_convert(told["timezone"]).isoformat(),
+                "q05": value[0.05], "q50": value[0.5], "q95": value[0.95],
+            }
+        )  # fmt: skip
+    order = {name: k for k, name in enumerate(TARGETS)}
+    return pd.DataFrame(rows).sort_values(
+        ["zone_id", "target"], key=lambda c: c.map(order) if c.name == "target" else c, ignore_index=True
+    )
+
+
+def _only(choices: pd.DataFrame, column: str, value: str) -> pd.DataFrame:
+    found = choices[choices[column] == value]
+    if found.empty:
+        raise InputError(f"no {column} '{value}' in the workspace; there are {sorted(choices[column].unique())}")
+    return found

@@ -1,0 +1,62 @@
+"""Progress on the terminal: one bar a step, shown only for steps that take a while."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from tqdm import tqdm
+
+_NAMES = {
+    "city": "City", "simulation": "Simulating", "training": "Training", "comparison": "Comparing",
+    "live": "Living the next day", "study": "Replications",
+}  # fmt: skip
+_DELAY_S = 1.0
+
+
+class Bars:
+    """Called as a `Report`; draws on standard error, and tells of each step when it ends."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: tqdm[None] | None = None
+        self._step = ""
+        self._since = 0.0
+        self._last = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(finished=kind is None)
+
+    def __call__(self, step: str, done: float, total: float, message: str) -> None:
+        """Show how far a step is."""
+        if self._quiet:
+            return
+        if step != self._step:
+            self._end(finished=True)
+            self._step, self._since = step, time.perf_counter()
+            self._bar = tqdm(
+                total=100, desc=_NAMES.get(step, step), delay=_DELAY_S, leave=False, file=sys.stderr,
+                bar_format="{desc:<20} {percentage:3.0f} % |{bar:24}| {postfix}",
+            )  # fmt: skip
+        self._last = message
+        if self._bar is not None:
+            self._bar.n = round(100 * done / max(total, 1e-9))
+            self._bar.set_postfix_str(message, refresh=False)
+            if time.perf_counter() - self._since > _DELAY_S:
+                self._bar.refresh()
+
+    def _end(self, *, finished: bool) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+            if finished:
+                taken = time.perf_counter() - self._since
+                tqdm.write(f"{_NAMES.get(self._step, self._step):<20} {taken:6.1f} s  {self._last}", file=sys.stderr)
+        self._step = ""

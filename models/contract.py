@@ -35,7 +35,7 @@ MIN_DAYS = 4.0  # least history to learn from: two days to fit on, two to calibr
 CALIBRATE_SHARE = 0.5  # part of the training history that validates and calibrates, where the caller names none
 FIRST_DAYS = 8  # a first fit should have seen a weekend, where the history allows
 N_FOLDS = 2
-TRUSTS = np.linspace(0.0, 1.0, 9)
+TRUST_STEPS = {1: 11, 2: 9, 3: 5}  # shares tried of each part, by number of parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -457,7 +457,9 @@ def learn_trust(record: Validation) -> np.ndarray:
     of those of the horizons beside it. Believing nothing leaves the usual value.
     """
     n_parts, _, _, horizons = record.parts.shape
-    grid = np.stack(np.meshgrid(*[TRUSTS] * n_parts, indexing="ij"), axis=-1).reshape(-1, n_parts)
+    grid = np.stack(
+        np.meshgrid(*[np.linspace(0.0, 1.0, TRUST_STEPS[n_parts])] * n_parts, indexing="ij"), axis=-1
+    ).reshape(-1, n_parts)
     thin = slice(None, None, max(1, record.reading[..., 0].size // _TRUST_ROWS))
     gap = ((record.reading - record.usual) / record.stray).reshape(-1, horizons)[thin]
     parts = (record.parts / record.stray).reshape(n_parts, -1, horizons)[:, thin]
@@ -470,4 +472,4 @@ def learn_trust(record: Validation) -> np.ndarray:
     return np.asarray(grid[np.argmin(smooth, axis=0)].T)
 
 
-_TRUST_ROWS = 4000
+_TRUST_ROWS = 1500

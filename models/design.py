@@ -13,6 +13,7 @@ from models.panel import Panel
 
 MAX_ROWS = 24_000  # (origin, zone) rows in a design; a pooled one takes every second or third origin
 MAX_CHECKS = 700  # validation origins in a fold
+SHRINK_ROWS = 20.0
 N_BLOCKS = 5  # contiguous parts of the history by which penalties are chosen
 
 
@@ -46,6 +47,21 @@ class Design:
     def blocks(self) -> np.ndarray:
         """Contiguous part of the history that each origin lies in, shape (n,)."""
         return np.arange(self.known.size) * N_BLOCKS // self.known.size
+
+    @cached_property
+    def lasting(self) -> np.ndarray:
+        """Shares of the present deviation and of the last day's mean that usually last, by horizon: shape (S, 2).
+
+        Least squares through the origin, drawn towards 0 as if `SHRINK_ROWS` more rows had shown nothing.
+        """
+        mood = self.rows.mood.reshape(-1, 2)
+        y = self.outcome.reshape(len(mood), -1)
+        found = []
+        for column in y.T:
+            heard = np.isfinite(column)
+            x = mood[heard]
+            found.append(np.linalg.solve(x.T @ x + SHRINK_ROWS * np.eye(2), x.T @ column[heard]))
+        return np.stack(found)
 
     @cached_property
     def linear(self):  # type: ignore[no-untyped-def]

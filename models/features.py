@@ -20,6 +20,7 @@ from models.scale import to_scale
 
 OWN_LAGS = (0, 1, 2, 3, 5, 7)  # steps
 MEAN_HOURS = (1, 3, 24, 168)
+MOOD = (0, len(OWN_LAGS) + MEAN_HOURS.index(24))  # places in `Rows.common`: last reading, mean of the last day
 N_NEAR = 4  # neighbours that enter one by one; the others enter by their mean
 BRIDGE_HOURS = 3
 WEATHER_FOR = {
@@ -56,6 +57,11 @@ class Rows:
     def own(self) -> np.ndarray:
         """Present deviation of each zone, in its scale."""
         return self.common[:, :, 0]
+
+    @property
+    def mood(self) -> np.ndarray:
+        """What may last: the present deviation and the mean of the last day's, shape (n, Z, 2)."""
+        return self.common[:, :, MOOD]
 
     def at(self, horizon: int) -> np.ndarray:
         """All features for one horizon, shape (n * Z, F1 + F2)."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.design import Design
 from models.families.learned import LearnedForecaster
-from models.families.linear import Lines, line_contributions, lines_state, restore_lines
+from models.families.linear import Lines, lines_state, restore_lines, straight_contributions
 from models.features import Rows
 from models.panel import Panel
 
@@ -36,7 +36,7 @@ class BoostedForecaster(LearnedForecaster):
     """
 
     family = "xgboost"
-    n_parts = 2
+    n_parts = 3
     parameters: Mapping[str, Any] = PARAMETERS
     rounds = ROUNDS
     row_budget = ROW_BUDGET
@@ -44,6 +44,7 @@ class BoostedForecaster(LearnedForecaster):
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(seed=seed)
         self.lines: Lines | None = None
+        self.lasting = np.zeros((0, 2))
         self.error = np.zeros(0)  # (S,) standard deviation of the line's leftovers, scaled deviations
         self.extra = np.zeros((0, 0))  # (Z, E) further features of each zone; none for a micromodel
         self._booster: Any = None
@@ -54,7 +55,7 @@ class BoostedForecaster(LearnedForecaster):
     def _learn_rows(self, design: Design) -> None:
         import xgboost
 
-        self.lines = design.linear
+        self.lines, self.lasting = design.linear, design.lasting
         self.extra = self._zone_features(design)
         horizons = np.arange(len(design.steps))
         line = self.lines.predict(design.rows, horizons)
@@ -101,7 +102,8 @@ class BoostedForecaster(LearnedForecaster):
         picked = np.broadcast_to(np.arange(k), (n, zones, k))
         x = self._inputs(rows, line, picked, horizons, self.extra[places])
         added = self._booster.inplace_predict(x).reshape(n, zones, k)
-        return np.stack([line, added * self.error[horizons]])
+        lasts = rows.mood @ self.lasting[horizons].T
+        return np.stack([lasts, line - lasts, added * self.error[horizons]])
 
     def input_names(self) -> tuple[str, ...]:
         """Names of the booster's features."""
@@ -119,9 +121,11 @@ class BoostedForecaster(LearnedForecaster):
 
         assert self.featuriser is not None and self.lines is not None and self.profile is not None
         where, horizon = np.array([place]), self.anchors.index(anchor)
-        straight, scale = self.profile.scale[place] * self.trust[:, horizon]
+        lasts, straight, scale = self.profile.scale[place] * self.trust[:, horizon]
         rows = self.featuriser.rows(panel, known, (anchor,), where)
-        line = line_contributions(self.lines, rows, self.featuriser.names, horizon, float(straight))
+        line = straight_contributions(
+            self.lines, self.lasting[horizon], rows, self.featuriser.names, horizon, float(lasts), float(straight)
+        )
         horizons = np.array([horizon])
         first = np.zeros((1, 1, 1), dtype=np.int64)
         x = self._inputs(rows, self.lines.predict(rows, horizons), first, horizons, self.extra[where])
@@ -150,7 +154,11 @@ class BoostedForecaster(LearnedForecaster):
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
         meta, arrays, blobs = super()._state()
         assert self.lines is not None
-        arrays |= lines_state(self.lines) | {"boost_error": self.error, "boost_extra": self.extra}
+        arrays |= lines_state(self.lines) | {
+            "lasting": self.lasting,
+            "boost_error": self.error,
+            "boost_extra": self.extra,
+        }
         return meta, arrays, {**blobs, "booster.ubj": bytes(self._booster.save_raw("ubj"))}
 
     def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
@@ -158,5 +166,6 @@ class BoostedForecaster(LearnedForecaster):
 
         super()._restore(meta, arrays, blobs)
         self.lines, self.error, self.extra = restore_lines(arrays), arrays["boost_error"], arrays["boost_extra"]
+        self.lasting = arrays["lasting"]
         self._booster = xgboost.Booster({"nthread": 1})
         self._booster.load_model(bytearray(blobs["booster.ubj"]))

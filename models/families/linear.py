@@ -14,11 +14,12 @@ import numpy as np
 
 from models.design import Design
 from models.families.learned import LearnedForecaster
-from models.features import Rows
+from models.features import MOOD, Rows
 from models.panel import Panel
 
 #: Penalties tried, per row: from hardly any to so strong that only the usual value is left.
 PENALTIES = (1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 10.0, 1e3)
+FIRST_PENALTY = 0.01  # of the line that only finds the rows to be weighed down
 
 #: Features that a strong penalty spares, so that what is left is damped persistence and not nothing: the last reading,
 #: the means of the last hour and day (places in `Rows.common`), yesterday around that time (place in `Rows.ahead`).
@@ -93,14 +94,14 @@ def _solve(
     heard = np.isfinite(y)
     y = np.where(heard, y, 0.0)
     weight = heard.astype(float)
-    line = _weighted(x, y, weight, cuts, ease)
+    line = _weighted(x, y, weight, cuts, ease, (FIRST_PENALTY,))
     miss = np.abs(y - line[1] - x @ line[0])
     typical = np.median(miss[heard]) if heard.any() else 1.0
-    return _weighted(x, y, weight * np.minimum(1.0, typical / np.maximum(miss, 1e-12)), cuts, ease)
+    return _weighted(x, y, weight * np.minimum(1.0, typical / np.maximum(miss, 1e-12)), cuts, ease, PENALTIES)
 
 
 def _weighted(
-    x: np.ndarray, y: np.ndarray, weight: np.ndarray, cuts: np.ndarray, ease: np.ndarray
+    x: np.ndarray, y: np.ndarray, weight: np.ndarray, cuts: np.ndarray, ease: np.ndarray, tried: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Ridge line under row weights, its penalty chosen by leaving out blocks."""
     count = max(float(weight.sum()), 1e-9)
@@ -115,13 +116,15 @@ def _weighted(
     grams = np.stack([x[a:b].T @ x[a:b] for a, b in pairwise(cuts)])
     cross = np.stack([x[a:b].T @ y[a:b] for a, b in pairwise(cuts)])
     gram, moment = grams.sum(axis=0), cross.sum(axis=0)
-    values, vectors = np.linalg.eigh(gram - grams)
-    rotated = np.einsum("bfk,bf->bk", vectors, moment - cross)
-    penalties = np.asarray(PENALTIES) * count
-    inner = rotated[None] / (np.maximum(values, 0.0)[None] + penalties[:, None, None])
-    beta = np.einsum("bfk,pbk->pbf", vectors, inner)
-    loss = np.einsum("pbf,bfg,pbg->p", beta, grams, beta, optimize=True) - 2 * np.einsum("pbf,bf->p", beta, cross)
-    best = penalties[int(np.argmin(loss))]
+    penalties = np.asarray(tried) * count
+    best = penalties[0]
+    if len(tried) > 1:
+        values, vectors = np.linalg.eigh(gram - grams)
+        rotated = np.einsum("bfk,bf->bk", vectors, moment - cross)
+        inner = rotated[None] / (np.maximum(values, 0.0)[None] + penalties[:, None, None])
+        beta = np.matmul(vectors, inner[..., None])[..., 0]
+        fitted = np.matmul(grams, beta[..., None])[..., 0]
+        best = penalties[int(np.argmin((beta * (fitted - 2 * cross)).sum(axis=(1, 2))))]
     solution = np.linalg.solve(gram + best * np.eye(gram.shape[0]), moment)
     coefficient = np.zeros(live.size)
     coefficient[live] = solution / scale[live]
@@ -129,29 +132,36 @@ def _weighted(
 
 
 class RidgeForecaster(LearnedForecaster):
-    """A line a horizon, over the deviations of the zone, its neighbours and its other targets."""
+    """Damped persistence, and a line a horizon over the zone, its neighbours and its other targets.
+
+    The first part is what usually lasts of the present deviation, the second what the line adds to it; each counts as
+    far as it can be trusted out of fold, so that a line that learned too much leaves the persistence standing.
+    """
 
     family = "ridge"
-    n_parts = 1
+    n_parts = 2
 
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(seed=seed)
         self.lines: Lines | None = None
+        self.lasting = np.zeros((0, 2))  # (S, 2) shares of the last reading and the last day's mean that last
 
     def settings(self) -> dict[str, Any]:
         assert self.lines is not None
         return {"seed": self.seed, "penalty": [float(f"{p:.3g}") for p in self.lines.penalty]}
 
     def _learn_rows(self, design: Design) -> None:
-        self.lines = design.linear
+        self.lines, self.lasting = design.linear, design.lasting
 
     def _predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
         assert self.lines is not None
-        return self.lines.predict(rows, horizons)[None]
+        lasts = rows.mood @ self.lasting[horizons].T
+        return np.stack([lasts, self.lines.predict(rows, horizons) - lasts])
 
     def _n_parameters(self) -> int:
         assert self.lines is not None and self.profile is not None
-        return int(np.count_nonzero(self.lines.coefficient) + self.lines.intercept.size + self.profile.mean.size)
+        line = np.count_nonzero(self.lines.coefficient) + self.lines.intercept.size
+        return int(line + self.lasting.size + self.profile.mean.size)
 
     def _contributions(
         self, panel: Panel, known: np.ndarray, place: int, anchor: int
@@ -159,17 +169,19 @@ class RidgeForecaster(LearnedForecaster):
         assert self.lines is not None and self.featuriser is not None and self.profile is not None
         rows = self.featuriser.rows(panel, known, (anchor,), np.array([place]))
         horizon = self.anchors.index(anchor)
-        scale = float(self.profile.scale[place] * self.trust[0, horizon])
-        return line_contributions(self.lines, rows, self.featuriser.names, horizon, scale)
+        lasts, line = self.profile.scale[place] * self.trust[:2, horizon]
+        return straight_contributions(
+            self.lines, self.lasting[horizon], rows, self.featuriser.names, horizon, float(lasts), float(line)
+        )
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
         meta, arrays, blobs = super()._state()
         assert self.lines is not None
-        return meta, arrays | lines_state(self.lines), blobs
+        return meta, arrays | lines_state(self.lines) | {"lasting": self.lasting}, blobs
 
     def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         super()._restore(meta, arrays, blobs)
-        self.lines = restore_lines(arrays)
+        self.lines, self.lasting = restore_lines(arrays), arrays["lasting"]
 
 
 def lines_state(lines: Lines) -> dict[str, np.ndarray]:
@@ -182,11 +194,15 @@ def restore_lines(arrays: dict[str, np.ndarray]) -> Lines:
     return Lines(*(arrays[f"line_{key}"] for key in ("coefficient", "intercept", "centre", "penalty")))
 
 
-def line_contributions(
-    lines: Lines, rows: Rows, names: tuple[str, ...], horizon: int, scale: float
+def straight_contributions(
+    lines: Lines, lasting: np.ndarray, rows: Rows, names: tuple[str, ...], horizon: int, lasts: float, line: float
 ) -> list[tuple[str, float, float]]:
-    """What each feature adds, counted from its mean in training; the rest is the line's value at the means."""
+    """Contributions of persistence, counted `lasts` times, and of what the line adds to it, counted `line` times.
+
+    The line's are counted from the features' means in training; its value there is the intercept.
+    """
     x = rows.at(0)[0]
-    added = lines.coefficient[horizon] * (x - lines.centre[horizon]) * scale
-    base = float(lines.intercept[horizon] + lines.coefficient[horizon] @ lines.centre[horizon]) * scale
+    added = lines.coefficient[horizon] * (x - lines.centre[horizon]) * line
+    added[list(MOOD)] += lasting * x[list(MOOD)] * (lasts - line)
+    base = float(lines.intercept[horizon] + lines.coefficient[horizon] @ lines.centre[horizon]) * line
     return [("intercept", 1.0, base), *((name, float(v), float(c)) for name, v, c in zip(names, x, added))]

@@ -1,7 +1,7 @@
 """A decision tree with rules in words: how the share of today's deviation that usually lasts is corrected.
 
-The forecast of each horizon is the present deviation times the share of it that usually lasts (one number a horizon),
-plus what the leaf adds. One tree serves all horizons: a leaf holds a correction for each.
+The forecast of each horizon is what usually lasts of the present deviation and of the last day's mean (two shares a
+horizon), plus what the leaf adds. One tree serves all horizons: a leaf holds a correction for each.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class TreeForecaster(LearnedForecaster):
 
     def __init__(self, *, seed: int = 0) -> None:
         super().__init__(seed=seed)
-        self.lasting = np.zeros(0)  # (S,) share of the present deviation that lasts
+        self.lasting = np.zeros((0, 2))  # (S, 2) shares of the last reading and the last day's mean that last
         self.feature = np.zeros(0, dtype=np.int64)  # (nodes,) feature tested, -1 at a leaf
         self.threshold = np.zeros(0)
         self.children = np.zeros((0, 2), dtype=np.int64)  # at most the threshold; above it
@@ -54,13 +54,9 @@ class TreeForecaster(LearnedForecaster):
 
         rows, outcome = design.rows, design.outcome
         n, zones, horizons = outcome.shape
-        own = rows.own.reshape(-1)
         y = outcome.reshape(n * zones, horizons)
-        heard = np.isfinite(y)
-        power = (heard * own[:, None] ** 2).sum(axis=0)
-        moment = (np.where(heard, y, 0.0) * own[:, None]).sum(axis=0)
-        self.lasting = np.clip(moment / (power + 20.0), 0.0, 1.0)
-        rest = _fill(y - self.lasting * own[:, None], design.steps)
+        self.lasting = design.lasting
+        rest = _fill(y - rows.mood.reshape(n * zones, 2) @ self.lasting.T, design.steps)
         spread = np.sqrt(np.maximum((rest**2).mean(axis=0), 1e-12))
         x = self._inputs(rows)
         some = slice(None, None, max(1, x.shape[0] // _SPLIT_ROWS))
@@ -112,7 +108,7 @@ class TreeForecaster(LearnedForecaster):
     def _predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
         n, zones, _ = rows.common.shape
         added = self.value[self.leaf(self._inputs(rows))][:, horizons].reshape(n, zones, horizons.size)
-        return np.stack([rows.own[..., None] * self.lasting[horizons], added])
+        return np.stack([rows.mood @ self.lasting[horizons].T, added])
 
     def _n_parameters(self) -> int:
         assert self.profile is not None
@@ -137,10 +133,12 @@ class TreeForecaster(LearnedForecaster):
         horizon = self.anchors.index(anchor)
         lasts, scale = self.profile.scale[place] * self.trust[:, horizon]
         x = self._inputs(rows)[0]
-        own = float(rows.own[0, 0])
+        now, day = rows.mood[0, 0]
+        share_now, share_day = self.lasting[horizon]
         found = [
             ("intercept", 1.0, float(self.value[0, horizon]) * scale),
-            ("own_lag_0", own, own * float(self.lasting[horizon]) * lasts),
+            ("own_lag_0", float(now), float(now * share_now * lasts)),
+            ("own_mean_24h", float(day), float(day * share_day * lasts)),
         ]
         nodes = [node for node, *_ in self.path(x)] + [int(self.leaf(x[None])[0])]
         for (node, name, _, _), after in zip(self.path(x), nodes[1:]):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyproj
 import shapely
+from scipy import sparse
 
 from data.schemas import ZONES, validate
 from zones import partition
@@ -57,7 +58,7 @@ def make_zones(
     -------
     GeoDataFrame
         Columns of `data.schemas.ZONES` and `character_source`. Zones do not overlap, neighbours share their vertices,
-        every zone holds streets; ids run north to south, then west to east.
+        every zone holds streets where trips can start and end; ids run north to south, then west to east.
 
     Raises
     ------
@@ -69,21 +70,43 @@ def make_zones(
     spec = ZoneSpec(kind=kind, count=count, resolution=resolution, cell_m=cell_m)
     links = links if crs is None else links.to_crs(crs)
     area = partition.city_area(links)
+    streets = links[core_links(links)]
     if spec.kind == "polygons":
         if polygons is None:
             raise ZoneError("kind='polygons' needs polygons; read them with data.readers.polygons.read_polygons")
         given = polygons if polygons.crs is None else polygons.to_crs(links.crs)
         cells = partition.from_polygons(area, given)
-        shapes, origin = partition.joined(cells, links, count=None, keep_cells=True)
+        shapes, origin = partition.joined(cells, streets, count=None, keep_cells=True)
         if len(shapes) < len(given):
-            logger.warning("%d of %d given zones hold no street of the city", len(given) - len(shapes), len(given))
+            lost = len(given) - len(shapes)
+            logger.warning("%d of %d given zones hold no street where trips could start or end", lost, len(given))
         names = _given_names(given, origin)
     else:
-        shapes, names = _grid(spec, area, links), None
+        shapes, names = _grid(spec, area, streets), None
     order = reading_order(shapes)
     shapes = shapes[order]
     names = street_names(shapes, links) if names is None else [names[k] for k in order]
     return _table(shapes, names, links, places)
+
+
+def core_links(links: pd.DataFrame) -> np.ndarray:
+    """Which links lie in the largest strongly connected part of the network, shape (L,), bool.
+
+    A street that only leads in from the border, or out to it, is not among them: no trip inside the city can start or
+    end there. If no street leads back, all count.
+
+    Parameters
+    ----------
+    links : DataFrame
+        Reads `from_node_id`, `to_node_id`.
+    """
+    start, end = links["from_node_id"].to_numpy(), links["to_node_id"].to_numpy()
+    n = int(max(start.max(), end.max())) + 1
+    graph = sparse.csr_array((np.ones(len(links)), (start, end)), shape=(n, n))
+    _, part = sparse.csgraph.connected_components(graph, directed=True, connection="strong")
+    inside = part[start] == part[end]
+    largest = np.bincount(part[start[inside]]).argmax() if inside.any() else -1
+    return inside & (part[start] == largest) if inside.any() else np.ones(len(links), dtype=bool)
 
 
 def _grid(spec: ZoneSpec, area: shapely.Polygon, links: gpd.GeoDataFrame) -> np.ndarray:

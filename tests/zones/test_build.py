@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from data.schemas import ADJACENCY, LINK_ZONE, ZONES, validate
 from zones import ZoneRollup, adjacency, link_zone, make_zones
+from zones.build import core_links
 from zones.errors import ZoneError
 from zones.naming import zone_ids
 
@@ -106,6 +107,31 @@ def test_given_polygons_keep_their_names_and_are_clipped_to_the_city(toy):
     assert zones["area_m2"].max() < 400_000
     shares = link_zone(toy.links, zones)
     assert shares.groupby("link_id")["share"].sum().to_numpy() == pytest.approx(1.0, abs=1e-12)
+
+
+def _street(name, start, end, number):
+    return {
+        "link_id": number, "from_node_id": start[0], "to_node_id": end[0], "road_class": "primary", "name": name,
+        "geometry": shapely.LineString([start[1], end[1]]),
+    }  # fmt: skip
+
+
+def test_a_street_that_only_leads_out_of_the_city_makes_no_zone_of_its_own():
+    """A square of streets, both ways, and one-way streets of 2 km that lead in and out: nobody lives only there."""
+    corner = {0: (0, 0), 1: (500, 0), 2: (500, 500), 3: (0, 500), 4: (2500, 0), 5: (2500, 500)}
+    pairs = [(0, 1), (1, 2), (2, 3), (3, 0), (1, 0), (2, 1), (3, 2), (0, 3), (1, 4), (5, 2)]
+    rows = [_street("S", (a, corner[a]), (b, corner[b]), k) for k, (a, b) in enumerate(pairs)]
+    links = gpd.GeoDataFrame(rows, geometry="geometry", crs="EPSG:3067")
+    assert core_links(links).tolist() == [True] * 8 + [False] * 2
+    zones = make_zones(links, kind="square", cell_m=400.0)
+    assert len(zones) > 1
+    core = link_zone(links, zones).query("link_id < 8")
+    assert set(core["zone_id"]) == set(zones["zone_id"])
+
+
+def test_where_no_street_leads_back_every_street_counts():
+    links = pd.DataFrame({"from_node_id": [0, 1], "to_node_id": [1, 2]})
+    assert core_links(links).tolist() == [True, True]
 
 
 @settings(max_examples=20, deadline=None)

@@ -1,0 +1,60 @@
+"""What the map fetches: geometry and the day, each once, named by their runs, with ETag, gzip and a long life."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+
+from flask import Flask, Response, abort, request
+
+from app.queries import Queries
+from data.errors import StoreError
+
+_LIFE = "private, max-age=31536000, immutable"
+
+
+def register(server: Flask, queries: Queries) -> None:
+    """Add the routes `/api/<run>/geo.json`, `/api/<key>/day.json` and `/api/<key>/links.bin`."""
+
+    @server.get("/api/<run>/geo.json")
+    def geo(run: str) -> Response:
+        try:
+            return _answer(queries.keep(("gz", "geo", run), lambda: _packed(queries.geometry(run))), "application/json")
+        except StoreError:
+            abort(404)
+
+    @server.get("/api/<key>/day.json")
+    def day(key: str) -> Response:
+        if key != day_key(queries):
+            abort(404)
+        return _answer(queries.keep(("gz", "day", key), lambda: _packed(queries.day_json())), "application/json")
+
+    @server.get("/api/<key>/links.bin")
+    def links(key: str) -> Response:
+        if key != day_key(queries):
+            abort(404)
+        body = queries.keep(("gz", "links", key), lambda: _packed(queries.link_bytes()))
+        return _answer(body, "application/octet-stream")
+
+
+def day_key(queries: Queries) -> str:
+    """Name of the live day as shown: changes with the runs behind it and with `now`."""
+    info = queries.info()
+    text = f"{info.runs.get('simulation')} {info.runs.get('training')} {info.now}"
+    return f"{info.runs['live']}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _packed(body: bytes) -> tuple[bytes, str]:
+    return gzip.compress(body, 6, mtime=0), hashlib.sha256(body).hexdigest()[:20]
+
+
+def _answer(packed: tuple[bytes, str], kind: str) -> Response:
+    body, tag = packed
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response = Response(body, mimetype=kind, headers={"Content-Encoding": "gzip"})
+    else:
+        response = Response(gzip.decompress(body), mimetype=kind)
+    response.headers["Vary"] = "Accept-Encoding"
+    response.headers["Cache-Control"] = _LIFE
+    response.set_etag(tag)
+    return response.make_conditional(request)

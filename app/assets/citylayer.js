@@ -1,0 +1,367 @@
+/* CityLayer: a city on one canvas. A Leaflet renderer that draws the base map, zones, links and labels.
+
+   Points are projected once to the world plane of zoom 0. Each zoom keeps its own thinned link paths; each view keeps
+   the list of what it shows and an off-screen picture of the base map, so that a step of the clock costs one image
+   copy, the zones and the links. Strokes go out in groups of one colour and width. */
+(function () {
+  "use strict";
+  const BATCH = 50;
+  const THIN_PX = 1.5;
+
+  function project(lon, lat) {
+    const s = Math.sin((lat * Math.PI) / 180);
+    return [256 * (0.5 + lon / 360), 256 * (0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI))];
+  }
+
+  /* Flat list of lon, lat (already in degrees) -> world points and their box. */
+  function shape(flat) {
+    const points = new Float64Array(flat.length);
+    const box = [Infinity, Infinity, -Infinity, -Infinity];
+    for (let i = 0; i < flat.length; i += 2) {
+      const [x, y] = project(flat[i], flat[i + 1]);
+      points[i] = x;
+      points[i + 1] = y;
+      if (x < box[0]) box[0] = x;
+      if (y < box[1]) box[1] = y;
+      if (x > box[2]) box[2] = x;
+      if (y > box[3]) box[3] = y;
+    }
+    return { points, box };
+  }
+
+  function inRing(x, y, ring) {
+    let within = false;
+    const n = ring.length;
+    for (let i = 0, j = n - 2; i < n; j = i, i += 2) {
+      if (ring[i + 1] > y !== ring[j + 1] > y) {
+        const cut = ring[i] + ((y - ring[i + 1]) / (ring[j + 1] - ring[i + 1])) * (ring[j] - ring[i]);
+        if (x < cut) within = !within;
+      }
+    }
+    return within;
+  }
+
+  function squaredDistance(x, y, ax, ay, bx, by) {
+    const dx = bx - ax;
+    const dy = by - ay;
+    const length = dx * dx + dy * dy;
+    const t = length > 0 ? Math.max(0, Math.min(1, ((x - ax) * dx + (y - ay) * dy) / length)) : 0;
+    return (x - ax - t * dx) ** 2 + (y - ay - t * dy) ** 2;
+  }
+
+  let Layer = null;
+
+  function define() {
+    Layer = L.Renderer.extend({
+      options: { padding: 0.06 },
+
+      initialize(options) {
+        L.Renderer.prototype.initialize.call(this, options);
+        this.links = [];
+        this.zones = [];
+        this.base = [];
+        this.paint = null;
+        this.paths = new Map();
+        this.frames = 0;
+      },
+
+      setData({ links, zones, base }) {
+        this.links = links.map(shape);
+        this.zones = zones.map((rings) => rings.map(shape));
+        this.base = base.map((group) => ({ kind: group.kind, shapes: group.lines.map(shape) }));
+        const first = this.zones.length ? this.zones[0][0] : this.links[0];
+        this.anchor = first ? [first.points[0], first.points[1]] : [128, 128];
+        this.paths.clear();
+        if (this._map) this._update();
+      },
+
+      setPaint(paint, restyleBase) {
+        this.paint = paint;
+        if (!this._map) return;
+        if (restyleBase) this._drawBase();
+        this._draw();
+      },
+
+      _initContainer() {
+        this._container = document.createElement("canvas");
+        this._pen = this._container.getContext("2d");
+        this._backdrop = document.createElement("canvas");
+      },
+
+      _destroyContainer() {
+        this._container.remove();
+        delete this._container;
+      },
+
+      _update() {
+        if (this._map._animatingZoom && this._bounds) return;
+        L.Renderer.prototype._update.call(this);
+        const size = this._bounds.getSize();
+        const ratio = (this.ratio = window.devicePixelRatio || 1);
+        L.DomUtil.setPosition(this._container, this._bounds.min);
+        for (const canvas of [this._container, this._backdrop]) {
+          canvas.width = Math.max(1, Math.round(size.x * ratio));
+          canvas.height = Math.max(1, Math.round(size.y * ratio));
+        }
+        this._container.style.width = size.x + "px";
+        this._container.style.height = size.y + "px";
+        if (!this.anchor) return;
+        this._view();
+        this._drawBase();
+        this._draw();
+        this.fire("update");
+      },
+
+      /* Scale, shift and what the view shows. */
+      _view() {
+        const zoom = this._map.getZoom();
+        const scale = (this.scale = Math.pow(2, zoom));
+        const corner = this._map.getPixelOrigin().add(this._bounds.min);
+        const far = this._map.getPixelOrigin().add(this._bounds.max);
+        this.shift = [this.anchor[0] * scale - corner.x, this.anchor[1] * scale - corner.y];
+        const view = [corner.x / scale, corner.y / scale, far.x / scale, far.y / scale];
+        const seen = (s) => s.box[0] <= view[2] && s.box[2] >= view[0] && s.box[1] <= view[3] && s.box[3] >= view[1];
+        const index = (list, test) => list.reduce((keep, item, i) => (test(item) && keep.push(i), keep), []);
+        this.seenLinks = index(this.links, seen);
+        this.seenZones = index(this.zones, (rings) => rings.some(seen));
+        this.seenBase = this.base.map((group) => ({ kind: group.kind, shapes: group.shapes.filter(seen) }));
+        if (!this.paths.has(zoom)) {
+          if (this.paths.size > 10) this.paths.clear();
+          this.paths.set(zoom, this.links.map((s) => this._thinned(s.points)));
+        }
+        this.path = this.paths.get(zoom);
+      },
+
+      _thinned(points) {
+        const out = [];
+        const last = points.length - 2;
+        let px = Infinity;
+        let py = Infinity;
+        for (let i = 0; i <= last; i += 2) {
+          const x = (points[i] - this.anchor[0]) * this.scale;
+          const y = (points[i + 1] - this.anchor[1]) * this.scale;
+          if (i > 0 && i < last && Math.hypot(x - px, y - py) < THIN_PX) continue;
+          out.push(x, y);
+          px = x;
+          py = y;
+        }
+        return Float32Array.from(out);
+      },
+
+      _ready(pen) {
+        pen.setTransform(1, 0, 0, 1, 0, 0);
+        pen.clearRect(0, 0, this._container.width, this._container.height);
+      },
+
+      _place(pen) {
+        pen.setTransform(this.ratio, 0, 0, this.ratio, this.shift[0] * this.ratio, this.shift[1] * this.ratio);
+      },
+
+      _trace(pen, points) {
+        for (let i = 0; i < points.length; i += 2) {
+          const x = (points[i] - this.anchor[0]) * this.scale;
+          const y = (points[i + 1] - this.anchor[1]) * this.scale;
+          if (i) pen.lineTo(x, y);
+          else pen.moveTo(x, y);
+        }
+      },
+
+      _drawBase() {
+        if (!this.paint || !this.seenBase) return;
+        const pen = this._backdrop.getContext("2d");
+        this._ready(pen);
+        this._place(pen);
+        for (const group of this.seenBase) {
+          const look = this.paint.base[group.kind];
+          if (!look) continue;
+          pen.fillStyle = look.fill || "transparent";
+          pen.strokeStyle = look.stroke || "transparent";
+          pen.lineWidth = look.width || 1;
+          for (let from = 0; from < group.shapes.length; from += 200) {
+            pen.beginPath();
+            for (const s of group.shapes.slice(from, from + 200)) {
+              this._trace(pen, s.points);
+              if (look.fill) pen.closePath();
+            }
+            if (look.fill) pen.fill("nonzero");
+            if (look.stroke) pen.stroke();
+          }
+        }
+      },
+
+      _outline(pen, zone) {
+        for (const ring of this.zones[zone]) {
+          this._trace(pen, ring.points);
+          pen.closePath();
+        }
+      },
+
+      _strokes(pen, groups) {
+        pen.lineJoin = "round";
+        for (const { width, colour, dash, links } of groups) {
+          pen.lineWidth = width;
+          pen.strokeStyle = colour;
+          pen.lineCap = width > 2.2 ? "round" : "butt";
+          pen.setLineDash(dash || []);
+          for (let from = 0; from < links.length; from += BATCH) {
+            pen.beginPath();
+            for (const link of links.slice(from, from + BATCH)) {
+              const p = this.path[link];
+              pen.moveTo(p[0], p[1]);
+              for (let k = 2; k < p.length; k += 2) pen.lineTo(p[k], p[k + 1]);
+            }
+            pen.stroke();
+          }
+        }
+        pen.setLineDash([]);
+      },
+
+      _draw() {
+        const look = this.paint;
+        if (!look || !this.path) return;
+        const pen = this._pen;
+        this._ready(pen);
+        pen.drawImage(this._backdrop, 0, 0);
+        this._place(pen);
+        for (const zone of this.seenZones) {
+          const fill = look.zoneFill(zone, pen);
+          if (!fill) continue;
+          pen.beginPath();
+          this._outline(pen, zone);
+          pen.fillStyle = fill;
+          pen.fill("evenodd");
+        }
+        pen.beginPath();
+        for (const zone of this.seenZones) this._outline(pen, zone);
+        pen.strokeStyle = look.zoneLine;
+        pen.lineWidth = 1;
+        pen.stroke();
+        this._drawLinks(pen, look);
+        for (const mark of look.outlines) {
+          pen.beginPath();
+          for (const zone of mark.zones) this._outline(pen, zone);
+          pen.lineJoin = "round";
+          if (mark.halo) {
+            pen.strokeStyle = mark.halo;
+            pen.lineWidth = mark.width + 3;
+            pen.stroke();
+          }
+          pen.strokeStyle = mark.colour;
+          pen.lineWidth = mark.width;
+          pen.stroke();
+        }
+        this._drawMarks(pen, look);
+        this._drawLabels(pen, look);
+        this.frames += 1;
+      },
+
+      _drawLinks(pen, look) {
+        const groups = new Map();
+        for (const link of this.seenLinks) {
+          const key = look.linkKey(link);
+          if (key < 0) continue;
+          if (!groups.has(key)) groups.set(key, { ...look.linkStyle(key), links: [] });
+          groups.get(key).links.push(link);
+        }
+        const ordered = [...groups.values()].sort((a, b) => a.order - b.order);
+        if (look.casing) {
+          this._strokes(pen, ordered.filter((g) => g.width > 1.3).map((g) => ({ width: g.width + 2.2, colour: look.casing, links: g.links })));
+        }
+        this._strokes(pen, ordered);
+      },
+
+      _drawMarks(pen, look) {
+        const every = look.marks.length > 60 ? Math.ceil(look.marks.length / 60) : 1;
+        look.marks.forEach((link, number) => {
+          if (number % every) return;
+          const p = this.path[link];
+          const k = 2 * Math.floor((p.length / 2 - 1) / 2);
+          const x = (p[k] + p[k + 2]) / 2;
+          const y = (p[k + 1] + p[k + 3]) / 2;
+          pen.beginPath();
+          pen.arc(x, y, 7, 0, 2 * Math.PI);
+          pen.fillStyle = look.markColour;
+          pen.fill();
+          pen.lineWidth = 1.8;
+          pen.strokeStyle = "#ffffff";
+          pen.stroke();
+          pen.beginPath();
+          pen.moveTo(x - 2.6, y - 2.6);
+          pen.lineTo(x + 2.6, y + 2.6);
+          pen.moveTo(x + 2.6, y - 2.6);
+          pen.lineTo(x - 2.6, y + 2.6);
+          pen.stroke();
+        });
+      },
+
+      _drawLabels(pen, look) {
+        pen.textAlign = "center";
+        pen.textBaseline = "middle";
+        pen.lineJoin = "round";
+        for (const label of look.labels) {
+          if (!label.text) continue;
+          const [wx, wy] = project(label.at[0], label.at[1]);
+          const x = (wx - this.anchor[0]) * this.scale;
+          const y = (wy - this.anchor[1]) * this.scale;
+          pen.font = `${label.big ? "700 17px" : "650 13px"} Inter, "Liberation Sans", sans-serif`;
+          pen.lineWidth = 3.5;
+          pen.strokeStyle = look.halo;
+          pen.strokeText(label.text, x, y);
+          pen.fillStyle = look.ink;
+          pen.fillText(label.text, x, y);
+        }
+      },
+
+      /* What lies under a point: the nearest link within 7 px, and the zone. */
+      hit(latlng) {
+        const [x, y] = project(latlng.lng, latlng.lat);
+        const reach = 7 / this.scale;
+        let best = reach * reach;
+        let link = null;
+        for (const i of this.seenLinks || []) {
+          const { points, box } = this.links[i];
+          if (x < box[0] - reach || x > box[2] + reach || y < box[1] - reach || y > box[3] + reach) continue;
+          for (let k = 0; k + 3 < points.length; k += 2) {
+            const d = squaredDistance(x, y, points[k], points[k + 1], points[k + 2], points[k + 3]);
+            if (d < best) {
+              best = d;
+              link = i;
+            }
+          }
+        }
+        return { link, zone: this.zoneAt(x, y) };
+      },
+
+      zoneAt(x, y) {
+        for (const i of this.seenZones || []) {
+          let within = false;
+          for (const ring of this.zones[i]) if (inRing(x, y, ring.points)) within = !within;
+          if (within) return i;
+        }
+        return null;
+      },
+
+      /* Links whose middle, and zones whose middle, lie in a ring of lon, lat pairs. */
+      within(ring) {
+        const area = shape(ring.flat());
+        const links = [];
+        this.links.forEach(({ points }, i) => {
+          const last = points.length - 2;
+          const k = 2 * Math.floor(last / 4);
+          const j = Math.min(k + 2, last);
+          const [x, y] = points.length === 4 ? [(points[0] + points[2]) / 2, (points[1] + points[3]) / 2] : [(points[k] + points[j]) / 2, (points[k + 1] + points[j + 1]) / 2];
+          if (inRing(x, y, area.points)) links.push(i);
+        });
+        const zones = [];
+        this.zones.forEach((rings, i) => {
+          const b = rings[0].box;
+          if (inRing((b[0] + b[2]) / 2, (b[1] + b[3]) / 2, area.points)) zones.push(i);
+        });
+        return { links, zones };
+      },
+    });
+    return Layer;
+  }
+
+  window.zonewiseCityLayer = () => new (Layer || define())();
+})();

@@ -1,0 +1,357 @@
+/* CityMap: a Dash component without a build step (React is global in Dash). The map is made once; a change of
+   properties repaints it. Nothing but text nodes is filled with names from data. */
+(function () {
+  "use strict";
+  const R = window.React;
+  const LOOK = {
+    light: {
+      canvas: "#eaeef3", building: "#dde3e9", park: "#dbe8d6", water: "#c5dcec", walk: "#ffffff", rail: "#c9d1da",
+      land: "#eceff3", zoneLine: "rgba(70,88,120,.45)", ink: "#15233d", halo: "#ffffff", free: "#a9b5c3",
+      select: "#0b1f44", casing: "#ffffff", alpha: "b4", none: "#8593a6", plain: "rgba(88,104,130,.5)",
+    },
+    dark: {
+      canvas: "#0f151d", building: "#1d2732", park: "#16281f", water: "#10293c", walk: "#1c2631", rail: "#2b3744",
+      land: "#10161e", zoneLine: "rgba(140,160,190,.4)", ink: "#f3f6fb", halo: "#10161e", free: "#5f6e7e",
+      select: "#ffffff", casing: "#10161e", alpha: "b4", none: "#8593a6", plain: "rgba(150,165,190,.45)",
+    },
+  };
+  const BLUES = ["#eef4fb", "#cfe1f2", "#a6cbe8", "#74acd8", "#4589c4", "#2566a8", "#123f7f", "#0a2458"];
+  const CONGESTION = ["#f79e32", "#e34a1e", "#a50f15"];
+  const DIVERGING = ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"];
+  const WIDTH = [4.8, 4.0, 3.2, 2.1];
+  const store = new Map();
+
+  function get(url, how) {
+    if (!url) return Promise.resolve(null);
+    if (!store.has(url)) {
+      const answer = fetch(url).then((r) => {
+        if (!r.ok) throw new Error(`${url}: ${r.status}`);
+        return how === "bytes" ? r.arrayBuffer().then((b) => new Uint8Array(b)) : r.json();
+      });
+      answer.catch(() => store.delete(url));
+      store.set(url, answer);
+    }
+    return store.get(url);
+  }
+
+  /* Whole numbers around an origin -> degrees. */
+  const degrees = (flat, origin, scale) => flat.map((v, i) => origin[i % 2] + v / scale);
+
+  function unpack(raw) {
+    const open = (flat) => degrees(flat, raw.origin, raw.scale);
+    return {
+      zones: raw.zones.map((z) => ({ ...z, rings: z.rings.map(open) })),
+      links: raw.links.map((l) => ({ ...l, line: open(l.line) })),
+      base: raw.base.map((b) => ({ kind: b.kind, lines: b.lines.map(open) })),
+      bounds: raw.bounds,
+    };
+  }
+
+  function hatch(pen, colour) {
+    const tile = document.createElement("canvas");
+    tile.width = tile.height = 8;
+    const p = tile.getContext("2d");
+    p.strokeStyle = colour;
+    p.globalAlpha = 0.55;
+    p.lineWidth = 1.2;
+    p.beginPath();
+    for (const d of [-8, 0, 8]) {
+      p.moveTo(d, 8);
+      p.lineTo(d + 8, 0);
+    }
+    p.stroke();
+    return pen.createPattern(tile, "repeat");
+  }
+
+  const classOf = (share) => (share < 0.35 ? 3 : share < 0.5 ? 2 : share < 0.68 ? 1 : 0);
+
+  /* The whole look of one moment, from the properties. */
+  function painter(state, props) {
+    const look = LOOK[props.theme === "dark" ? "dark" : "light"];
+    const { city, day, bytes } = state;
+    const step = props.step || 0;
+    const layer = day && day.layers[props.layer] ? day.layers[props.layer] : null;
+    const edits = props.edits || {};
+    const closed = new Set(edits.closed || []);
+    const changed = new Set(edits.changed || []);
+    const area = new Set(edits.zones || []);
+    const zoom = state.map.getZoom();
+    const grow = Math.max(0.55, Math.min(1.6, (zoom - 11.6) / 2.6));
+    const values = props.zoneValues || null;
+    const links = props.linkValues || null;
+    const scale = props.scale || null;
+    const selected = city.zones.findIndex((z) => z.id === props.selectedZone);
+    const blue = (v, low, high) => BLUES[Math.max(0, Math.min(7, Math.floor(((v - low) / (high - low)) * 8)))] + look.alpha;
+    const sevenths = (v, limit) => DIVERGING[Math.max(0, Math.min(6, Math.round(3 + (v / limit) * 3)))];
+    const nothing = (pen) => (state.hatch = state.hatch || hatch(pen, look.none));
+    const share = (i) => {
+      if (!bytes) return 255;
+      return bytes[i * day.steps + step];
+    };
+    const kinds = {
+      zone(i, pen) {
+        if (values) {
+          const v = values[city.zones[i].id];
+          return v === undefined || v === null ? nothing(pen) : sevenths(v, scale.limit) + "d0";
+        }
+        if (props.mode === "edit") return area.has(city.zones[i].id) ? "rgba(32,115,80,.26)" : null;
+        if (!layer) return null;
+        const v = layer.values[i][step];
+        return v === null ? nothing(pen) : blue(v, layer.low, layer.high);
+      },
+      link(i) {
+        const width = city.links[i].c;
+        if (props.mode === "edit") return width * 10 + (closed.has(i) ? 6 : changed.has(i) ? 7 : 5);
+        if (links) {
+          const v = links[String(i)];
+          return width * 100 + 1000 + (v === undefined ? 3 : Math.max(0, Math.min(6, Math.round(3 + (v / scale.limit) * 3))));
+        }
+        if (values) return width * 10 + 5;
+        const s = share(i);
+        return width * 10 + (s === 255 ? 0 : classOf(s / 100));
+      },
+      style(key) {
+        if (key >= 1000) {
+          const c = key % 100;
+          const w = WIDTH[Math.floor((key - 1000) / 100)] * grow;
+          return { width: c === 3 ? Math.max(0.8, w * 0.6) : w + 1, colour: c === 3 ? look.plain : DIVERGING[c], order: Math.abs(c - 3) };
+        }
+        const minor = Math.floor(key / 10);
+        const kind = key % 10;
+        const w = minor === 3 && zoom < 13.4 ? 1 : WIDTH[minor] * grow;
+        if (kind === 6) return { width: w + 2.5, colour: "#be123c", order: 9 };
+        if (kind === 7) return { width: w + 1.8, colour: "#d97706", order: 8 };
+        if (kind === 5) return { width: w * (props.mode === "edit" ? 1 : 0.7), colour: props.mode === "edit" ? look.free : look.plain, order: 0 };
+        return { width: w, colour: kind ? CONGESTION[kind - 1] : look.free, order: kind };
+      },
+    };
+    const text = (i) => {
+      if (props.mode === "edit" || values || !layer) return city.zones[i].id;
+      const v = layer.values[i][step];
+      return v === null ? "–" : v.toFixed(layer.digits);
+    };
+    const compare = Boolean(values || links);
+    return {
+      base: {
+        land: { fill: look.land }, park: { fill: look.park }, water: { fill: look.water },
+        walk: { stroke: look.walk, width: 1 }, rail: { stroke: look.rail, width: 0.8 }, building: { fill: look.building },
+      },
+      zoneFill: kinds.zone, zoneLine: look.zoneLine, linkKey: kinds.link, linkStyle: kinds.style,
+      casing: compare ? null : look.casing, halo: look.halo, ink: look.ink, markColour: "#be123c",
+      marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
+      outlines: [
+        area.size && props.mode === "edit" ? { zones: city.zones.flatMap((z, i) => (area.has(z.id) ? [i] : [])), colour: "#207350", width: 2.4 } : null,
+        selected >= 0 ? { zones: [selected], colour: look.select, halo: look.halo, width: 3 } : null,
+      ].filter(Boolean),
+      labels: props.layer === "off" && props.mode !== "edit" && !compare ? [] : city.zones.map((z, i) => ({ at: z.at, text: text(i), big: i === selected })),
+    };
+  }
+
+  /* Tooltip as text nodes: names come from OpenStreetMap and are never read as HTML. */
+  function tipFor(state, props, hit) {
+    const { city, day, bytes } = state;
+    const box = document.createElement("div");
+    const line = (what, words) => {
+      const node = document.createElement(what);
+      node.textContent = words;
+      box.appendChild(node);
+    };
+    const step = props.step || 0;
+    if (hit.link !== null) {
+      const link = city.links[hit.link];
+      line("strong", link.n || "Street without a name");
+      const change = props.linkValues && props.linkValues[String(hit.link)];
+      if (props.linkValues) line("span", change === undefined ? "no change to speak of" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(props.scale.digits)} ${props.scale.unit}`);
+      else if (bytes && props.mode !== "edit") {
+        const s = bytes[hit.link * day.steps + step];
+        line("span", s === 255 ? "no vehicle in this interval" : `${Math.round((s / 100) * link.v)} km/h, ${s} % of free flow${step >= day.now ? ", usual for the time" : ""}`);
+      } else line("span", `link ${hit.link}, free-flow speed ${Math.round(link.v)} km/h`);
+    } else {
+      const zone = city.zones[hit.zone];
+      line("strong", `${zone.id} ${zone.name}`);
+      if (props.zoneValues) {
+        const v = props.zoneValues[zone.id];
+        line("span", v === undefined || v === null ? "no figure" : `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(props.scale.digits)} ${props.scale.unit}`);
+      } else if (day && day.layers[props.layer] && props.mode !== "edit") {
+        const layer = day.layers[props.layer];
+        const v = layer.values[hit.zone][step];
+        line("span", v === null ? `${layer.name}: no sensor` : `${layer.name} ${v.toFixed(layer.digits)} ${layer.unit}${step >= day.now ? `, ${layer.ahead}` : ", observed"}`);
+      }
+    }
+    return box;
+  }
+
+  /* Polygon: a click a corner; Enter, a double click or the first corner ends it; Escape drops it. */
+  function polygonTool(map, done) {
+    const corners = [];
+    const shape = L.polygon([], { color: "#1d5fae", weight: 2, dashArray: "6 4", fillOpacity: 0.12, interactive: false }).addTo(map);
+    const near = (a, b) => map.latLngToContainerPoint(a).distanceTo(map.latLngToContainerPoint(b)) < 9;
+    const stop = () => {
+      map.off(handlers);
+      document.removeEventListener("keydown", key);
+      map.doubleClickZoom.enable();
+      shape.remove();
+      map.getContainer().style.cursor = "";
+    };
+    const end = () => {
+      stop();
+      done(corners.length > 2 ? corners.map((c) => [c.lng, c.lat]) : null);
+    };
+    const handlers = {
+      click(e) {
+        if (corners.length > 2 && near(e.latlng, corners[0])) return end();
+        if (!corners.length || !near(e.latlng, corners[corners.length - 1])) corners.push(e.latlng);
+        shape.setLatLngs(corners);
+      },
+      mousemove(e) {
+        if (corners.length) shape.setLatLngs([...corners, e.latlng]);
+      },
+      dblclick: end,
+    };
+    const key = (e) => {
+      if (e.key === "Enter") end();
+      else if (e.key === "Escape") {
+        corners.length = 0;
+        end();
+      } else if (e.key === "Backspace") {
+        corners.pop();
+        shape.setLatLngs(corners);
+      }
+    };
+    map.doubleClickZoom.disable();
+    map.getContainer().style.cursor = "crosshair";
+    map.on(handlers);
+    document.addEventListener("keydown", key);
+    return stop;
+  }
+
+  function build(element, state, latest) {
+    const props = latest.current;
+    const { city } = state;
+    const [west, south, east, north] = city.bounds;
+    const bounds = [[south, west], [north, east]];
+    const map = (state.map = L.map(element, { zoomSnap: 0.05, zoomDelta: 0.5, attributionControl: false, zoomControl: false, boxZoom: false }));
+    const narrow = () => element.clientWidth < 520;
+    const fit = () => map.fitBounds(bounds, { animate: false, paddingTopLeft: narrow() ? [8, 52] : [18, 60], paddingBottomRight: narrow() ? [8, 84] : [18, 24] });
+    fit();
+    L.control.zoom({ position: "bottomright" }).addTo(map);
+    let touched = false;
+    map.on("dragstart", () => (touched = true));
+    element.addEventListener("wheel", () => (touched = true), { passive: true });
+    state.watch = new ResizeObserver(() => {
+      map.invalidateSize({ animate: false });
+      if (!touched) fit();
+    });
+    state.watch.observe(element);
+    const layer = (state.layer = window.zonewiseCityLayer());
+    layer.paint = painter(state, props);
+    layer.addTo(map);
+    layer.setData({ links: city.links.map((l) => l.line), zones: city.zones.map((z) => z.rings), base: city.base });
+    map.on("zoomend", () => layer.setPaint(painter(state, latest.current)));
+    const tip = L.tooltip({ direction: "top", offset: [0, -8], className: "map-tip" });
+    map.on("mousemove", (e) => {
+      if (state.tool) return;
+      const hit = layer.hit(e.latlng);
+      element.style.cursor = hit.zone !== null || hit.link !== null ? "pointer" : "";
+      if (hit.zone === null && hit.link === null) return map.closeTooltip(tip);
+      tip.setContent(tipFor(state, latest.current, hit)).setLatLng(e.latlng);
+      map.openTooltip(tip);
+    });
+    map.on("mouseout", () => map.closeTooltip(tip));
+    map.on("click", (e) => {
+      if (state.tool) return;
+      const hit = layer.hit(e.latlng);
+      const now = latest.current;
+      if (now.mode === "edit") {
+        if (hit.link !== null) now.setProps({ clickedLink: { link: hit.link, name: city.links[hit.link].n, n: Date.now() } });
+      } else if (hit.zone !== null) now.setProps({ selectedZone: city.zones[hit.zone].id });
+    });
+    element.addEventListener("keydown", (e) => {
+      const turn = e.key === "n" ? 1 : e.key === "p" ? -1 : 0;
+      if (!turn || latest.current.mode === "edit") return;
+      const at = city.zones.findIndex((z) => z.id === latest.current.selectedZone);
+      latest.current.setProps({ selectedZone: city.zones[(at + turn + city.zones.length) % city.zones.length].id });
+    });
+    element.dataset.ready = "1";
+    element.dataset.readyMs = String(Math.round(performance.now()));
+    /* A city pixel of a link's middle, for tests: where to click. */
+    element.zonewise = {
+      linkPoint: (i) => {
+        const l = city.links[i].line;
+        const k = 2 * Math.floor((l.length / 2 - 1) / 2);
+        const p = map.latLngToContainerPoint([(l[k + 1] + l[k + 3]) / 2, (l[k] + l[k + 2]) / 2]);
+        return [p.x, p.y];
+      },
+      zonePoint: (i) => {
+        const p = map.latLngToContainerPoint([city.zones[i].at[1], city.zones[i].at[0]]);
+        return [p.x, p.y];
+      },
+      frames: () => layer.frames,
+    };
+  }
+
+  function CityMap(props) {
+    const element = R.useRef(null);
+    const kept = R.useRef({});
+    const latest = R.useRef(props);
+    latest.current = props;
+    R.useEffect(() => {
+      let gone = false;
+      const state = kept.current;
+      const font = document.fonts ? document.fonts.load("650 13px Inter").catch(() => null) : null;
+      Promise.all([get(props.geoUrl), get(props.dayUrl), get(props.linksUrl, "bytes"), font])
+        .then(([geo, day, bytes]) => {
+          if (gone) return;
+          Object.assign(state, { city: unpack(geo), day, bytes });
+          build(element.current, state, latest);
+          repaint();
+        })
+        .catch((error) => {
+          if (gone) return;
+          const note = document.createElement("p");
+          note.className = "map-error";
+          note.textContent = `The map could not be read (${error.message}). Reload the page; if it stays, look at the server's log.`;
+          element.current.appendChild(note);
+          element.current.dataset.failed = "1";
+        });
+      return () => {
+        gone = true;
+        if (state.tool) state.tool();
+        if (state.watch) state.watch.disconnect();
+        if (state.map) state.map.remove();
+        kept.current = {};
+      };
+    }, []);
+    function repaint() {
+      const state = kept.current;
+      const now = latest.current;
+      if (!state.layer) return;
+      const restyle = state.theme !== now.theme;
+      if (restyle) state.hatch = null;
+      state.theme = now.theme;
+      state.layer.setPaint(painter(state, now), restyle);
+      element.current.dataset.step = String(now.step || 0);
+      element.current.dataset.zone = now.selectedZone || "";
+      element.current.dataset.layer = now.layer || "";
+      const wanted = now.mode === "edit" && now.drawMode === "polygon";
+      if (wanted && !state.tool) {
+        state.tool = polygonTool(state.map, (ring) => {
+          state.tool = null;
+          const found = ring ? state.layer.within(ring) : null;
+          const drawn = found ? { ring, links: found.links, zones: found.zones.map((i) => state.city.zones[i].id), n: Date.now() } : null;
+          latest.current.setProps(drawn ? { drawMode: "click", drawn } : { drawMode: "click" });
+        });
+      } else if (!wanted && state.tool) {
+        state.tool();
+        state.tool = null;
+      }
+    }
+    R.useEffect(repaint);
+    return R.createElement("div", {
+      id: props.id, ref: element, className: "citymap", role: "application", tabIndex: 0,
+      "aria-label": props.ariaLabel || "City map", style: { background: LOOK[props.theme === "dark" ? "dark" : "light"].canvas },
+    });
+  }
+
+  window.zonewise = Object.assign(window.zonewise || {}, { CityMap });
+})();

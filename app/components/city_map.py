@@ -1,0 +1,46 @@
+"""The map and the time bar as Dash components; their JavaScript is in `assets/citymap.js` and `assets/timebar.js`."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from dash.development.base_component import Component
+
+
+class _Plain(Component):
+    """A component whose script is already on the page, so that no build step is needed."""
+
+    _children_props: ClassVar[list[str]] = []
+    _base_nodes: ClassVar[list[str]] = ["children"]
+    _namespace = "zonewise"
+    _names: ClassVar[list[str]] = []
+
+    def __init__(self, id: str | None = None, **props: Any) -> None:
+        self._prop_names = ["id", *self._names]
+        self._valid_wildcard_attributes: list[str] = []
+        self.available_properties = self._prop_names
+        self.available_wildcard_properties: list[str] = []
+        super().__init__(**({"id": id} if id else {}), **props)
+
+
+class CityMap(_Plain):
+    """A city on a canvas.
+
+    `geoUrl`, `dayUrl`, `linksUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown. `mode="edit"`
+    lets links be clicked (`clickedLink`) or, with `drawMode="polygon"`, surrounded (`drawn`); `edits` (closed, changed:
+    link ids; zones: zone ids) are then drawn. `zoneValues`, `linkValues` (by id) with `scale` (limit, unit, digits) show
+    differences instead of a layer.
+    """
+
+    _type = "CityMap"
+    _names: ClassVar[list[str]] = [
+        "geoUrl", "dayUrl", "linksUrl", "layer", "step", "theme", "selectedZone", "mode", "edits", "clickedLink",
+        "drawMode", "drawn", "zoneValues", "linkValues", "scale", "ariaLabel",
+    ]  # fmt: skip
+
+
+class TimeBar(_Plain):
+    """The day: `steps` of `minutes` from `first` (minutes after midnight), `now` the first unknown, `step` the one shown."""
+
+    _type = "TimeBar"
+    _names: ClassVar[list[str]] = ["step", "steps", "now", "minutes", "first", "profile", "words"]

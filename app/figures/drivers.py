@@ -1,0 +1,50 @@
+"""Signed bars that lead from a model's base to its forecast."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from app.figures.style import blank, look
+
+KEPT = 9  # bars shown one by one; the rest are added up
+
+
+def largest(rows: pd.DataFrame, kept: int = KEPT) -> pd.DataFrame:
+    """The base first, then the largest contributions, the rest in one row: the sum stays the same.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        feature, label, contribution; a feature `base` or `usual` leads where there is one.
+    """
+    lead = rows["feature"].isin(["base", "usual", "intercept"])
+    others = rows[~lead]
+    others = others.reindex(others["contribution"].abs().sort_values(ascending=False).index)
+    tail = others.iloc[kept:]
+    parts = [rows[lead], others.iloc[:kept]]
+    if len(tail):
+        rest = {"feature": "rest", "label": f"{len(tail)} smaller ones together", "contribution": tail["contribution"].sum()}
+        parts.append(pd.DataFrame([rest]))
+    return pd.concat(parts, ignore_index=True)
+
+
+def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) -> go.Figure:
+    """A waterfall of `largest(rows)`; the last bar is the forecast."""
+    c = look(theme)
+    shown = largest(rows)
+    figure = blank(theme, height=96 + 30 * (len(shown) + 1), left=10, top=10, bottom=40)
+    labels = [*shown["label"].astype(str), "Median forecast"]
+    values = [*shown["contribution"].astype(float), float(rows["contribution"].sum())]
+    first = ["absolute" if k == 0 else "relative" for k in range(len(shown))]
+    texts = [f"{v:+.{digits}f}".replace("-", "−") for v in values[:-1]] + [f"{values[-1]:.{digits}f}"]
+    figure.add_waterfall(
+        orientation="h", y=labels, x=values, measure=[*first, "total"], text=texts, textposition="outside",
+        increasing={"marker": {"color": c.bad}}, decreasing={"marker": {"color": c.micro}},
+        totals={"marker": {"color": c.ink}}, connector={"line": {"color": c.line, "width": 1}},
+        hovertemplate=f"%{{y}}: %{{text}} {unit}<extra></extra>", cliponaxis=False, textfont={"color": c.muted},
+    )  # fmt: skip
+    figure.update_layout(hovermode="closest", showlegend=False, waterfallgap=0.35)
+    figure.update_yaxes(autorange="reversed", automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"color": c.ink, "size": 11.5})
+    figure.update_xaxes(showgrid=True, title_text=unit, nticks=6)
+    return figure

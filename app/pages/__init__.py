@@ -1,0 +1,1 @@
+"""Pages: each module has `PAGE` (path, name, icon), `layout(queries, **address)` and `register(app, queries)`."""

@@ -1,0 +1,7 @@
+from app.shell import Page
+from app.components.parts import message
+PAGE = Page("/micro-macro", "nav.compare", "brain")
+def layout(queries, **address):
+    return message("soon", "soon")
+def register(app, queries):
+    pass

@@ -1,0 +1,89 @@
+"""From stored quantiles to what a person reads: every step of the day, a mix of models, the chance of passing a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def quantile_paths(rows: pd.DataFrame, *, step_s: float, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Quantiles of each coming step from those of the stored horizons, by straight lines between horizons.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Columns `horizon_s`, `quantile`, `value` of one model, zone, target and forecast origin.
+    step_s : float
+        Step of the series, s.
+    n_steps : int
+        Steps wanted; the first ends at `forecast_origin + step_s`.
+
+    Returns
+    -------
+    levels : ndarray, shape (n_quantiles,)
+    paths : ndarray, shape (n_steps, n_quantiles)
+        `nan` beyond the stored horizons.
+    """
+    if rows.empty:
+        return np.empty(0), np.empty((n_steps, 0))
+    wide = rows.pivot_table(index="horizon_s", columns="quantile", values="value", aggfunc="first").sort_index()
+    known = wide.index.to_numpy(dtype=float)
+    wanted = step_s * np.arange(1, n_steps + 1)
+    values = wide.to_numpy(dtype=float)
+    paths = np.column_stack([np.interp(wanted, known, column, right=np.nan) for column in values.T])
+    return wide.columns.to_numpy(dtype=float), np.sort(paths, axis=1)
+
+
+def exceedance(levels: Sequence[float] | np.ndarray, paths: np.ndarray, limit: float) -> np.ndarray:
+    """Probability that each step lies above `limit`, from the distribution function between the quantiles.
+
+    Parameters
+    ----------
+    levels : array, shape (n_quantiles,)
+        Rising.
+    paths : ndarray, shape (n_steps, n_quantiles)
+        Not falling along a row.
+    limit : float
+        In the unit of `paths`.
+
+    Returns
+    -------
+    ndarray, shape (n_steps,)
+        Never surer than the outermost quantiles: at least `1 - levels[-1]`, at most `1 - levels[0]`; `nan` where
+        a quantile is missing.
+    """
+    levels = np.asarray(levels, dtype=float)
+    out = np.full(len(paths), np.nan)
+    for k, row in enumerate(paths):
+        if not len(row) or not np.isfinite(row).all():
+            continue
+        if limit < row[0]:
+            below = levels[0]
+        elif limit >= row[-1]:
+            below = levels[-1]
+        else:
+            right = int(np.searchsorted(row, limit, side="right"))
+            left = right - 1
+            span = row[right] - row[left]
+            share = (limit - row[left]) / span if span > 0 else 1.0
+            below = levels[left] + share * (levels[right] - levels[left])
+        out[k] = 1.0 - below
+    return out
+
+
+def blend(micro: np.ndarray, macro: np.ndarray, weight_micro: float) -> np.ndarray:
+    """Quantile-wise mean of two forecasts, `weight_micro` times the first (Vincentisation)."""
+    return weight_micro * micro + (1.0 - weight_micro) * macro
+
+
+def chance_words(p: float) -> str:
+    """A chance as text; the stored quantiles end at 5 and 95 %, so beyond that only a bound is said."""
+    if not np.isfinite(p):
+        return "–"
+    if p <= 0.0501:
+        return "under 5 %"
+    if p >= 0.9499:
+        return "over 95 %"
+    return f"{100 * p:.0f} %"

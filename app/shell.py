@@ -1,0 +1,116 @@
+"""What every page shares: header, navigation, theme, and the frame that a page is put into."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+from urllib.parse import parse_qsl
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, State, dcc, html
+
+from app import ids
+from app.components.parts import icon, message, skeleton
+from app.queries import NotReadyError, Queries
+from app.texts import t
+from data.errors import ZonewiseError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a page stands in the navigation; `key` is that of its texts."""
+
+    path: str
+    key: str
+    icon: str
+
+
+def frame(queries: Queries, pages: Sequence[ModuleType]) -> dmc.MantineProvider:
+    """The whole document: header, content, bottom navigation."""
+    return dmc.MantineProvider(
+        [
+            dcc.Location(id=ids.URL, refresh="callback-nav"),
+            dcc.Store(id=ids.THEME, storage_type="local", data="light"),
+            dcc.Store(id=ids.ACTIVE),
+            html.A(t("skip"), href="#page", className="skip"),
+            _header(queries, pages),
+            html.Main(html.Div(skeleton(), id=ids.PAGE), id="content"),
+            html.Nav(_links(pages, short=True), className="bottom", **{"aria-label": t("nav.label")}),
+        ],
+        id=ids.PROVIDER, forceColorScheme="light", theme={"fontFamily": "Inter, sans-serif", "primaryColor": "blue"},
+    )  # fmt: skip
+
+
+def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
+    try:
+        info = queries.info()
+        label, clock = info.label, info.now.tz_convert(info.timezone).strftime("%H:%M")
+    except ZonewiseError:
+        label, clock = queries.workspace.name, "–"
+    return html.Header(
+        [
+            html.Div(className="logo", **{"aria-hidden": "true"}),
+            html.Div([html.Strong(t("product")), html.Span(label)], className="brand"),
+            html.Nav(_links(pages), className="pages", **{"aria-label": t("nav.label")}),
+            html.Div([html.Span(className="dot"), html.Span(t("status"), className="status-words"), html.Strong(clock)], className="status"),
+            html.Span(id=ids.COPY_SAID, className="said", role="status"),
+            html.Button(icon("link"), id=ids.COPY_BUTTON, n_clicks=0, className="icon-button copy", type="button", **{"aria-label": t("copy")}),
+            html.Button(
+                [icon("moon"), icon("sun")], id=ids.THEME_BUTTON, n_clicks=0, className="icon-button theme", type="button",
+                **{"aria-label": t("theme")},
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _links(pages: Sequence[ModuleType], *, short: bool = False) -> list[Any]:
+    return [
+        dcc.Link(
+            [icon(page.PAGE.icon), html.Span(t(page.PAGE.key + ".short"))] if short else t(page.PAGE.key),
+            href=page.PAGE.path,
+        )
+        for page in pages
+    ]  # fmt: skip
+
+
+def content(queries: Queries, pages: Sequence[ModuleType], path: str, search: str) -> Any:
+    """A page, or the state that stands in for it."""
+    page = next((p for p in pages if p.PAGE.path == (path.rstrip("/") or "/")), None)
+    if page is None:
+        return message(t("state.empty"), t("state.missing"), tone="missing")
+    try:
+        return page.layout(queries, **dict(parse_qsl((search or "").lstrip("?"))))
+    except NotReadyError as error:
+        return message(t("state.empty"), str(error))
+    except ZonewiseError as error:
+        log.exception("page %s", path)
+        return message(t("state.error"), str(error), tone="error")
+
+
+def register(app: Dash, queries: Queries, pages: Sequence[ModuleType]) -> None:
+    """Navigation, theme and the copy button."""
+
+    @app.callback(Output(ids.PAGE, "children"), Input(ids.URL, "pathname"), State(ids.URL, "search"))
+    def show(path: str | None, search: str | None) -> Any:
+        return content(queries, pages, path or "/", search or "")
+
+    def local(function: str) -> str:
+        return f"(...given) => window.dash_clientside.zonewise.{function}(...given)"
+
+    app.clientside_callback(
+        local("flipTheme"), Output(ids.THEME, "data"), Input(ids.THEME_BUTTON, "n_clicks"), State(ids.THEME, "data"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    app.clientside_callback(local("useTheme"), Output(ids.PROVIDER, "forceColorScheme"), Input(ids.THEME, "data"))
+    app.clientside_callback(
+        local("copyLink"),
+        Output(ids.COPY_SAID, "children"),
+        Input(ids.COPY_BUTTON, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(local("activeLink"), Output(ids.ACTIVE, "data"), Input(ids.URL, "pathname"))

@@ -78,8 +78,8 @@ def choose_task(panel: Panel, zone_id: str, sensed: tuple[str, ...]) -> tuple[st
     air = max((t for t in sensed if t in AIR_TARGETS), key=lambda t: stakes[t], default=None)
     if air is not None and ((stakes[air] >= AIR_STAKE and stakes[air] > slow) or not set(sensed) - set(AIR_TARGETS)):
         return air, (
-            f"{DISPLAY[air][3]} comes to {100 * stakes[air]:.0f} % of a limit of 2030 ({ANNUAL_LIMIT[air]:g} µg/m³ a year,"
-            f" {DAILY_LIMIT[air]:g} a day); traffic takes {100 * slow:.0f} % longer in its slowest tenth"
+            f"{DISPLAY[air][3]} comes to {100 * stakes[air]:.0f} % of a limit of 2030 ({ANNUAL_LIMIT[air]:g} µg/m³ a"
+            f" year, {DAILY_LIMIT[air]:g} a day); traffic takes {100 * slow:.0f} % longer in its slowest tenth"
         )
     beside = f", and no air station near its limit ({100 * stakes[air]:.0f} %)" if air else ", and no air station"
     if "speed_mps" in sensed and (slow >= SPEED_STAKE or "flow_veh_per_h" not in sensed):

@@ -85,8 +85,9 @@ class Registry:
 
     def current(self, zone_id: str, target: str) -> str:
         """Version in force; `RegistryError` where there is none."""
+        key = f"{_base(zone_id, target)}/current.json"
         try:
-            data = self.store.get(f"{_base(zone_id, target)}/current.json")
+            data = self.store.get(key)
         except KeyError:
             raise RegistryError(
                 f"no model of '{target}' is in force in zone '{zone_id}'; train and save one first"

@@ -134,7 +134,7 @@ class Job:
 
     def _make_city(self) -> None:
         from data.cities import load_city
-        from simulation.city import make_city
+        from simulation.city import gateway_share, make_city
         from simulation.city_tables import city_arrays, city_meta, city_tables
         from zones import adjacency, link_zone, make_zones
 
@@ -160,7 +160,7 @@ class Job:
             run.table("basemap", source.basemap)
             run.arrays("demand", city_arrays(city))
             run.json("city", city_meta(city))
-            run.json("report", source.report)
+            run.json("report", {**source.report, "gateway_share_of_vehicle_km": gateway_share(city)})
         self._city = city
         self.report("city", 3, 3, f"{len(city.links)} links, {len(city.zones)} zones")
 

@@ -216,6 +216,22 @@ def _expected_flow(arrays: LinkArrays, turns: TurnIndex, demand: DemandSpec) -> 
     return routes.load(demand.starts(n))
 
 
+def gateway_share(city: City) -> float:
+    """Share of vehicle-km on free-flow routes of trips with at least one end outside the city.
+
+    Around a small centre nearly all: cordon counts of inner cities find that trips within the cordon are a few
+    percent (see `simulation.demand.generation.internal_share`).
+    """
+    demand, n = city.demand, city.demand.n_zones
+    inside = np.zeros_like(demand.od_veh)
+    inside[:n, :n] = demand.od_veh[:n, :n]
+    arrays, turns = city.link_arrays(), city.turn_index()
+    length = arrays.length_m
+    own = float(_expected_flow(arrays, turns, replace(demand, od_veh=inside)) @ length)
+    total = float(_expected_flow(arrays, turns, demand) @ length)
+    return 1.0 - own / total if total > 0 else 0.0
+
+
 def _bearable(demand: DemandSpec, peak_veh_per_s: np.ndarray, arrays: LinkArrays) -> DemandSpec:
     """Demand that was guessed, scaled down to what the streets can carry in the busiest hour."""
     share = np.divide(arrays.green_s, arrays.cycle_s, out=np.ones_like(arrays.green_s), where=arrays.cycle_s > 0)

@@ -65,7 +65,13 @@ class Clock(simpy.Environment):
         if at > self._reached and at != np.inf:
             self._reached = at
             self._before(float(at))
-        super().step()
+        event = self._queue[0][3] if self._queue else None
+        try:
+            super().step()
+        except BaseException:
+            if event is None or event._ok:
+                raise
+            raise event._value from None  # SimPy raises a copy, which an error of several arguments does not survive
 
 
 class LiveCity:
@@ -190,6 +196,12 @@ class LiveCity:
     def _closed_by_group(self) -> np.ndarray:
         closed = self._closures > 0
         return np.stack([closed[int(np.argmax(self._group == g))] for g in range(int(self._group.max()) + 1)])
+
+    def settle(self) -> None:
+        """After a restore: measures that an earlier run left in force end here; the run's processes begin theirs."""
+        self._rebuild()
+        if not np.array_equal(self.routes.closed, self._closed_by_group()):
+            self._reroute()
 
     def set_speed(self, link_ids: Sequence[int], mps: float | Sequence[float] | None) -> None:
         """Set the free-flow speed of links, m/s; None gives them back the speed they were built with."""

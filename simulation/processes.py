@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any
@@ -47,9 +48,11 @@ def incidents_of_day(live: LiveCity, day: pd.Timestamp, per_day: float) -> list[
     links = live.city.links
     weight = np.cumsum((links["length_m"] * links["capacity_veh_per_s"]).to_numpy(float))
     k = np.arange(1, count + 1)
+    # whole seconds: the clock's sums are then exact, wherever a run begins
     where = np.searchsorted(weight / weight[-1], uniform(live.seed, number, k, Purpose.INCIDENT, index=1))
-    when = 6 * 3600.0 + 15 * 3600.0 * uniform(live.seed, number, k, Purpose.INCIDENT, index=2)
-    length = INCIDENT_MEDIAN_S * np.exp(INCIDENT_LOG_SD * normal(live.seed, number, k, Purpose.INCIDENT, index=3))
+    when = np.round(6 * 3600.0 + 15 * 3600.0 * uniform(live.seed, number, k, Purpose.INCIDENT, index=2))
+    spread = np.exp(INCIDENT_LOG_SD * normal(live.seed, number, k, Purpose.INCIDENT, index=3))
+    length = np.maximum(np.round(INCIDENT_MEDIAN_S * spread), 1.0)
     return [
         Incident(int(link), zero + float(begin), zero + float(begin + last))
         for link, begin, last in zip(where, when, length)
@@ -60,25 +63,31 @@ def incident_process(
     live: LiveCity, per_day: float, log: Callable[[Incident], None]
 ) -> Generator[simpy.Event, Any, None]:
     """Let incidents of each day begin and end; a run that starts amid one finds it there."""
-    day = live.local().normalize()
+    day, blocked = live.local().normalize(), Counter[int]()
     for incident in incidents_of_day(live, day - pd.Timedelta(days=1), per_day):
         if incident.end_s > live.env.now:
-            live.env.process(_incident(live, incident, log))
+            live.env.process(_incident(live, incident, log, blocked))
     while True:
         for incident in incidents_of_day(live, day, per_day):
             if incident.end_s > live.env.now:
-                live.env.process(_incident(live, incident, log))
+                live.env.process(_incident(live, incident, log, blocked))
         day = _next_day(day)
         yield live.wait(_midnight_s(live, day) - live.env.now, Phase.MEASURES)
 
 
-def _incident(live: LiveCity, incident: Incident, log: Callable[[Incident], None]) -> Generator[simpy.Event, Any, None]:
+def _incident(
+    live: LiveCity, incident: Incident, log: Callable[[Incident], None], blocked: Counter[int]
+) -> Generator[simpy.Event, Any, None]:
+    """One incident; while two block the same link, it is clear when both are over."""
     if incident.start_s > live.env.now:
         yield live.wait(incident.start_s - live.env.now)
     log(incident)
+    blocked[incident.link_id] += 1
     live.set_capacity_share([incident.link_id], INCIDENT_CAPACITY)
     yield live.wait(incident.end_s - live.env.now)
-    live.set_capacity_share([incident.link_id], 1.0)
+    blocked[incident.link_id] -= 1
+    if not blocked[incident.link_id]:
+        live.set_capacity_share([incident.link_id], 1.0)
 
 
 def routes_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:

@@ -61,7 +61,7 @@ def _default_cities(days: int | None) -> list[tuple[str, int]]:
 def measure(source: str, days: int) -> dict[str, Any]:
     """Read a city, warm the kernels, and run it once, in this process."""
     from data.cities import load_city
-    from simulation.city import make_city
+    from simulation.city import gateway_share, make_city
     from zones import adjacency, link_zone, make_zones
 
     begun = time.perf_counter()
@@ -78,15 +78,13 @@ def measure(source: str, days: int) -> dict[str, Any]:
     result = city.run(days=days, seed=1)
     taken = time.perf_counter() - begun
     summary = result.summary
-    demand = city.demand
-    n = demand.n_zones
-    own = float(demand.od_veh[:n, :n].sum() / demand.od_veh.sum())
     return {
         "days": days, "trips": summary["departed"], "link_traversals": summary["link_traversals"],
         "sim_seconds": taken, "traversals_per_second": summary["link_traversals"] / taken,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, "links": len(city.links),
-        "zones": n, "gateways": len(city.gateways), "read_seconds": read_s, "forced_moves": summary["forced_moves"],
+        "zones": len(city.zones), "gateways": len(city.gateways), "read_seconds": read_s,
+        "forced_moves": summary["forced_moves"],
         "unfinished": summary["on_road"] + summary["waiting"], "conserved": bool(summary["conserved"]),
-        "mean_speed_kmh": 3.6 * summary["mean_speed_mps"], "gateway_share_of_trips": 1.0 - own,
+        "mean_speed_kmh": 3.6 * summary["mean_speed_mps"], "gateway_share_of_vehicle_km": gateway_share(city),
         "incidents": summary["incidents"],
     }  # fmt: skip

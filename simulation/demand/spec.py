@@ -14,7 +14,7 @@ import pandas as pd
 from data.schemas import OD, VEHICLE_CLASSES, validate
 from simulation.demand.departures import BIN_S, DAY_TYPES, KINDS, WEEKEND_FACTOR, profile
 from simulation.demand.gateways import base_class
-from simulation.demand.generation import trip_ends
+from simulation.demand.generation import internal_share, trip_ends
 from simulation.demand.od_matrix import balance, friction
 from simulation.errors import DemandError
 
@@ -22,8 +22,6 @@ from simulation.errors import DemandError
 CLASS_SHARE = (0.83, 0.11, 0.035, 0.025)
 #: Mean travel time of the friction, s; assumption: short trips dominate inside a town.
 FRICTION_SCALE_S = 600.0
-#: At least this share of a zone's trip ends belongs to trips inside the city; assumption.
-INTERNAL_SHARE = 0.05
 #: Streets of a zone where trips may start or end; the longest ones of the classes that have doors.
 ACCESS_LINKS_PER_ZONE = 12
 _DOORS = {"motorway": 0.0, "trunk": 0.1, "primary": 0.6, "secondary": 0.8}  # weight a metre; other classes 1
@@ -178,13 +176,14 @@ def make_demand(
     z, g = slice(0, n_zones), slice(n_zones, n_zones + n_gates)
     od = np.zeros((len(places), len(places)))
     ends = trip_ends(zones)
+    inner = internal_share(float(zones["area_m2"].sum()))
     inward, outward = (gateways[name].to_numpy(float) for name in ("in_veh_per_day", "out_veh_per_day"))
     if n_gates and inward.sum() > 0 and outward.sum() > 0:
         mean = 0.5 * (inward.sum() + outward.sum())
         inward, outward = inward * mean / inward.sum(), outward * mean / outward.sum()
         through = gateways["through_share"].to_numpy(float)
         # Traffic that does not cross the city ends or starts in it: never more than the zones' doors account for.
-        ending = min(1.0, (1.0 - INTERNAL_SHARE) * ends.sum() / 2.0 / max(((1.0 - through) * inward).sum(), 1e-9))
+        ending = min(1.0, (1.0 - inner) * ends.sum() / 2.0 / max(((1.0 - through) * inward).sum(), 1e-9))
         through = 1.0 - (1.0 - through) * ending
         apart = will[g, g] * ~np.eye(n_gates, dtype=bool)
         od[g, g] = balance(apart, through * inward, through * outward)
@@ -193,7 +192,7 @@ def make_demand(
         od[g, z] = balance(will[g, z], into, ends)
         od[z, g] = balance(will[z, g].T, out, ends).T
     external = od[g, z].sum() + od[z, g].sum()
-    internal = max(INTERNAL_SHARE * ends.sum(), ends.sum() - external) / 2.0
+    internal = max(inner * ends.sum(), ends.sum() - external) / 2.0
     share = ends / ends.sum() * internal
     among = will[z, z] * ~np.eye(n_zones, dtype=bool) if n_zones > 1 else will[z, z]
     od[z, z] = balance(among, share, share)

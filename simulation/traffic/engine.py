@@ -160,13 +160,18 @@ class TrafficEngine:
         return np.maximum(np.maximum(mean, np.where(mean > 0, 0.0, age)), links["free_time"])
 
     def set_links(self, arrays: LinkArrays) -> None:
-        """Change speeds, lanes, capacities or signals from now on; a ring keeps its size, which bounds the storage."""
+        """Change speeds, lanes, capacities or signals from now on; what happens on links that stay as they are does not
+        change, bit for bit."""
         fresh = make_links(arrays)
-        fresh["storage"] = np.minimum(fresh["storage"], self.v.links["ring_size"])
-        for name in _PHYSICS:
-            self.v.links[name] = fresh[name]
         self.arrays = arrays
-        reschedule(self.v, self.now)
+        if (fresh["storage"] > self.v.links["ring_size"]).any():
+            self.v = _with_rings(self.v, np.maximum(fresh["storage"], self.v.links["ring_size"]))
+        links = self.v.links
+        changed = np.flatnonzero(np.any([links[name] != fresh[name] for name in _PHYSICS], axis=0))
+        for name in _PHYSICS:
+            links[name] = fresh[name]
+        if changed.size:
+            reschedule(self.v, changed, self.now)
 
     def counts(self) -> Counts:
         """Where all vehicles are now."""
@@ -200,10 +205,11 @@ class TrafficEngine:
             If the state belongs to another network.
         """
         fields = {name: np.array(state[name]) for name in State._fields}
-        if fields["slots"].shape != self.v.slots.shape or fields["links"].shape != self.v.links.shape:
+        links = fields["links"]
+        if links.shape != self.v.links.shape or not np.array_equal(links["length"], self.v.links["length"]):
             raise RunError(
-                f"the state has {fields['links'].size} links and {fields['slots'].size} slots, this city"
-                f" {self.n_links} and {self.v.slots.size}; resume with the city that made the state"
+                f"the state has {links.size} links of {links['length'].sum():.0f} m, this city {self.n_links} of"
+                f" {self.v.links['length'].sum():.0f} m; resume with the city that made the state"
             )
         self.v = State(**fields)
         self.now, self._read_at = (float(x) for x in state["clock"])
@@ -220,6 +226,21 @@ def _empty_state(links: np.ndarray) -> State:
         speed_distance=np.zeros((n, N_CLASSES, N_SPEED_BINS)), total=np.zeros(8, np.int64),
         trip_stats=np.zeros((N_CLASSES, 4)),
     )  # fmt: skip
+
+
+def _with_rings(v: State, size: np.ndarray) -> State:
+    """Give links more slots: the newest entries stay the newest, the new slots were never used."""
+    links = v.links.copy()
+    slots = np.zeros(int(size.sum()), dtype=SLOT)
+    slots["trip"], slots["exit"] = NONE, -np.inf
+    links["ring_size"], links["ring_start"] = size, np.concatenate([[0], np.cumsum(size)[:-1]])
+    for link, old in enumerate(v.links):
+        kept, count = old["ring_size"], old["count"]
+        by_age = old["ring_start"] + (old["head"] + count + np.arange(kept)) % kept
+        end = links["ring_start"][link] + size[link]
+        slots[end - kept : end] = v.slots[by_age]
+        links["head"][link] = (size[link] - count) % size[link]
+    return v._replace(links=links, slots=slots)
 
 
 def _with_trips(v: State, trips: Trips) -> State:

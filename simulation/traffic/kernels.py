@@ -187,14 +187,18 @@ def _unschedule(v, event):
 
 @njit(cache=True)
 def _green_from(v, link, time):
-    """First instant at or after `time` at which the signal at the link's end is green."""
+    """First instant at or after `time` at which the signal at the link's end is green.
+
+    The beginning of a green is always the same number, whichever instant it is asked from.
+    """
     cycle = v.links[link].cycle
     if cycle <= 0.0:
         return time
-    phase = (time - v.links[link].green_start) % cycle
-    if phase < v.links[link].green:
+    start = v.links[link].green_start
+    turn = np.floor((time - start) / cycle)
+    if time - (start + turn * cycle) < v.links[link].green:
         return time
-    return time + (cycle - phase)
+    return max(start + (turn + 1.0) * cycle, time)
 
 
 @njit(cache=True)
@@ -563,10 +567,10 @@ def head_age(v, time):
 
 
 @njit(cache=True)
-def reschedule(v, time):
-    """After links have changed: bring every waiting event in line with the new headways, signals and storage."""
+def reschedule(v, changed, time):
+    """After some links have changed: bring their events in line with the new headways, signals and storage."""
     n = v.links.size
-    for link in range(n):
+    for link in changed:
         if v.links[link].count > 0 and v.links[link].want == NONE:
             _schedule_head(v, link, time)
         if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:

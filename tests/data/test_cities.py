@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -17,6 +18,7 @@ from data import cities
 from data.cities import load_city, toy_city
 from data.errors import CityError, FileFormatError
 from data.schemas import LINKS, NODES, TURNS, validate
+from data.store.runs import run_id
 
 SHARED = Path(os.environ.get("ZONEWISE_SHARED_DATA", Path(__file__).parents[3] / "shared" / "data")) / "osm"
 TOWNS = {"monaco.osm.gz": "Europe/Monaco", "krems.osm.gz": "Europe/Vienna", "andorra.osm.pbf": "Europe/Andorra"}
@@ -121,16 +123,27 @@ def test_reading_twice_gives_the_same_bits(helsinki, tmp_path):
     pd.testing.assert_frame_equal(helsinki.turns, again.turns, check_exact=True)
 
 
-@pytest.mark.parametrize("victim", ["links.parquet", "city.json", "manifest.json", "places.parquet"])
-@pytest.mark.parametrize("harm", ["cut", "gone"])
-def test_a_damaged_cache_is_read_anew(helsinki, tmp_path, victim, harm):
-    load_city("helsinki", cache_dir=tmp_path)
-    (path,) = tmp_path.glob(f"*/{victim}")
+def _run():
+    """Name of Helsinki's entry in the cache."""
+    spec = {"reader": cities.READER_VERSION, "content": cities._digest(cities._resolve("helsinki")), "timezone": None}
+    return run_id("city-tables", spec)
+
+
+@pytest.mark.parametrize(
+    ("victim", "harm"),
+    [("links.parquet", "cut"), ("places.parquet", "gone"), ("city.json", "cut"), ("manifest.json", "cut"),
+     ("manifest.json", "gone")],
+)  # fmt: skip
+def test_a_damaged_cache_is_read_anew(helsinki, cache, tmp_path, victim, harm):
+    shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
+    assert load_city("helsinki", cache_dir=tmp_path).report["cached"] is True
+    (path,) = tmp_path.glob(f"{_run()}/{victim}")
     if harm == "gone":
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     city = load_city("helsinki", cache_dir=tmp_path)
+    assert city.report["cached"] is False
     pd.testing.assert_frame_equal(pd.DataFrame(helsinki.links), pd.DataFrame(city.links), check_exact=True)
     assert load_city("helsinki", cache_dir=tmp_path).report["cached"] is True
 

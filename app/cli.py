@@ -370,7 +370,7 @@ def _named(space: Workspace) -> str:
 
 
 def _serve(space: Workspace, host: str, port: int, workers: int) -> None:
-    from app.server import serve
+    from app.serving import serve
 
     click.echo(f"Zonewise shows workspace '{space.name}' at http://{host}:{port} (stop with Ctrl+C)")
     serve(space, host=host, port=port, workers=workers)

@@ -306,9 +306,11 @@ class Job:
 
 def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
     """Models that go live, by the folder that they are stored in."""
-    own = {("micromodel", zone, target): model for (zone, target), model in training.micromodels.items()}
-    city = {("macromodel", target): model for target, model in training.macromodels.items()}
-    naive = {
+    own: dict[tuple[str, ...], Any] = {
+        ("micromodel", zone, target): model for (zone, target), model in training.micromodels.items()
+    }
+    city: dict[tuple[str, ...], Any] = {("macromodel", target): model for target, model in training.macromodels.items()}
+    naive: dict[tuple[str, ...], Any] = {
         ("seasonal_naive", target): model
         for (family, target), model in training.baselines.items()
         if family == "seasonal_naive"

@@ -49,5 +49,5 @@ def _check_free(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise InputError(
-                f"port {port} on {host} is not free ({error.strerror}); choose another with --port"
+                f"port {port} on {host} is taken ({error.strerror}); choose another with --port"
             ) from error

@@ -83,9 +83,8 @@ def toy_turns(size: int = 5, block_m: float = 200.0) -> pd.DataFrame:
     x, y = nodes["x_m"], nodes["y_m"]
 
     def heading(start: pd.Series, end: pd.Series) -> np.ndarray:
-        return np.arctan2(
-            y.loc[end].to_numpy() - y.loc[start].to_numpy(), x.loc[end].to_numpy() - x.loc[start].to_numpy()
-        )
+        north = y.loc[end].to_numpy() - y.loc[start].to_numpy()
+        return np.asarray(np.arctan2(north, x.loc[end].to_numpy() - x.loc[start].to_numpy()))
 
     bend = np.degrees(
         heading(turns["from_node_id_out"], turns["to_node_id_out"])

@@ -48,7 +48,7 @@ def city_meta(city: City) -> dict[str, Any]:
 def city_from(tables: Mapping[str, pd.DataFrame], arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> City:
     """The City that `city_tables`, `city_arrays` and `city_meta` tell of, with the default fleet."""
     told = dict(meta["demand"])
-    sides = {
+    sides: dict[str, Any] = {
         side: Access(**{name: arrays[f"{side}_{name}"] for name in ("start", "link", "cumulative")})
         for side in ("origins", "destinations")
     }

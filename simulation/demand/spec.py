@@ -207,9 +207,10 @@ def _access(
     weight = links["length_m"] * kind.map(_DOORS).astype(float).fillna(1.0)
     doors = link_zone.assign(weight=link_zone["link_id"].map(weight.set_axis(links["link_id"])) * link_zone["share"])
     gate_links = set(gateways["in_link_id"]) | set(gateways["out_link_id"])
+    doors = doors[doors["weight"] > 0]
     inner = doors[~doors["link_id"].isin(gate_links)]
     doors = pd.concat([inner, doors[~doors["zone_id"].isin(inner["zone_id"])]])  # a zone of gateway links alone
-    doors = doors[doors["weight"] > 0].sort_values(["weight", "link_id"], ascending=[False, True])
+    doors = doors.sort_values(["weight", "link_id"], ascending=[False, True])
     per_zone = {zone: rows.head(ACCESS_LINKS_PER_ZONE) for zone, rows in doors.groupby("zone_id")}
     homeless = [zone for zone in zones["zone_id"] if zone not in per_zone]
     if homeless:

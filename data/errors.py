@@ -23,7 +23,10 @@ class SchemaError(InputError):
     def __init__(self, table: str, faults: Sequence[str]) -> None:
         self.table = table
         self.faults = tuple(faults)
-        super().__init__(f"table '{table}' has {len(self.faults)} fault(s): " + "; ".join(self.faults))
+        super().__init__(table, self.faults)  # the same arguments make the same error, in another process too
+
+    def __str__(self) -> str:
+        return f"table '{self.table}' has {len(self.faults)} fault(s): " + "; ".join(self.faults)
 
 
 class CityError(InputError):

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from data.errors import SchemaError
 
@@ -84,15 +86,15 @@ def _quantity(name: str) -> Column:
     return Column(name=name, kind="float", unit=unit, low=0.0, high=high, nullable=True, optional=True)
 
 
-def _f(name: str, unit: str = "", low: float | None = None, high: float | None = None, **kw: bool) -> Column:
+def _f(name: str, unit: str = "", low: float | None = None, high: float | None = None, **kw: Any) -> Column:
     return Column(name=name, kind="float", unit=unit, low=low, high=high, **kw)
 
 
-def _i(name: str, low: float | None = None, **kw: bool) -> Column:
+def _i(name: str, low: float | None = None, **kw: Any) -> Column:
     return Column(name=name, kind="int", low=low, **kw)
 
 
-def _s(name: str, choices: tuple[str, ...] = (), **kw: bool) -> Column:
+def _s(name: str, choices: tuple[str, ...] = (), **kw: Any) -> Column:
     return Column(name=name, kind="str", choices=choices, **kw)
 
 
@@ -262,9 +264,13 @@ def validate(table: pd.DataFrame, schema: Table) -> pd.DataFrame:
     ------
     SchemaError
         With every fault: missing and unknown columns, wrong types, missing values, values out of range, repeated keys.
+        Columns of the same name are told first, alone.
     """
     faults: list[str] = []
     known = set(schema.names)
+    twice = sorted({str(name) for name in table.columns[table.columns.duplicated()]})
+    if twice:
+        raise SchemaError(schema.name, [f"column(s) {twice} appear more than once; rename or drop the others"])
     missing = [c.name for c in schema.columns if not c.optional and c.name not in table.columns]
     if missing:
         faults.append(f"missing column(s) {missing}; found {list(map(str, table.columns))}")
@@ -273,12 +279,12 @@ def validate(table: pd.DataFrame, schema: Table) -> pd.DataFrame:
         faults.append(f"unknown column(s) {unknown}; allowed: {list(schema.names)}")
     present = [c for c in schema.columns if c.name in table.columns]
     checked = {c.name: _checked(table[c.name], c, faults) for c in present}
-    keys = [name for name in schema.key if name in checked]
-    if len(keys) == len(schema.key) and not faults:
-        repeated = pd.DataFrame({name: checked[name] for name in keys}).duplicated()
+    keys = {name: checked[name] for name in schema.key if checked.get(name) is not None}
+    if len(keys) == len(schema.key):
+        repeated = pd.DataFrame(keys).duplicated()
         if repeated.any():
             first = int(np.flatnonzero(repeated.to_numpy())[0])
-            row = {name: str(checked[name].iloc[first]) for name in keys}
+            row = {name: str(values.iloc[first]) for name, values in keys.items()}
             faults.append(f"{int(repeated.sum())} repeated key(s) {list(keys)}, first in row {first}: {row}")
     if faults:
         raise SchemaError(schema.name, faults)
@@ -286,15 +292,21 @@ def validate(table: pd.DataFrame, schema: Table) -> pd.DataFrame:
     return table.assign(**checked)[[*(c.name for c in present), *rest]]
 
 
-def _checked(values: pd.Series, column: Column, faults: list[str]) -> pd.Series:
-    """Cast one column and add what is wrong with it to `faults`."""
+def _checked(values: pd.Series, column: Column, faults: list[str]) -> pd.Series | None:
+    """Cast one column and add what is wrong with it to `faults`; None where it cannot be cast."""
     if column.kind == "geometry":
+        shapeless = ~shapely.is_geometry(values.to_numpy(dtype=object))
+        if shapeless.any():
+            row = int(np.flatnonzero(shapeless)[0])
+            faults.append(
+                f"column '{column.name}' has {int(shapeless.sum())} row(s) without a shape, first in row {row}"
+            )
         return values
     try:
         cast = _cast(values, column)
     except (ValueError, TypeError) as error:
         faults.append(f"column '{column.name}' must be {column.kind} ({column.unit or 'no unit'}): {error}")
-        return values
+        return None
     empty = cast.isna()
     if empty.any() and not column.nullable:
         faults.append(
@@ -328,6 +340,8 @@ def _check_range(cast: pd.Series, column: Column, faults: list[str]) -> None:
 
 
 def _cast(values: pd.Series, column: Column) -> pd.Series:
+    if column.kind in ("int", "float") and not _holds_numbers(values):
+        raise ValueError(f"found dtype {values.dtype}; turn the values into numbers first")
     if column.kind == "float":
         return values.astype("float64") if values.dtype != np.float32 else values
     if column.kind == "int":
@@ -342,9 +356,16 @@ def _cast(values: pd.Series, column: Column) -> pd.Series:
         return _utc(values)
     if isinstance(values.dtype, pd.CategoricalDtype) and column.name in ("vehicle_class", "model", "target", "zone_id"):
         return values
-    if not (pd.api.types.is_string_dtype(values) or values.dtype == object):
-        raise ValueError(f"found dtype {values.dtype}")
+    if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
+        raise ValueError(f"found dtype {values.dtype}; turn the values into text first")
     return values.astype("str")
+
+
+def _holds_numbers(values: pd.Series) -> bool:
+    """Whether a column holds numbers, and neither truth values, nor times, nor digits as text."""
+    if values.dtype == object:
+        return pd.api.types.infer_dtype(values, skipna=True) in ("integer", "floating", "mixed-integer-float", "empty")
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
 def _utc(values: pd.Series) -> pd.Series:

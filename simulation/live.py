@@ -25,8 +25,9 @@ from simulation.traffic.network import LinkArrays
 from simulation.traffic.routing import Routes
 
 if TYPE_CHECKING:
-    from simulation.air.model import AirModel
+    from simulation.air.model import AirModel, ZoneAir
     from simulation.city import City
+    from simulation.link_state import LinkInterval
 
 Process = Callable[["LiveCity"], Generator[simpy.Event, Any, Any]]
 
@@ -114,6 +115,8 @@ class LiveCity:
         self._group = _groups(self._closures > 0)
         self.engine = TrafficEngine(self._base, city.demand.dest_link, start_s=now_s)
         self.routes = Routes(self._base, city.turn_index(), city.demand.dest_link, self._closed_by_group(), seed=seed)
+        self.interval: LinkInterval | None = None  # the last one that was booked, with the air over it
+        self.zone_air: ZoneAir | None = None
         self.last: Mapping[str, np.ndarray] = {}
         self.weather: Mapping[str, float] = {}
         for links, fleet in city.link_fleet:
@@ -197,8 +200,14 @@ class LiveCity:
         closed = self._closures > 0
         return np.stack([closed[int(np.argmax(self._group == g))] for g in range(int(self._group.max()) + 1)])
 
-    def settle(self) -> None:
-        """After a restore: measures that an earlier run left in force end here; the run's processes begin theirs."""
+    @property
+    def capacity_share(self) -> np.ndarray:
+        """What incidents leave of each link's capacity. Shape (n_links,)."""
+        return self._capacity_share.copy()
+
+    def settle(self, capacity_share: np.ndarray) -> None:
+        """After a restore: incidents go on; measures that an earlier run left in force end here."""
+        self._capacity_share = np.array(capacity_share, dtype=float)
         self._rebuild()
         if not np.array_equal(self.routes.closed, self._closed_by_group()):
             self._reroute()

@@ -64,7 +64,14 @@ def incident_process(
 ) -> Generator[simpy.Event, Any, None]:
     """Let incidents of each day begin and end; a run that starts amid one finds it there."""
     day, blocked = live.local().normalize(), Counter[int]()
-    for incident in incidents_of_day(live, day - pd.Timedelta(days=1), per_day):
+    yesterday = incidents_of_day(live, day - pd.Timedelta(days=1), per_day)
+    going_on = {
+        i.link_id for i in (*yesterday, *incidents_of_day(live, day, per_day)) if i.start_s <= live.env.now < i.end_s
+    }
+    over = [int(link) for link in np.flatnonzero(live.capacity_share < 1) if int(link) not in going_on]
+    if over:
+        live.set_capacity_share(over, 1.0)
+    for incident in yesterday:
         if incident.end_s > live.env.now:
             live.env.process(_incident(live, incident, log, blocked))
     while True:

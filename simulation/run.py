@@ -19,6 +19,7 @@ from simulation.live import LiveCity, Phase, Process
 from simulation.observe import SensorNetwork
 from simulation.processes import Incident, demand_process, incident_process, routes_process, weather_process
 from simulation.recorder import Recorder
+from simulation.traffic.engine import Counts
 from zones.rollup import ZoneRollup
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ DEFAULT_START = "2025-09-01"
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunResult:
-    """What a run tells. Tables follow `data.schemas`; `counts` has one row an interval, conserved vehicles in each."""
+    """What a run tells. Tables follow `data.schemas`; `counts` has one row an interval, conserved vehicles in each.
+
+    `counts` goes on from the state that the run began with; `trips` and `summary` tell of this run alone.
+    """
 
     zone_state: pd.DataFrame
     zone_truth: pd.DataFrame
@@ -82,7 +86,8 @@ def run_city(
         _restore(live, air, sensors, initial_state)
     recorder = Recorder(live, sensors, n_steps, keep_link_state=keep_link_state)
     books.open(live, recorder, ZoneRollup(city.link_zone, city.links, list(city.zones["zone_id"])))
-    desk = Desk(Notebook(forecasters, n_steps) if forecasters else None)
+    desk = Desk(_notebook(live, forecasters, n_steps) if forecasters else None)
+    begun = live.engine.counts(), live.engine.trip_stats()
     incidents: list[Incident] = []
     env = live.env
     env.process(weather_process(live, weather))
@@ -97,7 +102,7 @@ def run_city(
         env.process(_progress_process(live, progress, now_s, length_s))
     env.process(_until(live, length_s, stop := env.event()))
     env.run(until=stop)
-    return _result(live, recorder, sensors, air, agents, incidents, desk, weather, now_s, forecasters)
+    return _result(live, recorder, sensors, air, agents, incidents, desk, weather, now_s, begun)
 
 
 class _Books:
@@ -106,8 +111,6 @@ class _Books:
     def open(self, live: LiveCity, recorder: Recorder, rollup: ZoneRollup) -> None:
         self.live, self.recorder, self.rollup = live, recorder, rollup
         self.next_s = live.env.now + live.step_s
-        self.interval: Any = None
-        self.zone_air: Any = None
 
     def reach(self, at: float) -> None:
         live = self.live
@@ -175,18 +178,33 @@ def _agents(live: LiveCity, desk: Desk, forecasters: Forecasters | None) -> list
     return agents
 
 
+def _notebook(live: LiveCity, forecasters: Forecasters, n_steps: int) -> Notebook:
+    """The agents' notebook; its history must end where the run begins."""
+    history, zone_ids = forecasters.history, tuple(live.city.zones["zone_id"])
+    end = history.times[-1] + pd.Timedelta(seconds=history.step_s)
+    if end != live.time() or history.step_s != live.step_s or tuple(history.zone_ids) != zone_ids:
+        raise RunError(
+            f"the history of the forecasters ends at {end} with steps of {history.step_s} s and"
+            f" {len(history.zone_ids)} zones; the run begins at {live.time()} with {live.step_s:g} s and"
+            f" {len(zone_ids)} zones; they must meet"
+        )
+    return Notebook(forecasters, n_steps)
+
+
 def _sensor_process(
     live: LiveCity, sensors: SensorNetwork, recorder: Recorder, desk: Desk
 ) -> Generator[simpy.Event, Any, None]:
     """Read every sensor at the end of every interval, and put the report on the agents' desk."""
     while True:
+        weather = live.weather  # of the interval that begins
         yield live.wait(live.step_s, Phase.SENSORS)
+        assert live.interval is not None
         sample = sensors.sample(live.interval, live.zone_air)
         desk.values = sensors.zone_values(sample)
         recorder.sample(sample, desk.values)
         if desk.notebook is not None:
             desk.notebook.write(recorder.rows - 1, desk.values)
-            desk.notebook.weather(recorder.rows - 1, live.weather)
+            desk.notebook.weather(recorder.rows - 1, weather)
 
 
 def _progress_process(
@@ -208,8 +226,12 @@ def _restore(live: LiveCity, air: AirModel, sensors: SensorNetwork, state: Mappi
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
 
+    routes = part("routes_")
+    if routes["next_link"].shape[1:] != live.routes.next_link.shape[1:]:
+        raise RunError("the state has other destinations than this city; resume with the city that made the state")
     live.engine.restore({**part("traffic_state_"), "clock": state["traffic_clock"]})
-    live.routes.restore(part("routes_"))
+    live.routes.restore(routes)
+    live.settle(state["live_capacity_share"])
     air.restore(part("air_"))
     sensors.restore(part("sensors_"))
 
@@ -220,6 +242,7 @@ def _state(live: LiveCity, air: AirModel, sensors: SensorNetwork) -> dict[str, n
     return {
         "run_zero_us": np.array([round(live.start.timestamp() * 1e6)], dtype=np.int64),
         "run_step_s": np.array([live.step_s]),
+        "live_capacity_share": live.capacity_share,
         "traffic_clock": clock,
         **{f"traffic_state_{key}": value for key, value in traffic.items()},
         **{f"routes_{key}": value for key, value in live.routes.state().items()},
@@ -238,10 +261,10 @@ def _result(
     desk: Desk,
     weather: pd.DataFrame,
     begun_s: float,
-    forecasters: Forecasters | None,
+    begun: tuple[Counts, np.ndarray],
 ) -> RunResult:
-    counts = live.engine.counts()
-    stats = live.engine.trip_stats()
+    counts, before = live.engine.counts(), begun[0]
+    stats = live.engine.trip_stats() - begun[1]
     with np.errstate(divide="ignore", invalid="ignore"):
         per_trip = stats[:, 1:] / stats[:, :1]
     trips = pd.DataFrame(
@@ -277,9 +300,11 @@ def _result(
         trips=trips,
         summary={
             "start": first.isoformat(), "end": live.time().isoformat(), "seed": live.seed, "step_s": live.step_s,
-            "intervals": recorder.rows, "departed": counts.departed, "arrived": counts.arrived, "lost": counts.lost,
-            "on_road": counts.on_road, "waiting": counts.waiting, "forced_moves": counts.forced,
-            "link_traversals": counts.traversals, "conserved": counts.conserved, "incidents": len(incidents),
+            "intervals": recorder.rows, "departed": counts.departed - before.departed,
+            "arrived": counts.arrived - before.arrived, "lost": counts.lost - before.lost,
+            "on_road": counts.on_road, "waiting": counts.waiting, "forced_moves": counts.forced - before.forced,
+            "link_traversals": counts.traversals - before.traversals, "conserved": counts.conserved,
+            "incidents": len(incidents),
             "vehicle_km": float(distance_m / 1000.0),
             "mean_speed_mps": float(distance_m / max(time_s, 1.0)),
         },

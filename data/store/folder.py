@@ -26,9 +26,11 @@ def write_atomic(path: Path, value: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(aside).replace(path)
-    except OSError as error:
+    except BaseException as error:
         if aside:
             Path(aside).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; what was stored before is unharmed. Free some disk space"
             f" or check the folder's permissions, then repeat the command"
@@ -51,7 +53,7 @@ class FolderStore:
         """Bytes under `key`; `KeyError` where there are none."""
         try:
             return self._path(key).read_bytes()
-        except (FileNotFoundError, IsADirectoryError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(key) from None
 
     def put(self, key: str, value: bytes) -> None:
@@ -71,4 +73,6 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         """Forget `key`; nothing happens where there is none."""
-        self._path(key).unlink(missing_ok=True)
+        path = self._path(key)
+        if path.is_file():
+            path.unlink(missing_ok=True)

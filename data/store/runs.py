@@ -12,7 +12,10 @@ import json
 import os
 import platform
 import shutil
+import threading
 import time
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -61,7 +64,8 @@ class RunWriter:
 
     def arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
         """Add a bundle of arrays as `<name>.npz`."""
-        np.savez_compressed(self.folder / f"{name}.npz", **{key: np.asarray(value) for key, value in arrays.items()})
+        bundle: dict[str, Any] = {key: np.asarray(value) for key, value in arrays.items()}
+        np.savez_compressed(self.folder / f"{name}.npz", **bundle)
 
     def json(self, name: str, value: Any) -> None:
         """Add `<name>.json`."""
@@ -96,7 +100,7 @@ class RunStore:
             If the disk is full or the folder cannot be written. Nothing half-written stays behind.
         """
         name = run_id(kind, spec)
-        aside = self.root / f"{_ASIDE}{name}-{os.getpid()}"
+        aside = self.root / f"{_ASIDE}{name}-{os.getpid()}-{threading.get_ident()}"
         started = time.time()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -121,7 +125,10 @@ class RunStore:
             raise
 
     def _finish(self, aside: Path, final: Path, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest last, flush, and give the folder its name."""
+        """Flush the tables, then write the manifest and flush it, and give the folder its name."""
+        for table in sorted(path for path in aside.rglob("*") if path.is_file()):
+            with table.open("rb") as file:
+                os.fsync(file.fileno())
         path = aside / "manifest.json"
         with path.open("w") as file:
             json.dump(manifest, file, indent=1, sort_keys=True, default=str)
@@ -132,7 +139,12 @@ class RunStore:
                 shutil.rmtree(aside)
                 return
             shutil.rmtree(final)
-        aside.rename(final)
+        try:
+            aside.rename(final)
+        except OSError:
+            if not self.has(final.name):
+                raise
+            shutil.rmtree(aside)  # another process was faster by a moment
 
     def manifest(self, run: str) -> dict[str, Any]:
         """A run's manifest.
@@ -149,7 +161,10 @@ class RunStore:
             raise RunNotFoundError(f"no finished run '{run}' below {self.root}; see 'zonewise runs list'")
         try:
             value: dict[str, Any] = json.loads(path.read_text())
-        except ValueError as error:
+            lacking = [name for name in ("id", "kind", "spec", "created") if name not in value]
+            if lacking or value["id"] != run:
+                raise ValueError(f"lacks {lacking}" if lacking else f"belongs to run '{value['id']}'")
+        except (ValueError, TypeError) as error:
             raise StoreError(f"manifest of run '{run}' is damaged ({error}); remove {path.parent}") from error
         return value
 
@@ -197,8 +212,11 @@ class RunStore:
         path = self.root / run / f"{name}.npz"
         if not path.is_file():
             raise RunNotFoundError(f"run '{run}' has no arrays '{name}'")
-        with np.load(path, allow_pickle=False) as bundle:
-            return {key: bundle[key] for key in bundle.files}
+        try:
+            with np.load(path, allow_pickle=False) as bundle:
+                return {key: bundle[key] for key in bundle.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise StoreError(f"arrays '{name}' of run '{run}' are damaged ({error}); remove the run") from error
 
     def read_json(self, run: str, name: str) -> Any:
         """A JSON value of a run."""
@@ -206,7 +224,10 @@ class RunStore:
         path = self.root / run / f"{name}.json"
         if not path.is_file():
             raise RunNotFoundError(f"run '{run}' has no '{name}.json'")
-        return json.loads(path.read_text())
+        try:
+            return json.loads(path.read_text())
+        except ValueError as error:
+            raise StoreError(f"'{name}.json' of run '{run}' is damaged ({error}); remove the run") from error
 
     def read_bytes(self, run: str, name: str) -> bytes:
         """A file of a run."""

@@ -57,6 +57,8 @@ class Workspace:
             value: dict[str, Any] = json.loads(path.read_text())
         except ValueError as error:
             raise StoreError(f"{path} is damaged ({error}); mend or remove it") from error
+        if not isinstance(value, dict):
+            raise StoreError(f"{path} is damaged (it holds a {type(value).__name__}); mend or remove it")
         return value
 
     def update(self, **values: Any) -> None:

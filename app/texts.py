@@ -51,8 +51,8 @@ EN: dict[str, str] = {
     # compare
     "compare.title": "Micromodels against one macromodel", "compare.target": "What", "compare.horizon": "How far ahead",
     "compare.better": "Micromodels are better in {n} of {all} zones", "compare.worse": "The macromodel is better in {n} of {all} zones",
-    "compare.even": "Neither is ahead: {n} zones each, {ties} ties",
-    "compare.tally": "{micro} better with a micromodel, {macro} with the macromodel, {ties} ties.",
+    "compare.even": "Neither is ahead: {n} to {n}, {ties} tied",
+    "compare.tally": "Micromodel {micro}, macromodel {macro}, tied {ties}.",
     "compare.fair": "Same rows, forecast origins and information. A tie: the paired 90 % interval holds 0, or the"
     " difference is under 1 %.",
     "compare.error.micro": "Error, micromodels", "compare.error.macro": "Error, macromodel", "compare.interval": "90 % interval {low}–{high}",

@@ -16,7 +16,10 @@ def icon(name: str) -> html.Span:
 
 def badge(model: str, *, short: bool = False) -> html.Span:
     """Which model serves a zone."""
-    return html.Span(t(f"{'short' if short else 'use'}.{model}") if model or not short else "–", className=f"badge badge-{model or 'none'}")
+    return html.Span(
+        t(f"{'short' if short else 'use'}.{model}") if model or not short else "–",
+        className=f"badge badge-{model or 'none'}",
+    )
 
 
 def figure(label: str, value: str, unit: str, note: Any, *, change: str = "", tone: str = "") -> html.Div:

@@ -43,7 +43,9 @@ def zone_table(rows: pd.DataFrame, target: str, selected: str | None, bounds: tu
     head.append(html.Th(t("table.model"), scope="col", className="wide"))
     body = [_row(row, digits, limit.value if limit else None, selected, bounds) for row in rows.itertuples()]
     caption = t("table.caption" if limit else "table.caption.traffic")
-    return html.Table([html.Caption(caption, className="unseen"), html.Thead(html.Tr(head)), html.Tbody(body)], className="zones")
+    return html.Table(
+        [html.Caption(caption, className="unseen"), html.Thead(html.Tr(head)), html.Tbody(body)], className="zones"
+    )
 
 
 def _row(row: object, digits: int, limit: float | None, selected: str | None, bounds: tuple[float, float]) -> html.Tr:
@@ -84,7 +86,9 @@ def _bar(row: object, limit: float | None, bounds: tuple[float, float]) -> html.
         return max(0.0, min(100.0, 100 * (value - bounds[0]) / span))
 
     marks = [
-        html.Span(className="bar-band", style={"left": f"{at(low):.1f}%", "width": f"{max(1.0, at(high) - at(low)):.1f}%"}),
+        html.Span(
+            className="bar-band", style={"left": f"{at(low):.1f}%", "width": f"{max(1.0, at(high) - at(low)):.1f}%"}
+        ),
         html.Span(className="bar-peak", style={"left": f"{at(peak):.1f}%"}),
     ]
     if limit is not None:
@@ -97,4 +101,6 @@ def _grid(rows: pd.DataFrame, target: str) -> dag.AgGrid:
     names = {"zone_id": "table.zone", "name": "models.zone", "now": "table.now", "peak": "table.peak", "at": "table.at"}
     columns = [{"field": field, "headerName": t(key)} for field, key in names.items()]
     columns += [{"field": "chance", "headerName": "P"}, {"field": "model", "headerName": t("table.model")}]
-    return dag.AgGrid(rowData=shown.to_dict("records"), columnDefs=columns, columnSize="sizeToFit", style={"height": 420})
+    return dag.AgGrid(
+        rowData=shown.to_dict("records"), columnDefs=columns, columnSize="sizeToFit", style={"height": 420}
+    )

@@ -24,7 +24,11 @@ def largest(rows: pd.DataFrame, kept: int = KEPT) -> pd.DataFrame:
     tail = others.iloc[kept:]
     parts = [rows[lead], others.iloc[:kept]]
     if len(tail):
-        rest = {"feature": "rest", "label": f"{len(tail)} smaller ones together", "contribution": tail["contribution"].sum()}
+        rest = {
+            "feature": "rest",
+            "label": f"{len(tail)} smaller ones together",
+            "contribution": tail["contribution"].sum(),
+        }
         parts.append(pd.DataFrame([rest]))
     return pd.concat(parts, ignore_index=True)
 
@@ -45,6 +49,8 @@ def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) ->
         hovertemplate=f"%{{y}}: %{{text}} {unit}<extra></extra>", cliponaxis=False, textfont={"color": c.muted},
     )  # fmt: skip
     figure.update_layout(hovermode="closest", showlegend=False, waterfallgap=0.35)
-    figure.update_yaxes(autorange="reversed", automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"color": c.ink, "size": 11.5})
+    figure.update_yaxes(
+        autorange="reversed", automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"color": c.ink, "size": 11.5}
+    )
     figure.update_xaxes(showgrid=True, title_text=unit, nticks=6)
     return figure

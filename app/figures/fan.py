@@ -11,7 +11,14 @@ from app.texts import t
 
 
 def fan(
-    rows: pd.DataFrame, *, now_step: int, unit: str, model: str, limit: Limit | None, step: int | None, theme: str | None
+    rows: pd.DataFrame,
+    *,
+    now_step: int,
+    unit: str,
+    model: str,
+    limit: Limit | None,
+    step: int | None,
+    theme: str | None,
 ) -> go.Figure:
     """Observed line to now, median with 50 and 90 % bands after it, the other model dotted, the limit dashed.
 
@@ -31,7 +38,9 @@ def fan(
     figure = blank(theme, height=236)
     time, ahead = rows["time"], rows.iloc[now_step:]
     for low, high, fill, name in (("low90", "high90", c.band90, ""), ("low50", "high50", c.band50, t("fan.band"))):
-        figure.add_scatter(x=ahead["time"], y=ahead[high], mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False)
+        figure.add_scatter(
+            x=ahead["time"], y=ahead[high], mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False
+        )
         figure.add_scatter(
             x=ahead["time"], y=ahead[low], mode="lines", line={"width": 0}, fill="tonexty", fillcolor=fill, hoverinfo="skip",
             showlegend=bool(name), name=name,
@@ -59,7 +68,11 @@ def fan(
     )  # fmt: skip
     if step is not None and step >= now_step:
         figure.add_vline(x=time.iloc[step], line={"color": c.mark, "width": 5}, layer="below")
-    top = float(rows[["observed", "high90", "other"]].max().max()) if rows[["observed", "high90"]].notna().any().any() else 1.0
+    top = (
+        float(rows[["observed", "high90", "other"]].max().max())
+        if rows[["observed", "high90"]].notna().any().any()
+        else 1.0
+    )
     if limit is not None and limit.value < 2.2 * max(top, 1.0):
         figure.add_hline(y=limit.value, line={"color": c.limit, "width": 1.4, "dash": "dash"})
         figure.add_annotation(
@@ -68,5 +81,7 @@ def fan(
         )  # fmt: skip
         top = max(top, limit.value * 1.08)
     figure.update_yaxes(range=[0, top * 1.08], title_text=unit, nticks=6)
-    figure.update_xaxes(tickformat="%H:%M", hoverformat="%H:%M", range=[time.iloc[0], time.iloc[-1]], dtick=4 * 3600 * 1000)
+    figure.update_xaxes(
+        tickformat="%H:%M", hoverformat="%H:%M", range=[time.iloc[0], time.iloc[-1]], dtick=4 * 3600 * 1000
+    )
     return figure

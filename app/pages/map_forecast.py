@@ -104,7 +104,11 @@ def legend(layer: str) -> list[Any]:
         unit, _, _, name = DISPLAY[column]
         bounds = [f"{v:g}" for v in np.linspace(low, high, 5)]
         parts.append(legend_ramp(f"{name}, {unit}", BLUES, bounds))
-        parts.append(html.Div([html.Span(className="key key-none"), html.Span(t("legend.none"))], className="legend-row none-row"))
+        parts.append(
+            html.Div(
+                [html.Span(className="key key-none"), html.Span(t("legend.none"))], className="legend-row none-row"
+            )
+        )
     parts.append(legend_keys(t("legend.streets"), [(colour, t(words)) for colour, words in ROAD_KEYS]))
     parts.append(html.Div(t("legend.delay" if layer == "delay" else "legend.usual"), className="legend-note"))
     return parts
@@ -123,15 +127,29 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
     head = html.Div([html.H2(queries.zone_names()[zone]), badge(used)], className="panel-head")
     levels, _ = queries.paths(zone, target, "in_use")
     if not len(known) and not len(levels):
-        return [head, html.P(t("panel.zone", zone=zone), className="quiet"), html.P(t("panel.none", name=name), className="notice")]
+        return [
+            head,
+            html.P(t("panel.zone", zone=zone), className="quiet"),
+            html.P(t("panel.none", name=name), className="notice"),
+        ]
     now_words = ""
     if len(known):
         now_words = " · " + t(
-            "panel.at", name=name, time=queries.clock(int(known[-1]) + 1), value=f"{seen[known[-1]]:.{digits}f}", unit=unit
+            "panel.at",
+            name=name,
+            time=queries.clock(int(known[-1]) + 1),
+            value=f"{seen[known[-1]]:.{digits}f}",
+            unit=unit,
         )
     rows = queries.fan(zone, target)
     chart = fan(
-        rows, now_step=info.now_step, unit=unit, model=used or "micromodel", limit=EU_2030.get(target), step=step, theme=theme
+        rows,
+        now_step=info.now_step,
+        unit=unit,
+        model=used or "micromodel",
+        limit=EU_2030.get(target),
+        step=step,
+        theme=theme,
     )
     parts = [
         head,
@@ -184,7 +202,9 @@ def _sentence(queries: Queries, zone: str, target: str) -> html.P:
         if len(levels) and np.isfinite(paths).any():
             macro = float(np.nanmax(paths[:, int(np.argmin(np.abs(levels - 0.5)))])) * factor
             if abs(macro - row["peak"]) > 0.1 * row["peak"]:
-                words.append(t("panel.lower" if macro < row["peak"] else "panel.higher", value=f"{macro:.{digits}f}", unit=unit))
+                words.append(
+                    t("panel.lower" if macro < row["peak"] else "panel.higher", value=f"{macro:.{digits}f}", unit=unit)
+                )
     return html.P(words, className=f"notice {tone}".strip())
 
 

@@ -1,7 +1,205 @@
+"""Models: what each zone's micromodel is, how good, why it is in use, and what drives one forecast."""
+
+from __future__ import annotations
+
+import html as escaping
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import Dash, Input, Output, dcc, html
+
+from app import ids
+from app.components.parts import badge
+from app.figures.drivers import drivers
+from app.model_views import card, explain, model_table, rules
+from app.queries import NotReadyError, Queries, targets_of
 from app.shell import Page
-from app.components.parts import message
+from app.texts import t
+from data.units import DISPLAY
+
 PAGE = Page("/models", "nav.models", "brain")
-def layout(queries, **address):
-    return message("soon", "soon")
-def register(app, queries):
-    pass
+AHEAD = (1, 4, 8, 16)  # steps for which a moment can be chosen, with the day's likely peak between them
+HORIZONS = ((900, "15 min"), (3600, "1 h"), (86400, "24 h"))
+
+
+def layout(queries: Queries, **address: str) -> Any:
+    """The page; `target`, `zone` and `moment` may stand in the address."""
+    choices = queries.choices()
+    if choices.empty:
+        raise NotReadyError(t("state.notrain"))
+    targets = targets_of(choices)
+    target = address.get("target", "")
+    target = target if target in targets else ("no2_ug_per_m3" if "no2_ug_per_m3" in targets else targets[0])
+    names = queries.zone_names()
+    zones = [str(z) for z in names if queries.choice(str(z), target)]
+    zone = address.get("zone", "") if address.get("zone", "") in names else zones[0]
+    info = queries.info()
+    last = len(info.day) - info.now_step
+    moments = [{"value": str(k), "label": queries.clock(info.now_step + k - 1)} for k in range(1, last + 1)]
+    moment = (
+        address.get("moment", "")
+        if address.get("moment", "") in {m["value"] for m in moments}
+        else str(min(4, max(last, 1)))
+    )
+    pickers = html.Div(
+        [
+            dmc.Select(id=ids.MODELS_TARGET, label=t("models.target"), value=target, allowDeselect=False, size="sm",
+                       data=[{"value": x, "label": f"{DISPLAY[x][3]}, {DISPLAY[x][0]}"} for x in targets]),
+            dmc.Select(id=ids.MODELS_ZONE, label=t("models.zone"), value=zone, allowDeselect=False, size="sm", searchable=True,
+                       data=[{"value": str(z), "label": f"{z} {n}"} for z, n in names.items()]),
+            dmc.Select(id=ids.MODELS_MOMENT, label=t("models.moment"), value=moment, allowDeselect=False, size="sm", data=moments),
+        ],
+        className="pickers",
+    )  # fmt: skip
+    return html.Div(
+        [
+            pickers,
+            html.Div(
+                [html.Section(table(queries, target, zone), id=ids.MODELS_TABLE, className="column", tabIndex=0,
+                              **{"aria-label": t("models.table")}),
+                 html.Section(detail(queries, target, zone, int(moment), None), id=ids.MODELS_DETAIL, className="column", tabIndex=0,
+                              **{"aria-label": t("models.drivers")})],
+                className="columns",
+            ),
+            dcc.Store(id=ids.MODELS_ADDRESS),
+        ],
+        className="page page-models", id="page",
+    )  # fmt: skip
+
+
+def table(queries: Queries, target: str, zone: str) -> list[Any]:
+    """All zones that sense `target`: family, errors against naive and macromodel, coverage, cost, use."""
+    unit = DISPLAY[target][0]
+    rows = model_table(queries, target)
+    head = [
+        html.Th("Zone", scope="col"), html.Th("Family", scope="col"), html.Th("Version", scope="col", className="wide"),
+        *(html.Th(f"Error {words}", scope="col", className="number") for _, words in HORIZONS),
+        html.Th("Macro 1 h", scope="col", className="number wide"), html.Th("Naive 1 h", scope="col", className="number wide"),
+        html.Th("In 90 %", scope="col", className="number wide"), html.Th("Size, kB", scope="col", className="number wide"),
+        html.Th("In use", scope="col"),
+    ]  # fmt: skip
+
+    def number(value: float, best: bool = False, digits: int = 2) -> html.Td:
+        return html.Td("–" if value != value else f"{value:,.{digits}f}", className="number best" if best else "number")
+
+    body = []
+    for r in rows.to_dict("records"):
+        name = [
+            html.Span(r["zone_id"], className="quiet"),
+            " ",
+            r["name"] if len(r["name"]) < 26 else r["name"][:25] + "…",
+        ]
+        cells = [
+            html.Th([*name, html.Span(" task", className="badge") if r["is_task"] else None], scope="row"),
+            html.Td(t(f"model.{r['family']}") if r["family"] in ("ridge", "tree", "xgboost") else r["family"]),
+            html.Td(r["version"], className="wide"),
+        ]
+        for s, _ in HORIZONS:
+            cells.append(
+                number(r[f"micromodel_{s}"], r[f"micromodel_{s}"] < min(r[f"macromodel_{s}"], r[f"seasonal_naive_{s}"]))
+            )
+        for key in ("macromodel_3600", "seasonal_naive_3600"):
+            cell = number(r[key])
+            cell.className = "number wide"
+            cells.append(cell)
+        cover, size = r["coverage_90"], r["bytes"]
+        cells += [
+            html.Td("–" if cover != cover else f"{100 * cover:.0f} %", className="number wide"),
+            html.Td("–" if size != size else f"{size / 1000:,.0f}", className="number wide"), html.Td(badge(r["model_in_use"], short=True)),
+        ]  # fmt: skip
+        body.append(html.Tr(cells, className="selected" if r["zone_id"] == zone else ""))
+    caption = f"{t('models.caption')} {unit}. Bold green: better than the macromodel and the naive forecast."
+    return [
+        html.Div([html.H1(t("models.title")), html.P(caption, className="quiet")], className="third-head"),
+        html.Table([html.Caption(t("models.table"), className="unseen"), html.Thead(html.Tr(head)), html.Tbody(body)]),
+    ]
+
+
+def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | None) -> list[Any]:
+    """One zone: why this model, what drives a forecast, rules, limits."""
+    unit, _, digits, what = DISPLAY[target]
+    name = queries.zone_names()[zone]
+    choice = queries.choice(zone, target)
+    head = html.Div(
+        [html.H2(f"{zone} {name}"), badge(str(choice.get("model_in_use", "")))], className="third-head panel-head"
+    )
+    if not choice:
+        return [head, html.Div(html.P(t("panel.none", name=what), className="notice"), className="pad")]
+    info = queries.info()
+    parts: list[Any] = [head, html.Div(html.P(str(choice["reason"]), className="notice"), className="pad")]
+    found = explain(queries, zone, target, moment)
+    origin = info.now.tz_convert(info.timezone).strftime("%H:%M")
+    if found is None:
+        parts.append(html.Div(html.P(t("models.none"), className="notice"), className="pad"))
+    else:
+        rows, model = found
+        rows = rows.assign(label=[escaping.escape(str(x), quote=False) for x in rows["label"]])
+        chart = drivers(rows, unit=unit, digits=max(1, digits), theme=theme)
+        words = t(
+            "models.drivers.sub", zone=zone, what=what, time=queries.clock(info.now_step + moment - 1), origin=origin
+        )
+        if choice["model_in_use"] == "mix":
+            words += " The mix is shown by its micromodel."
+        parts += [
+            html.Div([html.H2(t("models.drivers")), html.P(words, className="quiet")], className="third-head"),
+            html.Div(
+                dcc.Graph(figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": chart.layout.height}),
+                role="img", **{"aria-label": f"{t('models.drivers')}: {t('model.' + model)}"},
+            ),
+        ]  # fmt: skip
+    lines = rules(queries, zone, target, moment)
+    if lines:
+        parts.append(html.Div([html.H2(t("models.rules")), html.Pre("\n".join(lines), tabIndex=0)], className="pad"))
+    parts.append(
+        html.Div(
+            [html.H2(t("models.limits")), html.Ul([html.Li(x) for x in limits(queries, zone, target)])], className="pad"
+        )
+    )
+    return parts
+
+
+def limits(queries: Queries, zone: str, target: str) -> list[str]:
+    """What this model cannot do, as far as its card and its scores say."""
+    told = card(queries, zone, target)
+    out = []
+    if told.get("train_end"):
+        out.append(
+            f"It has read nothing from {str(told['train_end'])[:16]} UTC on; what changed since is unknown to it."
+        )
+    rows = model_table(queries, target)
+    rows = rows[rows["zone_id"] == zone]
+    if len(rows):
+        row = rows.iloc[0]
+        for s, words in HORIZONS:
+            if row[f"micromodel_{s}"] >= row[f"seasonal_naive_{s}"]:
+                out.append(f"{words} ahead it is no better than repeating last week.")
+        if row["coverage_90"] == row["coverage_90"]:
+            out.append(
+                f"On the test days its 90 % interval held {100 * row['coverage_90']:.0f} % of what came, an hour ahead."
+            )
+    out.append("It knows no forecast of the weather, no events and no road works.")
+    out.append("It learned from simulated sensors: in another city or with measured data it must be trained anew.")
+    return out
+
+
+def register(app: Dash, queries: Queries) -> None:
+    """Pickers choose the table and the zone."""
+    call = "(...given) => window.dash_clientside.zonewise"
+    app.clientside_callback(
+        f'{call}.remember(...given, ["target", "zone", "moment"])', Output(ids.MODELS_ADDRESS, "data"),
+        Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value"), Input(ids.MODELS_MOMENT, "value"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+
+    @app.callback(
+        Output(ids.MODELS_TABLE, "children"), Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value")
+    )
+    def rows(target: str, zone: str) -> list[Any]:
+        return table(queries, target, zone)
+
+    @app.callback(
+        Output(ids.MODELS_DETAIL, "children"), Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value"),
+        Input(ids.MODELS_MOMENT, "value"), Input(ids.THEME, "data"),
+    )  # fmt: skip
+    def one(target: str, zone: str, moment: str, theme: str) -> list[Any]:
+        return detail(queries, target, zone, int(moment), theme)

@@ -17,6 +17,8 @@ from shapely.geometry import box
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
 from data.toy import CRS, toy_links, toy_nodes, toy_turns, toy_zones
+from simulation.city import City, make_city
+from simulation.city_tables import city_arrays, city_meta, city_tables
 
 STEP = pd.Timedelta(minutes=15)
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
@@ -29,7 +31,11 @@ NAUGHTY = '<img src=x onerror="window.hacked=1">South-west & "co"'
 
 
 def _rush(hour: np.ndarray) -> np.ndarray:
-    return np.exp(-((hour - 8.2) ** 2) / 3) + 1.15 * np.exp(-((hour - 16.8) ** 2) / 4) + 0.35 * np.exp(-((hour - 12.5) ** 2) / 14)
+    return (
+        np.exp(-((hour - 8.2) ** 2) / 3)
+        + 1.15 * np.exp(-((hour - 16.8) ** 2) / 4)
+        + 0.35 * np.exp(-((hour - 12.5) ** 2) / 14)
+    )
 
 
 def truth(times: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
@@ -96,7 +102,9 @@ def forecasts(live: pd.DataFrame, origins: list[pd.Timestamp]) -> pd.DataFrame:
                         spread = (0.05 + 0.02 * np.log1p(h)) * middle
                         for q, z in zip(QUANTILES, Z_SCORES):
                             rows.append((model, zone, target, origin, 900.0 * h, q, max(0.0, middle + z * spread)))
-    return pd.DataFrame(rows, columns=["model", "zone_id", "target", "forecast_origin", "horizon_s", "quantile", "value"])
+    return pd.DataFrame(
+        rows, columns=["model", "zone_id", "target", "forecast_origin", "horizon_s", "quantile", "value"]
+    )
 
 
 def choices() -> pd.DataFrame:
@@ -121,23 +129,84 @@ def comparison() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         zones = [z for z in LEVEL if not (z == "Z04" and target.endswith("per_m3"))]
         for k, horizon in enumerate((900.0, 3600.0, 86400.0)):
             grow = 1 + 0.35 * k
-            for model, f in (("micromodel", 1.0), ("macromodel", 1.08), ("mix", 0.98), ("seasonal_naive", 1.7), ("last_value", 1.5)):
+            for model, f in (
+                ("micromodel", 1.0),
+                ("macromodel", 1.08),
+                ("mix", 0.98),
+                ("seasonal_naive", 1.7),
+                ("last_value", 1.5),
+            ):
                 for zone in ["", *zones]:
                     value = base * grow * f
-                    for metric, v, e in (("mae", value, 0.06 * value), ("coverage_90", 0.9 - 0.03 * (f > 1), 0.02), ("mase", f * 0.6, 0.05)):
+                    for metric, v, e in (
+                        ("mae", value, 0.06 * value),
+                        ("coverage_90", 0.9 - 0.03 * (f > 1), 0.02),
+                        ("mase", f * 0.6, 0.05),
+                    ):
                         scores.append((model, zone, target, horizon, metric, "test", 0, v, v - e, v + e, 480))
             for n, zone in enumerate(zones):
                 micro = base * grow * (1 + 0.05 * n)
                 gap = (-0.3, 0.25, 0.002, -0.1)[n] * base
                 verdict = ("micromodel", "macromodel", "tie", "micromodel")[n]
-                paired.append((zone, target, horizon, 480, micro, micro - gap, gap, gap - 0.05 * base, gap + 0.05 * base, verdict))
-        for model, seconds, p50, size in (("micromodel", 2.4, 0.8, 31_000.0), ("macromodel", 9.5, 6.1, 840_000.0), ("seasonal_naive", 0.0, 0.1, 400.0)):
+                paired.append(
+                    (zone, target, horizon, 480, micro, micro - gap, gap, gap - 0.05 * base, gap + 0.05 * base, verdict)
+                )
+        for model, seconds, p50, size in (
+            ("micromodel", 2.4, 0.8, 31_000.0),
+            ("macromodel", 9.5, 6.1, 840_000.0),
+            ("seasonal_naive", 0.0, 0.1, 400.0),
+        ):
             costs.append((model, target, len(zones), seconds, p50, 2 * p50, size))
     return (
-        pd.DataFrame(scores, columns=["model", "zone_id", "target", "horizon_s", "metric", "period", "seed", "value", "lower", "upper", "n"]),
-        pd.DataFrame(paired, columns=["zone_id", "target", "horizon_s", "n", "micro_mae", "macro_mae", "difference", "lower", "upper", "verdict"]),
-        pd.DataFrame(costs, columns=["model", "target", "zones", "fit_seconds", "latency_ms_p50", "latency_ms_p99", "bytes"]),
+        pd.DataFrame(
+            scores,
+            columns=[
+                "model",
+                "zone_id",
+                "target",
+                "horizon_s",
+                "metric",
+                "period",
+                "seed",
+                "value",
+                "lower",
+                "upper",
+                "n",
+            ],
+        ),
+        pd.DataFrame(
+            paired,
+            columns=[
+                "zone_id",
+                "target",
+                "horizon_s",
+                "n",
+                "micro_mae",
+                "macro_mae",
+                "difference",
+                "lower",
+                "upper",
+                "verdict",
+            ],
+        ),
+        pd.DataFrame(
+            costs, columns=["model", "target", "zones", "fit_seconds", "latency_ms_p50", "latency_ms_p99", "bytes"]
+        ),
     )
+
+
+def toy_city(zones: gpd.GeoDataFrame) -> City:
+    """The toy town with demand, gateways, signals and sensors."""
+    links = toy_links()
+    middle = links.geometry.interpolate(0.5, normalized=True)
+    home = [zones["zone_id"][zones.distance(point).argmin()] for point in middle]
+    pairs = [("Z01", "Z02"), ("Z01", "Z03"), ("Z02", "Z04"), ("Z03", "Z04")]
+    both = pd.DataFrame(pairs + [(b, a) for a, b in pairs], columns=["zone_id", "neighbour_zone_id"])
+    return make_city(
+        name="toy", label="Toy town", nodes=toy_nodes(), links=links, turns=toy_turns(), zones=zones, crs=CRS,
+        link_zone=pd.DataFrame({"link_id": links["link_id"], "zone_id": home, "share": 1.0}),
+        adjacency=both.assign(border_m=400.0, distance_m=400.0), timezone="Europe/Helsinki", latitude=60.17, longitude=24.94,
+    )  # fmt: skip
 
 
 def build_workspace(root: Path) -> Workspace:
@@ -146,24 +215,18 @@ def build_workspace(root: Path) -> Workspace:
     workspace = Workspace(root)
     links, zones = toy_links(), toy_zones()
     zones.loc[0, "name"] = NAUGHTY
+    city = toy_city(zones)
     with workspace.runs.write("city", {"toy": 1}) as run:
-        run.table("nodes", toy_nodes())
-        run.table("links", links)
-        run.table("turns", toy_turns())
-        run.table("zones", zones)
-        middle = links.geometry.interpolate(0.5, normalized=True)
-        home = gpd.sjoin_nearest(gpd.GeoDataFrame({"link_id": links["link_id"]}, geometry=middle, crs=CRS), zones[["zone_id", "geometry"]])
-        link_zone = home.drop_duplicates("link_id")[["link_id", "zone_id"]].assign(share=1.0).reset_index(drop=True)
-        run.table("link_zone", pd.DataFrame(link_zone))
-        pairs = [("Z01", "Z02"), ("Z01", "Z03"), ("Z02", "Z04"), ("Z03", "Z04")]
-        both = pairs + [(b, a) for a, b in pairs]
-        run.table("adjacency", pd.DataFrame(both, columns=["zone_id", "neighbour_zone_id"]).assign(border_m=400.0, distance_m=400.0))
+        for name, table in city_tables(city).items():
+            run.table(name, table)
+        run.arrays("demand", city_arrays(city))
+        run.json("city", city_meta(city))
         base = gpd.GeoDataFrame(
             {"kind": ["park", "water", "building", "building"]},
-            geometry=[box(30, 30, 170, 170), box(610, 610, 780, 780), box(230, 230, 370, 300), box(430, 250, 570, 360)], crs=CRS,
+            geometry=[box(30, 30, 170, 170), box(610, 610, 780, 780), box(230, 230, 370, 300), box(430, 250, 570, 360)],
+            crs=CRS,
         ).to_crs(4326)  # fmt: skip
         run.table("basemap", base)
-        run.json("city", {"name": "toy", "label": "Toy town", "timezone": "Europe/Helsinki", "latitude": 60.17, "longitude": 24.94, "crs": CRS})
     past = pd.date_range(DAY0, periods=96 * DAYS, freq=STEP).as_unit("us")
     today = pd.date_range(past[-1] + STEP, periods=96, freq=STEP).as_unit("us")
     whole = truth(past.append(today), rng)
@@ -185,7 +248,16 @@ def build_workspace(root: Path) -> Workspace:
                 continue
             ratio = np.clip(1 - 0.55 * _rush(np.array([k / 4]))[0] * (0.6 + link % 5 / 8), 0.1, 1)
             state.append((link, time, "car", length * 20, length * 20 / (free * ratio), 20.0, 20.0, 0.0))
-    columns = ["link_id", "time", "vehicle_class", "vehicle_distance_m", "vehicle_time_s", "inflow_veh", "outflow_veh", "queue_veh"]
+    columns = [
+        "link_id",
+        "time",
+        "vehicle_class",
+        "vehicle_distance_m",
+        "vehicle_time_s",
+        "inflow_veh",
+        "outflow_veh",
+        "queue_veh",
+    ]
     with workspace.runs.write("live", {"toy": 1}) as run:
         run.table("zone_state", sensed(lived))
         run.table("zone_truth", lived)
@@ -201,7 +273,14 @@ def build_workspace(root: Path) -> Workspace:
         run.table("costs", costs)
     runs = {m["kind"]: m["id"] for m in workspace.runs.list()}
     workspace.update(
-        city="toy", label="Toy town", timezone="Europe/Helsinki", latitude=60.17, longitude=24.94, step_s=900, now=now.isoformat(), runs=runs
+        city="toy",
+        label="Toy town",
+        timezone="Europe/Helsinki",
+        latitude=60.17,
+        longitude=24.94,
+        step_s=900,
+        now=now.isoformat(),
+        runs=runs,
     )
     _train(workspace)
     return workspace
@@ -225,7 +304,9 @@ def _train(workspace: Workspace) -> None:
                 registry.save(zone, target, model, {"fit_seconds": 0.1})
     for target in TARGETS:
         sites = [z for z in LEVEL if not (z == "Z04" and target.endswith("per_m3"))]
-        registry.save("_city", target, RidgeForecaster(seed=1).fit(history, target=target, zone_ids=sites[:1], train_end=end), {})
+        registry.save(
+            "_city", target, RidgeForecaster(seed=1).fit(history, target=target, zone_ids=sites[:1], train_end=end), {}
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,137 @@
+"""What a study found, as view tables: effects in words and tones, differences by zone and by link."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from app.queries import Queries
+from app.texts import signed, t
+
+#: Quantities shown, in order: words, unit text, decimals, and whether more is better (1), worse (-1) or neither (0).
+SHOWN: dict[str, tuple[str, str, int, int]] = {
+    "no2": ("NO₂", "µg/m³", 2, -1), "pm25": ("PM2.5", "µg/m³", 2, -1), "nox_kg": ("NOx emitted", "kg a day", 1, -1),
+    "co2_kg": ("CO₂ emitted", "kg a day", 0, -1), "delay_hours": ("Delay", "veh·h a day", 0, -1),
+    "travel_time_s": ("Mean travel time", "s a trip", 0, -1), "speed_kmh": ("Mean speed", "km/h", 1, 1),
+    "vehicle_km": ("Vehicle-kilometres", "veh·km a day", 0, 0), "trips_unfinished": ("Trips unfinished", "veh", 0, -1),
+}  # fmt: skip
+#: What the map can show: words, column of the study, limit of the colours, unit, decimals.
+MAPS: dict[str, tuple[str, float, str, int]] = {
+    "no2": ("NO₂ by zone", 3.0, "µg/m³", 2), "flow": ("Flow by street", 300.0, "veh/h", 0),
+    "speed": ("Speed by street", 12.0, "km/h", 1),
+}  # fmt: skip
+
+
+def tone(quantity: str, effect: float, lower: float | None, upper: float | None) -> str:
+    """`better`, `worse`, `changed` or `none`: none where the 90 % interval holds 0 or is not known."""
+    sign = SHOWN.get(quantity, ("", "", 0, 0))[3]
+    if lower is None or upper is None or not np.isfinite(lower) or not np.isfinite(upper) or lower <= 0 <= upper:
+        return "none"
+    if sign == 0:
+        return "changed"
+    return "better" if effect * sign > 0 else "worse"
+
+
+def effect_rows(effects: pd.DataFrame, scope: str = "city") -> list[dict[str, Any]]:
+    """Rows of a table of effects, whole run, one scope.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        quantity, scope, hour, base, scenario_value, effect, lower, upper.
+    """
+    if effects.empty:
+        return []
+    rows = (
+        effects[(effects["scope"] == scope) & (effects["hour"] == -1)].drop_duplicates("quantity").set_index("quantity")
+    )
+    out = []
+    for name, (words, unit, digits, _) in SHOWN.items():
+        if name not in rows.index:
+            continue
+        row = rows.loc[name]
+        low, high = _number(row["lower"]), _number(row["upper"])
+        share = 100 * row["effect"] / row["base"] if row["base"] else float("nan")
+        out.append(
+            {
+                "quantity": name, "name": words, "unit": unit, "value": f"{row['scenario_value']:,.{digits}f}",
+                "effect": signed(row["effect"], max(digits, 1)), "share": "" if share != share else f"{signed(share, 1)} %",
+                "interval": "one repetition: no interval" if low is None or high is None
+                else f"{signed(low, max(digits, 1))} to {signed(high, max(digits, 1))}",
+                "tone": tone(name, float(row["effect"]), low, high),
+            }
+        )  # fmt: skip
+    return out
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or value != value else float(value)
+
+
+def study_effects(queries: Queries, run: str) -> pd.DataFrame:
+    """The `effects` table of a study."""
+    return queries.table(run, "effects")
+
+
+def zone_change(queries: Queries, run: str, quantity: str) -> dict[str, float]:
+    """Effect by zone."""
+    rows = study_effects(queries, run)
+    rows = rows[(rows["scope"] == "zone") & (rows["quantity"] == quantity) & (rows["hour"] == -1)]
+    return {str(z): round(float(v), 3) for z, v in zip(rows["zone_id"], rows["effect"])}
+
+
+def link_change(queries: Queries, run: str, what: str) -> dict[str, float]:
+    """Change of flow (veh/h) or speed (km/h) by link; links that hardly change are left out."""
+    rows = queries.table(run, "link_effects")
+    factor = 3.6 if what == "speed" and "speed_base" in rows else 1.0
+    change = (rows[f"{what}_scenario"] - rows[f"{what}_base"]) * factor
+    large = change.abs() > MAPS[what][1] / 12
+    return {str(int(k)): round(float(v), 1) for k, v in zip(rows["link_id"][large], change[large])}
+
+
+def worst_streets(queries: Queries, run: str, count: int = 3) -> list[tuple[str, float]]:
+    """Named streets whose busiest link gains most flow, veh/h."""
+    rows = queries.table(run, "link_effects")
+    gain = rows.assign(gain=rows["flow_scenario"] - rows["flow_base"])[["link_id", "gain"]]
+    names = queries.links()[["link_id", "name"]]
+    named = gain.merge(pd.DataFrame(names), on="link_id").dropna(subset=["name"])
+    top = named[named["name"].astype(str) != ""].groupby("name")["gain"].max().nlargest(count)
+    return [(str(name), float(v)) for name, v in top.items() if v > 1]
+
+
+def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
+    """A measure of a form in words: what, and where and when."""
+    kind = str(entry.get("measure", ""))
+    what = t(f"kind.{kind}") if kind in KINDS else kind
+    if kind == "speed_limit":
+        what = f"{entry.get('kmh', 0):g} km/h"
+    elif kind == "lanes":
+        what = (
+            f"Lanes: {entry['lanes']:g} a direction"
+            if "lanes" in entry
+            else f"Lanes: {signed(float(entry.get('change', 0)), 0)}"
+        )
+    elif kind == "demand":
+        what = f"Demand {signed(float(entry.get('percent', 0)), 0)} %"
+    place = []
+    for key in ("street", "road_class"):
+        value = entry.get(key) or []
+        place += [value] if isinstance(value, str) else [str(v) for v in value]
+    if entry.get("links"):
+        place.append(f"{len(entry['links'])} links")
+    zones = [names.get(z, z) for z in [*entry.get("zones", []), *entry.get("from_zones", [])]]
+    place += zones[:3] + ([f"{len(zones) - 3} more zones"] if len(zones) > 3 else [])
+    if entry.get("area"):
+        place.append("the area drawn")
+    if entry.get("classes"):
+        classes = entry["classes"]
+        place.append("for " + (classes if isinstance(classes, str) else ", ".join(classes)))
+    if entry.get("ban"):
+        place.append("; ".join(f"{b['fuel']} up to Euro {b['up_to_euro']}" for b in entry["ban"]) + " stay out")
+    place.append(f"{entry['start']}–{entry['end']}" if entry.get("start") else "all day")
+    return what, ", ".join(place)
+
+
+KINDS = ("close_street", "speed_limit", "lanes", "low_emission_zone", "demand")

@@ -1,0 +1,67 @@
+"""The worker process: `python -m app.worker --workspace FOLDER --job ID` runs one job. Imports no Dash."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from app.jobs import CANCELLED, DONE, FAILED, Jobs
+from data.errors import ZonewiseError
+from data.store.workspace import Workspace, open_workspace
+
+log = logging.getLogger(__name__)
+Run = Callable[[Workspace, dict[str, Any], Callable[..., None], Callable[[], bool]], str]
+
+
+def work(workspace: Workspace, job: str, run: Run | None = None) -> str:
+    """Run a job to its end; returns the state that it ended in.
+
+    Parameters
+    ----------
+    run : callable, optional
+        `run(workspace, params, report, cancelled) -> run id`; default `app.study_job.run_job`.
+    """
+    jobs = Jobs(workspace.jobs_path)
+    if not jobs.begin(job, os.getpid()):
+        found = jobs.read(job)
+        return found.state if found else FAILED
+    row = jobs.read(job)
+    assert row is not None
+
+    def report(done: float, total: float, message: str = "", partial: pd.DataFrame | None = None) -> None:
+        rows = None if partial is None else partial.to_dict("records")
+        jobs.report(job, float(done), float(total), str(message), rows)
+
+    try:
+        if run is None:
+            from app.study_job import run_job as run
+        result = run(workspace, row.params, report, lambda: jobs.cancelled(job))
+    except ZonewiseError as error:
+        state = CANCELLED if jobs.cancelled(job) else FAILED
+        jobs.end(job, state, message=str(error))
+        return state
+    except Exception as error:  # the last stand: a job must never stay "running", and its cause must be readable
+        log.exception("job %s", job)
+        jobs.end(job, FAILED, message=f"{type(error).__name__}: {error}")
+        return FAILED
+    jobs.end(job, DONE, result=result)
+    return DONE
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="app.worker", description=__doc__)
+    parser.add_argument("--workspace", required=True)
+    parser.add_argument("--job", required=True)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    return 0 if work(open_workspace(given.workspace), given.job) == DONE else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

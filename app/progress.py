@@ -13,7 +13,7 @@ _NAMES = {
     "city": "City", "simulation": "Simulating", "training": "Training", "comparison": "Comparing",
     "live": "Living the next day", "study": "Replications",
 }  # fmt: skip
-_DELAY_S = 1.0
+_DELAY_S, _EVERY_S = 1.0, 0.25
 
 
 class Bars:
@@ -23,7 +23,8 @@ class Bars:
         self._quiet = quiet
         self._bar: tqdm[None] | None = None
         self._step = ""
-        self._since = 0.0
+        self._since = self._drawn = 0.0
+        self._terminal = sys.stderr.isatty()  # elsewhere a line a step is enough
         self._last = ""
 
     def __enter__(self) -> Self:
@@ -41,22 +42,27 @@ class Bars:
         if step != self._step:
             self._end(finished=True)
             self._step, self._since = step, time.perf_counter()
-            self._bar = tqdm(
-                total=100, desc=_NAMES.get(step, step), delay=_DELAY_S, leave=False, file=sys.stderr,
-                bar_format="{desc:<20} {percentage:3.0f} % |{bar:24}| {postfix}",
-            )  # fmt: skip
+            if self._terminal:
+                self._bar = self._new(step)
         self._last = message
-        if self._bar is not None:
+        now = time.perf_counter()
+        if self._bar is not None and now - self._since > _DELAY_S and now - self._drawn > _EVERY_S:
+            self._drawn = now
             self._bar.n = round(100 * done / max(total, 1e-9))
-            self._bar.set_postfix_str(message, refresh=False)
-            if time.perf_counter() - self._since > _DELAY_S:
-                self._bar.refresh()
+            self._bar.set_postfix_str(message)
+
+    @staticmethod
+    def _new(step: str) -> tqdm[None]:
+        return tqdm(
+            total=100, desc=_NAMES.get(step, step), delay=_DELAY_S, leave=False, file=sys.stderr,
+            bar_format="{desc:<20} {percentage:3.0f} % |{bar:24}| {postfix}",
+        )  # fmt: skip
 
     def _end(self, *, finished: bool) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-            if finished:
-                taken = time.perf_counter() - self._since
-                tqdm.write(f"{_NAMES.get(self._step, self._step):<20} {taken:6.1f} s  {self._last}", file=sys.stderr)
+        if finished and self._step:
+            taken = time.perf_counter() - self._since
+            tqdm.write(f"{_NAMES.get(self._step, self._step):<20} {taken:6.1f} s  {self._last}", file=sys.stderr)
         self._step = ""

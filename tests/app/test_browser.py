@@ -1,0 +1,211 @@
+"""The planner's story in a real browser: no console error, no request that leaves this machine, nothing inaccessible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+
+pytestmark = pytest.mark.browser
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+AXE = (Path(app.__file__).parent / "assets" / "vendor" / "axe" / "axe.min.js").read_text()
+RULES = "axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21aa','wcag22aa','best-practice']})"
+PAGES = {"/": "#map-fan", "/micro-macro": "#compare-dumbbell .js-plotly-plot", "/scenarios": ".drawer", "/models": ".column"}
+
+
+@pytest.fixture(scope="module")
+def browser(chromium_path: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        chromium = play.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser: Any, base_url: str) -> Iterator[Any]:
+    """Opens a page at a width; at the end no error was logged and nothing was asked of another host."""
+    opened, errors, outside = [], [], []
+
+    def go(path: str, *, width: int = 1440, height: int = 900, page: Any = None) -> Any:
+        if page is None:
+            page = browser.new_page(viewport={"width": width, "height": height})
+            opened.append(page)
+            page.set_default_timeout(30_000)
+            page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+            page.on("pageerror", lambda e: errors.append(str(e)))
+            page.on("request", lambda r: None if r.url.startswith((base_url, "data:", "blob:")) else outside.append(r.url))
+        page.goto(base_url + path)
+        bare = path.split("?")[0]
+        page.wait_for_selector(PAGES[bare])
+        if bare != "/models":
+            page.wait_for_selector(".citymap[data-ready]")
+        return page
+
+    yield go
+    for page in opened:
+        page.close()
+    assert errors == []
+    assert outside == []
+
+
+def colours(page: Any) -> int:
+    """Number of different colours on the map's canvas, one point in a hundred."""
+    return page.evaluate(
+        """() => { const c = document.querySelector('.citymap canvas'); const s = new Set();
+        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+        for (let i = 0; i < d.length; i += 400) s.add(d[i] + ',' + d[i + 1] + ',' + d[i + 2] + ',' + d[i + 3]); return s.size; }"""
+    )
+
+
+def click_map(page: Any, method: str, index: int) -> None:
+    """Click the middle of a link or zone of the map."""
+    x, y = page.evaluate(f"document.querySelector('.citymap').zonewise.{method}({index})")
+    box = page.locator(".citymap").bounding_box()
+    page.mouse.click(box["x"] + x, box["y"] + y)
+
+
+def test_the_slider_moves_the_map_and_asks_the_server_nothing(visit):
+    page = visit("/")
+    page.wait_for_load_state("networkidle")
+    asked = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.focus(".timebar input")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.citymap').dataset.step === '61'")
+    assert page.inner_text(".timebar-clock strong") == "15:15"
+    assert "forecast, +1 h" in page.inner_text(".timebar-clock")
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('.citymap').dataset.step === '0'")
+    assert "observed" in page.inner_text(".timebar-clock")
+    assert asked == []
+    assert "step=0" in page.url
+
+
+def test_the_map_is_painted_and_changes_with_the_layer(visit):
+    page = visit("/")
+    assert colours(page) > 15
+    before = page.evaluate("document.querySelector('.citymap canvas').toDataURL()")
+    page.click("text=Speed >> nth=0") if page.locator(".layers >> text=Speed").count() == 0 else page.click(".layers >> text=Speed")
+    page.wait_for_function("document.querySelector('.citymap').dataset.layer === 'speed'")
+    assert page.evaluate("document.querySelector('.citymap canvas').toDataURL()") != before
+
+
+def test_a_click_on_a_zone_shows_its_forecast_and_keeps_it_in_the_address(visit):
+    page = visit("/")
+    page.wait_for_load_state("networkidle")
+    x, y = page.evaluate("document.querySelector('.citymap').zonewise.zonePoint(2)")
+    box = page.locator(".citymap").bounding_box()
+    page.mouse.click(box["x"] + x + 40, box["y"] + y + 40)
+    page.wait_for_function("document.querySelector('.panel h2').textContent === 'North-west'")
+    assert "chance of passing 50" in page.inner_text(".panel .notice").lower()
+    assert page.locator("tr.selected button").inner_text().startswith("Z03")
+    assert "zone=Z03" in page.url
+    again = visit(page.url[page.url.index("/", 9) :].replace("#", ""))
+    assert again.inner_text(".panel h2") == "North-west"
+
+
+def test_a_row_of_the_table_selects_the_zone_on_the_map(visit):
+    page = visit("/")
+    page.wait_for_load_state("networkidle")
+    page.focus("table.zones tbody tr:last-child button")
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.citymap').dataset.zone === 'Z04'")
+    page.wait_for_function("document.querySelector('.panel .notice').textContent.includes('No NO')")
+
+
+def test_a_name_with_markup_stays_text(visit):
+    page = visit("/?zone=Z01")
+    assert page.inner_text(".panel h2").startswith("<img src=x")
+    box = page.locator(".citymap").bounding_box()
+    x, y = page.evaluate("document.querySelector('.citymap').zonewise.zonePoint(0)")
+    page.mouse.move(box["x"] + x + 30, box["y"] + y + 30)
+    page.wait_for_selector(".map-tip")
+    assert "<img src=x" in page.inner_text(".map-tip")
+    visit("/micro-macro", page=page)
+    visit("/models?zone=Z01", page=page)
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("img[src='x']").count() == 0
+
+
+def test_micro_against_macro_counts_its_verdict_and_follows_the_pickers(visit):
+    page = visit("/micro-macro")
+    assert "tied 1" in page.inner_text(".verdict")
+    before = page.inner_text("#compare-kpi")
+    page.click("#compare-horizon")
+    page.click("[role=option]:has-text('24 h')")
+    page.wait_for_function("b => document.querySelector('#compare-kpi').innerText !== b", arg=before)
+    assert "horizon=86400" in page.url
+    with page.expect_download() as download:
+        page.click("#compare-csv")
+    assert "verdict" in Path(download.value.path()).read_text().splitlines()[0]
+    assert colours(page) > 8
+
+
+def test_a_closure_is_drawn_run_and_its_effect_seen_again_after_a_reload(visit):
+    page = visit("/scenarios")
+    page.wait_for_load_state("networkidle")
+    click_map(page, "linkPoint", 20)
+    page.wait_for_selector(".measure-close_street")
+    assert "1 links" in page.inner_text(".measure-close_street")
+    page.fill("#scenario-seeds", "2")
+    page.click("#scenario-run")
+    page.wait_for_selector("#scenario-result table.effects", timeout=120_000)
+    assert "NO₂" in page.inner_text("#scenario-result")
+    assert "job=" in page.url
+    page.wait_for_selector("#scenario-legend:has-text('Change')")
+    assert colours(page) > 5
+    visit(page.url[page.url.index("/scenarios") :], page=page)
+    page.wait_for_selector("#scenario-result table.effects")
+
+
+def test_a_polygon_chooses_the_links_within(visit):
+    page = visit("/scenarios")
+    page.wait_for_load_state("networkidle")
+    page.click("text=Polygon")
+    box = page.locator(".citymap").bounding_box()
+    x, y = page.evaluate("document.querySelector('.citymap').zonewise.zonePoint(0)")
+    page.wait_for_timeout(300)
+    for dx, dy in ((-120, -120), (120, -120), (120, 120), (-120, 120)):
+        page.mouse.click(box["x"] + x + dx, box["y"] + y + dy)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".measure-close_street")
+    assert "links" in page.inner_text("#scenario-count")
+    page.click("#scenario-undo")
+
+
+def test_an_example_fills_the_form_and_a_bad_time_is_told(visit):
+    page = visit("/scenarios")
+    page.wait_for_load_state("networkidle")
+    page.click("#scenario-shipped")
+    page.click("[role=option]:has-text('fewer trips')")
+    page.wait_for_selector(".measure-demand")
+    page.fill("#scenario-start", "9 o'clock")
+    page.keyboard.press("Tab")
+    page.click("#scenario-add")
+    page.wait_for_selector("#scenario-fault:not(:empty)")
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", list(PAGES))
+def test_every_page_is_accessible_in_both_themes_and_widths(visit, path, theme, width):
+    page = visit(path, width=width, height=900 if width > 500 else 844)
+    if theme == "dark":
+        page.click("#theme-button")
+        page.wait_for_selector("html[data-mantine-color-scheme=dark]")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(400)
+    page.evaluate(AXE)
+    found = page.evaluate(RULES)["violations"]
+    assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")

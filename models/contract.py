@@ -457,9 +457,9 @@ def learn_trust(record: Validation) -> np.ndarray:
     of those of the horizons beside it. Believing nothing leaves the usual value.
     """
     n_parts, _, _, horizons = record.parts.shape
-    grid = np.stack(
-        np.meshgrid(*[np.linspace(0.0, 1.0, TRUST_STEPS[n_parts])] * n_parts, indexing="ij"), axis=-1
-    ).reshape(-1, n_parts)
+    steps = TRUST_STEPS[n_parts]
+    shares = [np.linspace(0.0, 1.0, steps)] * n_parts
+    grid = np.stack(np.meshgrid(*shares, indexing="ij"), axis=-1).reshape(-1, n_parts)
     thin = slice(None, None, max(1, record.reading[..., 0].size // _TRUST_ROWS))
     gap = ((record.reading - record.usual) / record.stray).reshape(-1, horizons)[thin]
     parts = (record.parts / record.stray).reshape(n_parts, -1, horizons)[:, thin]

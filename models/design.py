@@ -11,7 +11,7 @@ from models.features import Featuriser, Rows
 from models.horizons import anchor_steps
 from models.panel import Panel
 
-MAX_ROWS = 24_000  # (origin, zone) rows in a design; a pooled one takes every second or third origin
+MAX_ROWS = 16_000  # (origin, zone) rows in a design; a pooled one takes every second or third origin
 MAX_CHECKS = 700  # validation origins in a fold
 SHRINK_ROWS = 20.0
 N_BLOCKS = 5  # contiguous parts of the history by which penalties are chosen

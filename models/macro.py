@@ -19,7 +19,7 @@ from models.panel import by_zone
 #: XGBoost parameters of the pooled model: as a micromodel's, with deeper trees for many zones.
 MACRO_PARAMETERS: Mapping[str, Any] = {**PARAMETERS, "max_depth": 6, "min_child_weight": 60.0}
 MACRO_ROUNDS = 90
-MACRO_ROW_BUDGET = 50_000
+MACRO_ROW_BUDGET = 40_000
 CHARACTER = {
     "area_m2": 1.0, "homes": 0.0, "jobs": 0.0, "shops": 0.0, "green_share": 0.0, "road_major_m": 0.0,
     "road_minor_m": 0.0, "lon": 0.0, "lat": 0.0,

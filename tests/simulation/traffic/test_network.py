@@ -71,7 +71,7 @@ def test_side_streets_give_way_and_main_streets_do_not():
 
 
 def test_a_signal_discharges_at_saturation_flow_or_what_the_street_carries():
-    """Two lanes at 0.5 veh/s are 1 veh/s, but the street carries 5 x 0.2666 x 13.89 / 18.89 = 0.980 veh/s at 50 km/h."""
+    """Two lanes of 0.5 veh/s are 1 veh/s; the street carries 5 x 0.2666 x 13.89 / 18.89 = 0.980 veh/s at 50 km/h."""
     plans = fixed_plans(toy_nodes(), toy_links())
     at = plans["link_id"].to_numpy()
     made = link_arrays(toy_links(), plans)

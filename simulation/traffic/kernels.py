@@ -219,7 +219,11 @@ def _accept_time(v, link):
     """Earliest instant at which one more vehicle may enter; inf while the vehicle `storage` ahead is still there."""
     size = v.links[link].ring_size
     tail = v.links[link].head + v.links[link].count - v.links[link].storage
-    slot = v.links[link].ring_start + tail % size
+    if tail < 0:
+        tail += size
+    elif tail >= size:
+        tail -= size
+    slot = v.links[link].ring_start + tail
     space = v.slots[slot].exit + v.links[link].wave_time
     if v.links[link].count >= v.links[link].storage:
         space = INF
@@ -259,7 +263,8 @@ def _leave(v, link, time):
     spent = time - v.slots[slot].entry
     v.slots[slot].exit = time
     size = v.links[link].ring_size
-    v.links[link].head = (v.links[link].head + 1) % size
+    head = v.links[link].head + 1
+    v.links[link].head = 0 if head == size else head
     v.links[link].count -= 1
     v.links[link].last_exit = time
     v.flow[link, klass, OCCUPANCY] -= 1
@@ -286,7 +291,10 @@ def _leave(v, link, time):
 @njit(cache=True)
 def _enter(v, link, trip, time):
     size = v.links[link].ring_size
-    slot = v.links[link].ring_start + (v.links[link].head + v.links[link].count) % size
+    place = v.links[link].head + v.links[link].count
+    if place >= size:
+        place -= size
+    slot = v.links[link].ring_start + place
     klass = v.trips[trip].vehicle_class
     v.slots[slot].trip = trip
     v.slots[slot].entry = time
@@ -319,11 +327,17 @@ def _ask(v, link, target, time):
     v.links[link].want_since = time
     v.links[link].want_next = v.links[target].ask_head
     v.links[target].ask_head = link
+    v.links[link].stamp = _stamp(v, link, target)
+    _schedule_service(v, target, time)
+
+
+@njit(cache=True)
+def _stamp(v, link, target):
+    """Virtual finish of a request of `link` to enter `target`."""
     start = v.links[target].clock
     if v.links[link].finish_at == target:
         start = max(start, v.links[link].finish)
-    v.links[link].stamp = start + v.links[link].headway
-    _schedule_service(v, target, time)
+    return start + v.links[link].headway
 
 
 @njit(cache=True)
@@ -355,6 +369,16 @@ def _on_ready(v, next_link, dest_link, link, time):
         _leave(v, link, time)
         v.trips[trip].origin = NONE
         v.total[LOST] += 1
+        return
+    alone = v.links[target].ask_head == NONE and v.links[target].gate_head == NONE
+    tied = v.total[HEAP_SIZE] > 0 and v.events[v.events[0].heap].time <= time
+    if alone and not tied and _accept_time(v, target) <= time:  # nobody to wait for: the request is served at once
+        stamp = _stamp(v, link, target)
+        v.links[target].clock = stamp
+        v.links[link].finish = stamp
+        v.links[link].finish_at = target
+        _leave(v, link, time)
+        _enter(v, target, trip, time)
         return
     _ask(v, link, target, time)
 

@@ -125,9 +125,9 @@ class ZoneAgent:
         """Observe, then forecast, at the end of every interval."""
         while True:
             yield live.wait(live.step_s, Phase.AGENTS)
-            now = live.time()
+            now = desk.now
             self.observe(now, desk.values)
-            if desk.notebook is not None:
+            if desk.notebook is not None and self.models:
                 origins = pd.DatetimeIndex([now])
                 for target, model in self.models.items():
                     values = model.forecast(desk.notebook.panel, origins=origins, zone_ids=[self.zone_id])
@@ -138,6 +138,7 @@ class ZoneAgent:
 class Desk:
     """What agents find on their desk at the end of an interval: the sensors' report, and the shared notebook."""
 
+    now: pd.Timestamp
     notebook: Notebook | None = None
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
 
@@ -150,7 +151,7 @@ def citywide_process(
         yield live.wait(live.step_s, Phase.AGENTS)
         if desk.notebook is None:
             continue
-        now = live.time()
+        now = desk.now
         for (name, target), model in models.items():
             zone_ids = zones_of[target]
             if zone_ids:

@@ -86,7 +86,7 @@ def run_city(
         _restore(live, air, sensors, initial_state)
     recorder = Recorder(live, sensors, n_steps, keep_link_state=keep_link_state)
     books.open(live, recorder, ZoneRollup(city.link_zone, city.links, list(city.zones["zone_id"])))
-    desk = Desk(_notebook(live, forecasters, n_steps) if forecasters else None)
+    desk = Desk(live.time(), _notebook(live, forecasters, n_steps) if forecasters else None)
     begun = live.engine.counts(), live.engine.trip_stats()
     incidents: list[Incident] = []
     env = live.env
@@ -200,6 +200,7 @@ def _sensor_process(
         yield live.wait(live.step_s, Phase.SENSORS)
         assert live.interval is not None
         sample = sensors.sample(live.interval, live.zone_air)
+        desk.now = live.time()
         desk.values = sensors.zone_values(sample)
         recorder.sample(sample, desk.values)
         if desk.notebook is not None:

@@ -88,3 +88,6 @@ def test_beijing_is_forecast_better_than_by_last_week_and_no2_than_by_the_last_v
         for model in ("micromodel", "macromodel", "mix"):
             for horizon in (3600.0, 14_400.0, 86_400.0):
                 assert mae.loc[model, (target, horizon)] < mae.loc["seasonal_naive", (target, horizon)]
+    for model in ("micromodel", "macromodel", "mix"):
+        for horizon in (3600.0, 14_400.0):
+            assert mae.loc[model, ("no2_ug_per_m3", horizon)] < mae.loc["last_value", ("no2_ug_per_m3", horizon)]

@@ -95,12 +95,18 @@ def _with_counts(table: pd.DataFrame, counts: pd.DataFrame | None) -> pd.DataFra
     if counts is None or counts.empty:
         return table
     key = "gateway_id" if "gateway_id" in counts else "node_id"
+    missing = [name for name in (key, "in_veh_per_day", "out_veh_per_day") if name not in counts]
+    if missing:
+        raise DemandError(f"counts lack {missing}; they need gateway_id or node_id, in_veh_per_day and out_veh_per_day")
+    twice = counts.loc[counts[key].duplicated(), key].unique().tolist()
+    if twice:
+        raise DemandError(f"counts name gateways {twice} more than once; add their rows up first")
     unknown = set(counts[key]) - set(table[key])
     if unknown:
         raise DemandError(f"counts name unknown gateways {sorted(unknown)}; there are {sorted(table[key])}")
     values = counts.set_index(key)
-    if (values[["in_veh_per_day", "out_veh_per_day"]] < 0).any(axis=None):
-        raise DemandError("counts of vehicles a day must not be negative")
+    if not (values[["in_veh_per_day", "out_veh_per_day"]] >= 0).all(axis=None):
+        raise DemandError("counts of vehicles a day must not be negative or missing")
     counted = table[key].isin(values.index)
     new = {
         name: np.where(counted, table[key].map(values[name]), table[name]).astype(float)

@@ -51,3 +51,38 @@ class ToyAir:
 @pytest.fixture(scope="session")
 def toy_air():
     return ToyAir()
+
+
+def make_town(*, count=4, kind="square", **changes):
+    """The toy town as a City, cut into zones; `changes` go to `make_city`."""
+    from data.cities import load_city
+    from simulation.city import make_city
+    from zones import adjacency, link_zone, make_zones
+
+    source = load_city("toy")
+    zones = make_zones(source.links, source.places, kind=kind, count=count)
+    told = {
+        "name": source.name, "label": source.label, "timezone": source.timezone, "latitude": source.latitude,
+        "longitude": source.longitude, "crs": str(source.crs), "nodes": source.nodes, "links": source.links,
+        "turns": source.turns, "zones": zones, "link_zone": link_zone(source.links, zones),
+        "adjacency": adjacency(zones),
+    }  # fmt: skip
+    return make_city(**{**told, **changes})
+
+
+@pytest.fixture(scope="session")
+def maker():
+    """Maker of toy towns."""
+    return make_town
+
+
+@pytest.fixture(scope="session")
+def town():
+    """The toy town in four square zones."""
+    return make_town()
+
+
+@pytest.fixture(scope="session")
+def day(town):
+    """One day of the town, seed 1, without incidents."""
+    return town.run(days=1, seed=1, incidents_per_day=0.0, keep_link_state=True)

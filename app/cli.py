@@ -59,7 +59,7 @@ def _job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--polygons", metavar="FILE", help="Zones as given, GeoJSON or GeoPackage."),
             click.option("--days", type=int, help="Days to simulate. Default 28."),
             click.option("--test-days", type=int, help="Last days, kept for the comparison. Default 7."),
-            click.option("--start", metavar="DATE", help="First day, local time. Default 2026-02-02."),
+            click.option("--start", metavar="DATE", help="First day, local time. Default 2026-01-26."),
             click.option("--seed", type=int, help="Seed of all luck. Default 1."),
             click.option("--assignment", metavar="FILE", help="Choices of models made by hand, CSV or YAML."),
             _JOBS,
@@ -216,7 +216,7 @@ def scenario() -> None:
 @_WORKSPACE
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Pairs of runs.")
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of each run.")
-@click.option("--start", metavar="DATE", default="2026-02-03", show_default=True)
+@click.option("--start", metavar="DATE", default="2026-01-27", show_default=True)
 @_JOBS
 @_JSON
 @click.pass_obj

@@ -47,7 +47,7 @@ class JobSpec:
     days: int = 28
     test_days: int = 7
     seed: int = 1
-    start: str = "2026-02-02"
+    start: str = "2026-01-26"
     step_s: int = 900
     incidents_per_day: float = 1.5
     assignment: str | None = None  # path of a table or YAML of choices made by hand

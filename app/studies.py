@@ -50,7 +50,7 @@ def make_study(
     *,
     seeds: int = 5,
     days: int = 1,
-    start: str = "2026-02-03",
+    start: str = "2026-01-27",
     n_jobs: int | None = 1,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,

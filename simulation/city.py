@@ -109,7 +109,7 @@ class City:
         seed : int
             Of all luck: demand, perception, incidents, weather, sensors. Same seed, same result, bit for bit.
         start : Timestamp or str, optional
-            Begin, in the city's time zone if it has none of its own; default 2026-02-02, a Monday. Not given with
+            Begin, in the city's time zone if it has none of its own; default 2026-01-26, a Monday. Not given with
             `initial_state`, which knows its time.
         step_s : float
             Interval of the tables and of the sensors, s.

@@ -25,7 +25,7 @@ from zones.rollup import ZoneRollup
 if TYPE_CHECKING:
     from simulation.city import City
 
-DEFAULT_START = "2026-02-02"
+DEFAULT_START = "2026-01-26"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

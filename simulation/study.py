@@ -17,7 +17,7 @@ from simulation.scenarios.scenario import Scenario
 
 #: Called with (replications done, in all, message, effects so far or None).
 Progress = Callable[[int, int, str, pd.DataFrame | None], Any]
-DEFAULT_START = "2026-02-03"  # a Tuesday
+DEFAULT_START = "2026-01-27"  # a Tuesday
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

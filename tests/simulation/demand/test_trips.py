@@ -47,7 +47,7 @@ def test_more_demand_holds_all_trips_of_less(town, factor, zone, seed):
 
 
 def test_numbers_are_those_of_the_demand(town):
-    """Poisson of some 5,400 with day factors of mean 1: the mean of 40 days is within 4 % (trips within a link apart)."""
+    """Poisson of some 5,400 with day factors of mean 1: the mean of 40 days is within 4 %."""
     base = town.demand.scaled(0.1)
     counts = [len(sample(base, day=DAY + k)) for k in range(40)]
     assert np.mean(counts) == pytest.approx(base.od_veh.sum(), rel=0.04)

@@ -57,4 +57,5 @@ def _answer(packed: tuple[bytes, str], kind: str) -> Response:
     response.headers["Vary"] = "Accept-Encoding"
     response.headers["Cache-Control"] = _LIFE
     response.set_etag(tag)
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

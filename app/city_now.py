@@ -54,9 +54,7 @@ def _traffic(queries: Queries) -> list[Figure]:
     usual: dict[str, np.ndarray] = {}
     for column in ("vehicle_distance_m", "vehicle_time_s", "delay_s_per_km"):
         there = step >= 0 and queries.has_table(run, "zone_truth")
-        grid = queries.keep(
-            ("truth", run, info.now, column), lambda c=column: queries._grid(info, (run, "zone_truth"), c, until=info.now)
-        ) if there else None  # fmt: skip
+        grid = queries.truth(column) if there else None
         seen[column] = grid[:, step] if grid is not None else nothing
         usual[column] = queries.usual(column)[:, step] if there else nothing
 

@@ -111,8 +111,10 @@ def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
     second = f"Ahead in more zones at {macro}." if macro else "Ahead in more zones at none of the horizons compared."
     if {"micromodel", "macromodel"} <= set(cost.index):
         a, b = cost.loc["micromodel"], cost.loc["macromodel"]
-        first += f" One zone is retrained alone in {a['fit_seconds'] / max(a['zones'], 1):.2f} s and holds {_size(a['bytes'] / max(a['zones'], 1))}."
-        second += f" One model of {_size(b['bytes'])} for all zones, trained in {b['fit_seconds']:.1f} s, needs every zone's data to retrain."
+        one = max(a["zones"], 1)
+        first += f" One zone is retrained alone in {a['fit_seconds'] / one:.2f} s and holds {_size(a['bytes'] / one)}."
+        second += f" One model of {_size(b['bytes'])} for all zones, trained in {b['fit_seconds']:.1f} s,"
+        second += " needs every zone's data to retrain."
     out = [(t("model.micromodel"), first), (t("model.macromodel"), second)]
     if even:
         out.append(("Either", f"Level at {even}: take what is easier to run."))
@@ -132,9 +134,10 @@ def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
             if mae.loc[h, "seasonal_naive"] <= mae.loc[h, ["micromodel", "macromodel"]].min()
         ]
         words = (
-            f"As good as any at {', '.join(worse)}: there no model is worth its cost." if worse
+            f"As good as any at {', '.join(worse)}: there no model is worth its cost."
+            if worse
             else "Worse than both at every horizon, so learning pays here."
-        )  # fmt: skip
+        )
         out.append((t("model.seasonal_naive"), words))
     return out
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,13 +136,15 @@ class Jobs:
             return found.rowcount == 1
 
     def report(
-        self, job: str, done: float, total: float, message: str, partial: list[dict[str, Any]] | None = None
+        self, job: str, done: float, total: float, message: str, partial: Sequence[Mapping[Any, Any]] | None = None
     ) -> None:
         """How far it is; `partial` are effects so far."""
         with self._base() as base:
             base.execute("UPDATE job SET done = ?, total = ?, message = ? WHERE id = ?", (done, total, message, job))
             if partial is not None:
-                base.execute("UPDATE job SET partial = ? WHERE id = ?", (json.dumps(partial), job))
+                base.execute(
+                    "UPDATE job SET partial = ? WHERE id = ?", (json.dumps([dict(row) for row in partial]), job)
+                )
 
     def end(self, job: str, state: str, *, message: str = "", result: str = "") -> None:
         """The last word on a row."""

@@ -39,11 +39,14 @@ def panel(queries: Queries) -> Any:
 
         city = info.runs["city"]
         return Panel.from_table(
-            joined("zone_state"), zones=queries.table(city, "zones"),
+            joined("zone_state"),
+            zones=queries.table(city, "zones"),
             adjacency=queries.table(city, "adjacency") if queries.has_table(city, "adjacency") else None,
             weather=joined("weather") if queries.has_table(info.runs["live"], "weather") else None,
-            timezone=info.timezone, country=queries.workspace.describe().get("country"), step_s=int(info.step_s),
-        )  # fmt: skip
+            timezone=info.timezone,
+            country=queries.workspace.describe().get("country"),
+            step_s=int(info.step_s),
+        )
 
     return queries.keep(("panel", info.runs["live"], info.runs.get("simulation"), info.now), make)
 
@@ -133,7 +136,7 @@ def rules(queries: Queries, zone_id: str, target: str, step: int) -> list[str]:
 
 
 def model_table(queries: Queries, target: str) -> pd.DataFrame:
-    """One row a zone that senses `target`: family, version, errors by horizon, coverage, seconds, bytes, use, reason."""
+    """One row a zone that senses `target`: family, version, errors by horizon, coverage, bytes, use, reason."""
     info = queries.info()
     names = queries.zone_names()
     choices = queries.choices()
@@ -148,9 +151,11 @@ def model_table(queries: Queries, target: str) -> pd.DataFrame:
 
     def score(zone: str, model: str, metric: str, horizon_s: float) -> float:
         hit = scores[
-            (scores["zone_id"] == zone) & (scores["model"] == model) & (scores["metric"] == metric)
+            (scores["zone_id"] == zone)
+            & (scores["model"] == model)
+            & (scores["metric"] == metric)
             & (scores["horizon_s"] == horizon_s)
-        ]  # fmt: skip
+        ]
         return float(hit["value"].iloc[0]) if len(hit) else float("nan")
 
     rows = []
@@ -158,11 +163,16 @@ def model_table(queries: Queries, target: str) -> pd.DataFrame:
         zone = str(choice.zone_id)
         told = card(queries, zone, target)
         row = {
-            "zone_id": zone, "name": names.get(zone, zone), "family": str(choice.family), "version": str(told.get("version", "–")),
-            "model_in_use": str(choice.model_in_use), "reason": str(choice.reason), "is_task": bool(choice.is_task),
+            "zone_id": zone,
+            "name": names.get(zone, zone),
+            "family": str(choice.family),
+            "version": str(told.get("version", "–")),
+            "model_in_use": str(choice.model_in_use),
+            "reason": str(choice.reason),
+            "is_task": bool(choice.is_task),
             "fit_seconds": float(told.get("fit_seconds", np.nan) or np.nan),
             "bytes": float(dict(told.get("complexity", {})).get("bytes", np.nan) or np.nan),
-        }  # fmt: skip
+        }
         for horizon_s in (900.0, 3600.0, 86400.0):
             for model in ("micromodel", "macromodel", "seasonal_naive"):
                 row[f"{model}_{int(horizon_s)}"] = score(zone, model, "mae", horizon_s) * factor

@@ -1,4 +1,4 @@
-"""From stored quantiles to what a person reads: every step of the day, a mix of models, the chance of passing a limit."""
+"""From stored quantiles to what a person reads: each step of the day, a mix, the chance of passing a limit."""
 
 from __future__ import annotations
 

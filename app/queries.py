@@ -29,9 +29,12 @@ from data.units import DISPLAY
 log = logging.getLogger(__name__)
 #: Layers of the map: stored column, lowest and highest class bound in shown units (fixed: they never follow the data).
 LAYERS: dict[str, tuple[str, float, float]] = {
-    "no2": ("no2_ug_per_m3", 0.0, 80.0), "pm25": ("pm25_ug_per_m3", 0.0, 32.0), "speed": ("speed_mps", 0.0, 64.0),
-    "flow": ("flow_veh_per_h", 0.0, 1600.0), "delay": ("delay_s_per_km", 0.0, 160.0),
-}  # fmt: skip
+    "no2": ("no2_ug_per_m3", 0.0, 60.0),
+    "pm25": ("pm25_ug_per_m3", 0.0, 32.0),
+    "speed": ("speed_mps", 0.0, 64.0),
+    "flow": ("flow_veh_per_h", 0.0, 1600.0),
+    "delay": ("delay_s_per_km", 0.0, 160.0),
+}
 MODELS = ("micromodel", "macromodel")
 _KEPT = 256
 
@@ -75,7 +78,7 @@ class Queries:
         runs = {k: str(v) for k, v in dict(said.get("runs", {})).items() if v and self.workspace.runs.has(str(v))}
         if not {"city", "live"} <= runs.keys() or "now" not in said:
             raise NotReadyError(
-                f"workspace '{self.workspace.name}' has no finished run to show yet; run 'zonewise demo' (or 'make demo')"
+                f"workspace '{self.workspace.name}' has no finished run to show yet; run 'zonewise demo'"
                 f" and reload this page"
             )
         zone = str(said.get("timezone", "UTC"))
@@ -86,9 +89,14 @@ class Queries:
         end = (start + pd.DateOffset(days=1)).tz_convert("UTC")
         day = pd.date_range(start.tz_convert("UTC"), end, freq=pd.Timedelta(seconds=step_s), inclusive="left")
         return Info(
-            label=str(said.get("label") or said.get("city") or self.workspace.name), timezone=zone, step_s=step_s,
-            now=now, day=day, now_step=int((day + pd.Timedelta(seconds=step_s) <= now).sum()), runs=runs,
-        )  # fmt: skip
+            label=str(said.get("label") or said.get("city") or self.workspace.name),
+            timezone=zone,
+            step_s=step_s,
+            now=now,
+            day=day,
+            now_step=int((day + pd.Timedelta(seconds=step_s) <= now).sum()),
+            runs=runs,
+        )
 
     def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """The kept answer under `key`, or a new one."""
@@ -165,7 +173,7 @@ class Queries:
         return {} if rows.empty else {str(k): v for k, v in rows.iloc[0].to_dict().items()}
 
     def observed(self, target: str) -> np.ndarray:
-        """What sensors reported by `now`, stored units, shape (zones, steps of the day); `nan` where nothing is known."""
+        """What sensors reported by `now`, stored units, shape (zones, steps of the day); `nan` where unknown."""
         info = self.info()
 
         def make() -> np.ndarray:
@@ -181,8 +189,10 @@ class Queries:
             return out
         rows = self.sql(
             f"SELECT zone_id, time, {column} AS value FROM {{t}} WHERE time >= ? AND time < ?",
-            info.day[0].to_pydatetime(), until.to_pydatetime(), t=source,
-        )  # fmt: skip
+            info.day[0].to_pydatetime(),
+            until.to_pydatetime(),
+            t=source,
+        )
         times = pd.DatetimeIndex(pd.to_datetime(rows["time"], utc=True))
         column_of = info.day.as_unit("us").get_indexer(times.as_unit("us"))
         row_of = pd.Index(ids).get_indexer(rows["zone_id"].astype(str))
@@ -197,9 +207,10 @@ class Queries:
             ("forecasts", info.runs["live"], info.now),
             lambda: self.sql(
                 "SELECT model, zone_id, target, horizon_s, quantile, value FROM {f} WHERE forecast_origin = ?",
-                info.now.to_pydatetime(), f=(info.runs["live"], "forecasts"),
+                info.now.to_pydatetime(),
+                f=(info.runs["live"], "forecasts"),
             ).astype({"model": str, "zone_id": str, "target": str}),
-        )  # fmt: skip
+        )
 
     def paths(self, zone_id: str, target: str, model: str) -> tuple[np.ndarray, np.ndarray]:
         """Quantile levels and paths (coming steps, quantiles) of a model, made at `now`, to the day's end at least.
@@ -253,7 +264,7 @@ class Queries:
         rows = rows.assign(
             step=((local.dt.hour * 3600 + local.dt.minute * 60 + local.dt.second) // info.step_s).astype(int)
         )[(local.dt.dayofweek >= 5) == weekend]
-        middle = rows.groupby(["zone_id", "step"], observed=True)["value"].median().unstack()
+        middle = rows.pivot_table(index="zone_id", columns="step", values="value", aggfunc="median", observed=True)
         middle = middle.reindex(index=ids, columns=range(len(info.day)))
         return middle.to_numpy(dtype=float)
 
@@ -267,6 +278,14 @@ class Queries:
                 out[z, info.now_step :] = paths[:, int(np.argmin(np.abs(levels - 0.5)))]
         return out
 
+    def truth(self, column: str) -> np.ndarray:
+        """What was simulated by `now`, shape (zones, steps), stored units: for traffic as a whole, never a forecast."""
+        info = self.info()
+        run = info.runs["live"]
+        return self.keep(
+            ("truth", run, info.now, column), lambda: self._grid(info, (run, "zone_truth"), column, until=info.now)
+        )
+
     def delay(self) -> np.ndarray:
         """Delay a kilometre as simulated to `now`, then the usual one, shape (zones, steps), s/km."""
         info = self.info()
@@ -275,7 +294,7 @@ class Queries:
             run = info.runs["live"]
             if not self.has_table(run, "zone_truth"):
                 return np.full((len(self.zone_names()), len(info.day)), np.nan)
-            seen = self._grid(info, (run, "zone_truth"), "delay_s_per_km", until=info.now)
+            seen = self.truth("delay_s_per_km").copy()
             seen[:, info.now_step :] = self.usual("delay_s_per_km")[:, info.now_step :]
             return seen
 
@@ -292,9 +311,14 @@ class Queries:
                 values = (self.delay() if column == "delay_s_per_km" else self.series(column)) * factor
                 ahead = "usual for the time" if column == "delay_s_per_km" else "forecast"
                 layers[name] = {
-                    "name": label, "unit": unit, "digits": digits, "low": low, "high": high, "ahead": ahead,
+                    "name": label,
+                    "unit": unit,
+                    "digits": digits,
+                    "low": low,
+                    "high": high,
+                    "ahead": ahead,
                     "values": [[None if v != v else round(v, 2) for v in row] for row in values.tolist()],
-                }  # fmt: skip
+                }
             value = {"steps": len(info.day), "now": info.now_step, "layers": layers}
             return json.dumps(value, separators=(",", ":")).encode()
 
@@ -315,8 +339,10 @@ class Queries:
             rows = self.sql(
                 "SELECT link_id, time, sum(vehicle_distance_m) / nullif(sum(vehicle_time_s), 0) AS speed FROM {s}"
                 " WHERE time >= ? AND time < ? GROUP BY link_id, time",
-                info.day[0].to_pydatetime(), info.now.to_pydatetime(), s=(info.runs["live"], "link_state"),
-            )  # fmt: skip
+                info.day[0].to_pydatetime(),
+                info.now.to_pydatetime(),
+                s=(info.runs["live"], "link_state"),
+            )
             step = info.day.as_unit("us").get_indexer(
                 pd.DatetimeIndex(pd.to_datetime(rows["time"], utc=True)).as_unit("us")
             )
@@ -329,24 +355,38 @@ class Queries:
             kind = "weekend" if info.day[0].tz_convert(info.timezone).dayofweek >= 5 else "weekday"
             rows = self.sql(
                 "SELECT link_id, step_of_day, speed_ratio FROM {p} WHERE day_type = ? AND step_of_day >= ?",
-                kind, info.now_step, p=(simulation, "link_profile"),
-            )  # fmt: skip
+                kind,
+                info.now_step,
+                p=(simulation, "link_profile"),
+            )
             share = 100 * rows["speed_ratio"].to_numpy(dtype=float, na_value=np.nan)
             step = rows["step_of_day"].to_numpy(dtype=int)
             fits = np.isfinite(share) & (step < len(info.day))
             out[rows["link_id"].to_numpy(dtype=int)[fits], step[fits]] = np.clip(np.rint(share[fits]), 0, 120)
         return out.tobytes()
 
+    def lost_time(self) -> np.ndarray:
+        """Vehicle-hours lost in an hour by step, whole city: as simulated to `now`, then the usual; shape (steps,)."""
+        info = self.info()
+        run = info.runs["live"]
+
+        def make() -> np.ndarray:
+            distance = self.usual("vehicle_distance_m").copy()
+            if self.has_table(run, "zone_truth"):
+                seen = self.truth("vehicle_distance_m")
+                distance[:, : info.now_step] = seen[:, : info.now_step]
+            return np.nansum(self.delay() * distance / 1000.0, axis=0) / info.step_s
+
+        return self.keep(("lost_time", run, info.now), make)
+
     def congestion(self) -> list[float]:
-        """Delay of the whole city by step, s/km, for the hill above the time slider."""
-        with np.errstate(all="ignore"):
-            value = np.nan_to_num(np.nanmean(np.where(np.isfinite(self.delay()), self.delay(), 0.0), axis=0))
-        return [round(float(v), 2) for v in value]
+        """`lost_time` for the hill above the time slider."""
+        return [round(float(v), 3) for v in self.lost_time()]
 
     # ------------------------------------------------------------------ zones against a limit
 
     def zone_table(self, target: str) -> pd.DataFrame:
-        """One row a zone: now, peak of the rest of the day with its 90 % band, when, chance of passing the limit, model.
+        """One row a zone: now, peak of the rest of the day with its 90 % band, when, chance of passing the limit.
 
         `chance` is that of the likeliest step. Sorted by chance, then by peak; zones without a sensor come last.
         """
@@ -361,10 +401,17 @@ class Queries:
         rows = []
         for z, (zone, name) in enumerate(self.zone_names().items()):
             row: dict[str, Any] = {
-                "zone_id": zone, "name": name, "now": _last(seen[z, : info.now_step]), "peak": np.nan, "low": np.nan,
-                "high": np.nan, "at": None, "chance": np.nan, "chance_at": None,
+                "zone_id": zone,
+                "name": name,
+                "now": _last(seen[z, : info.now_step]),
+                "peak": np.nan,
+                "low": np.nan,
+                "high": np.nan,
+                "at": None,
+                "chance": np.nan,
+                "chance_at": None,
                 "model": str(self.choice(zone, target).get("model_in_use", "")),
-            }  # fmt: skip
+            }
             levels, paths = self.paths(zone, target, "in_use")
             if len(levels) and np.isfinite(paths).any():
                 paths = paths * factor

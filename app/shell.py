@@ -42,8 +42,10 @@ def frame(queries: Queries, pages: Sequence[ModuleType]) -> dmc.MantineProvider:
             html.Main(html.Div(skeleton(), id=ids.PAGE), id="content"),
             html.Nav(_links(pages, short=True), className="bottom", **{"aria-label": t("nav.label")}),
         ],
-        id=ids.PROVIDER, forceColorScheme="light", theme={"fontFamily": "Inter, sans-serif", "primaryColor": "blue"},
-    )  # fmt: skip
+        id=ids.PROVIDER,
+        forceColorScheme="light",
+        theme={"fontFamily": "Inter, sans-serif", "primaryColor": "blue"},
+    )
 
 
 def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
@@ -57,15 +59,29 @@ def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
             html.Div(className="logo", **{"aria-hidden": "true"}),
             html.Div([html.Strong(t("product")), html.Span(label)], className="brand"),
             html.Nav(_links(pages), className="pages", **{"aria-label": t("nav.label")}),
-            html.Div([html.Span(className="dot"), html.Span(t("status"), className="status-words"), html.Strong(clock)], className="status"),
+            html.Div(
+                [html.Span(className="dot"), html.Span(t("status"), className="status-words"), html.Strong(clock)],
+                className="status",
+            ),
             html.Span(id=ids.COPY_SAID, className="said", role="status"),
-            html.Button(icon("link"), id=ids.COPY_BUTTON, n_clicks=0, className="icon-button copy", type="button", **{"aria-label": t("copy")}),
             html.Button(
-                [icon("moon"), icon("sun")], id=ids.THEME_BUTTON, n_clicks=0, className="icon-button theme", type="button",
+                icon("link"),
+                id=ids.COPY_BUTTON,
+                n_clicks=0,
+                className="icon-button copy",
+                type="button",
+                **{"aria-label": t("copy")},
+            ),
+            html.Button(
+                [icon("moon"), icon("sun")],
+                id=ids.THEME_BUTTON,
+                n_clicks=0,
+                className="icon-button theme",
+                type="button",
                 **{"aria-label": t("theme")},
             ),
         ]
-    )  # fmt: skip
+    )
 
 
 def _links(pages: Sequence[ModuleType], *, short: bool = False) -> list[Any]:
@@ -75,7 +91,7 @@ def _links(pages: Sequence[ModuleType], *, short: bool = False) -> list[Any]:
             href=page.PAGE.path,
         )
         for page in pages
-    ]  # fmt: skip
+    ]
 
 
 def content(queries: Queries, pages: Sequence[ModuleType], path: str, search: str) -> Any:
@@ -103,9 +119,12 @@ def register(app: Dash, queries: Queries, pages: Sequence[ModuleType]) -> None:
         return f"(...given) => window.dash_clientside.zonewise.{function}(...given)"
 
     app.clientside_callback(
-        local("flipTheme"), Output(ids.THEME, "data"), Input(ids.THEME_BUTTON, "n_clicks"), State(ids.THEME, "data"),
+        local("flipTheme"),
+        Output(ids.THEME, "data"),
+        Input(ids.THEME_BUTTON, "n_clicks"),
+        State(ids.THEME, "data"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
     app.clientside_callback(local("useTheme"), Output(ids.PROVIDER, "forceColorScheme"), Input(ids.THEME, "data"))
     app.clientside_callback(
         local("copyLink"),

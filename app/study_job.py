@@ -53,7 +53,9 @@ def run_job(
     from simulation.scenarios import from_form
 
     if make is None:
-        from app.studies import make_study as make
+        from app.studies import make_study
+
+        make = make_study
     count = int(params.get("seeds", SEEDS))
     if not 1 <= count <= MOST_SEEDS:
         raise InputError(f"{count} repetitions; allowed: 1 to {MOST_SEEDS}")

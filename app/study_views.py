@@ -12,16 +12,22 @@ from app.texts import signed, t
 
 #: Quantities shown, in order: words, unit text, decimals, and whether more is better (1), worse (-1) or neither (0).
 SHOWN: dict[str, tuple[str, str, int, int]] = {
-    "no2": ("NO₂", "µg/m³", 2, -1), "pm25": ("PM2.5", "µg/m³", 2, -1), "nox_kg": ("NOx emitted", "kg a day", 1, -1),
-    "co2_kg": ("CO₂ emitted", "kg a day", 0, -1), "delay_hours": ("Delay", "veh·h a day", 0, -1),
-    "travel_time_s": ("Mean travel time", "s a trip", 0, -1), "speed_kmh": ("Mean speed", "km/h", 1, 1),
-    "vehicle_km": ("Vehicle-kilometres", "veh·km a day", 0, 0), "trips_unfinished": ("Trips unfinished", "veh", 0, -1),
-}  # fmt: skip
+    "no2": ("NO₂", "µg/m³", 2, -1),
+    "pm25": ("PM2.5", "µg/m³", 2, -1),
+    "nox_kg": ("NOx emitted", "kg a day", 1, -1),
+    "co2_kg": ("CO₂ emitted", "kg a day", 0, -1),
+    "delay_hours": ("Delay", "veh·h a day", 0, -1),
+    "travel_time_s": ("Mean travel time", "s a trip", 0, -1),
+    "speed_kmh": ("Mean speed", "km/h", 1, 1),
+    "vehicle_km": ("Vehicle-kilometres", "veh·km a day", 0, 0),
+    "trips_unfinished": ("Trips unfinished", "veh", 0, -1),
+}
 #: What the map can show: words, column of the study, limit of the colours, unit, decimals.
 MAPS: dict[str, tuple[str, float, str, int]] = {
-    "no2": ("NO₂ by zone", 3.0, "µg/m³", 2), "flow": ("Flow by street", 300.0, "veh/h", 0),
+    "no2": ("NO₂ by zone", 3.0, "µg/m³", 2),
+    "flow": ("Flow by street", 300.0, "veh/h", 0),
     "speed": ("Speed by street", 12.0, "km/h", 1),
-}  # fmt: skip
+}
 
 
 def tone(quantity: str, effect: float, lower: float | None, upper: float | None) -> str:
@@ -56,13 +62,18 @@ def effect_rows(effects: pd.DataFrame, scope: str = "city") -> list[dict[str, An
         share = 100 * row["effect"] / row["base"] if row["base"] else float("nan")
         out.append(
             {
-                "quantity": name, "name": words, "unit": unit, "value": f"{row['scenario_value']:,.{digits}f}",
-                "effect": signed(row["effect"], max(digits, 1)), "share": "" if share != share else f"{signed(share, 1)} %",
-                "interval": "one repetition: no interval" if low is None or high is None
+                "quantity": name,
+                "name": words,
+                "unit": unit,
+                "value": f"{row['scenario_value']:,.{digits}f}",
+                "effect": signed(row["effect"], max(digits, 1)),
+                "share": "" if share != share else f"{signed(share, 1)} %",
+                "interval": "one repetition: no interval"
+                if low is None or high is None
                 else f"{signed(low, max(digits, 1))} to {signed(high, max(digits, 1))}",
                 "tone": tone(name, float(row["effect"]), low, high),
             }
-        )  # fmt: skip
+        )
     return out
 
 

@@ -39,7 +39,9 @@ def work(workspace: Workspace, job: str, run: Run | None = None) -> str:
 
     try:
         if run is None:
-            from app.study_job import run_job as run
+            from app.study_job import run_job
+
+            run = run_job
         result = run(workspace, row.params, report, lambda: jobs.cancelled(job))
     except ZonewiseError as error:
         state = CANCELLED if jobs.cancelled(job) else FAILED

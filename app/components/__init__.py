@@ -1,1 +1,1 @@
-"""Parts of pages: the map and the time bar (own JavaScript in `assets/`), tables, badges, figures in a strip, states."""
+"""Parts of pages: the map and the time bar (own JavaScript in `assets/`), tables, badges, figures, states."""

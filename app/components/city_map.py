@@ -10,8 +10,8 @@ from dash.development.base_component import Component
 class _Plain(Component):
     """A component whose script is already on the page, so that no build step is needed."""
 
-    _children_props: ClassVar[list[str]] = []
-    _base_nodes: ClassVar[list[str]] = ["children"]
+    _children_props: ClassVar[list[str]] = []  # type: ignore[misc]
+    _base_nodes: ClassVar[list[str]] = ["children"]  # type: ignore[misc]
     _namespace = "zonewise"
     _names: ClassVar[list[str]] = []
 
@@ -26,21 +26,35 @@ class _Plain(Component):
 class CityMap(_Plain):
     """A city on a canvas.
 
-    `geoUrl`, `dayUrl`, `linksUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown. `mode="edit"`
-    lets links be clicked (`clickedLink`) or, with `drawMode="polygon"`, surrounded (`drawn`); `edits` (closed, changed:
-    link ids; zones: zone ids) are then drawn. `zoneValues`, `linkValues` (by id) with `scale` (limit, unit, digits) show
-    differences instead of a layer.
+    `geoUrl`, `dayUrl`, `linksUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown.
+    `mode="edit"` lets links be clicked (`clickedLink`) or, with `drawMode="polygon"`, surrounded (`drawn`); `edits`
+    (closed, changed: link ids; zones: zone ids) are then drawn. `zoneValues`, `linkValues` (by id) with `scale`
+    (limit, unit, digits) show differences instead of a layer.
     """
 
     _type = "CityMap"
     _names: ClassVar[list[str]] = [
-        "geoUrl", "dayUrl", "linksUrl", "layer", "step", "theme", "selectedZone", "mode", "edits", "clickedLink",
-        "drawMode", "drawn", "zoneValues", "linkValues", "scale", "ariaLabel",
-    ]  # fmt: skip
+        "geoUrl",
+        "dayUrl",
+        "linksUrl",
+        "layer",
+        "step",
+        "theme",
+        "selectedZone",
+        "mode",
+        "edits",
+        "clickedLink",
+        "drawMode",
+        "drawn",
+        "zoneValues",
+        "linkValues",
+        "scale",
+        "ariaLabel",
+    ]
 
 
 class TimeBar(_Plain):
-    """The day: `steps` of `minutes` from `first` (minutes after midnight), `now` the first unknown, `step` the one shown."""
+    """The day: `steps` of `minutes` from `first` (minutes after midnight); `now`: first unknown; `step`: shown."""
 
     _type = "TimeBar"
     _names: ClassVar[list[str]] = ["step", "steps", "now", "minutes", "first", "profile", "words"]

@@ -24,7 +24,7 @@ def badge(model: str, *, short: bool = False) -> html.Span:
 
 def figure(label: str, value: str, unit: str, note: Any, *, change: str = "", tone: str = "") -> html.Div:
     """One figure of the strip: a name, a number with its unit, and what to hold it against."""
-    lead = [html.Strong(change, className=f"tone-{tone}"), " "] if change else []
+    lead: list[Any] = [html.Strong(change, className=f"tone-{tone}"), " "] if change else []
     return html.Div(
         [
             html.Div(label, className="kpi-name"),

@@ -28,13 +28,18 @@ def dumbbell(rows: pd.DataFrame, *, unit: str, ahead: str, theme: str | None) ->
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": c.line, "width": 3}, hoverinfo="skip", showlegend=False)
     tie = (rows["verdict"] == "tie").to_numpy()
     for column, model, colour, symbol in (
-        ("macro_mae", "macromodel", c.macro, "diamond"), ("micro_mae", "micromodel", c.micro, "circle"),
-    ):  # fmt: skip
+        ("macro_mae", "macromodel", c.macro, "diamond"),
+        ("micro_mae", "micromodel", c.micro, "circle"),
+    ):
         fill = [c.surface if hollow else colour for hollow in tie]
         figure.add_scatter(
-            x=rows[column], y=rows["label"], mode="markers", name=t(f"model.{model}"), hovertemplate=f"%{{x:.2f}} {unit}",
+            x=rows[column],
+            y=rows["label"],
+            mode="markers",
+            name=t(f"model.{model}"),
+            hovertemplate=f"%{{x:.2f}} {unit}",
             marker={"size": 10, "symbol": symbol, "color": fill, "line": {"color": colour, "width": 2}},
-        )  # fmt: skip
+        )
     figure.update_layout(hovermode="y unified")
     figure.update_yaxes(automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"size": 11})
     figure.update_xaxes(

@@ -42,30 +42,57 @@ def fan(
             x=ahead["time"], y=ahead[high], mode="lines", line={"width": 0}, hoverinfo="skip", showlegend=False
         )
         figure.add_scatter(
-            x=ahead["time"], y=ahead[low], mode="lines", line={"width": 0}, fill="tonexty", fillcolor=fill, hoverinfo="skip",
-            showlegend=bool(name), name=name,
-        )  # fmt: skip
+            x=ahead["time"],
+            y=ahead[low],
+            mode="lines",
+            line={"width": 0},
+            fill="tonexty",
+            fillcolor=fill,
+            hoverinfo="skip",
+            showlegend=bool(name),
+            name=name,
+        )
     number = f"%{{y:.1f}} {unit}"
     other = "micromodel" if model == "macromodel" else "macromodel"
     colours = {"micromodel": c.micro, "macromodel": c.macro, "mix": c.micro}
     figure.add_scatter(
-        x=ahead["time"], y=ahead["other"], mode="lines", name=t(f"model.{other}"), hovertemplate=number,
+        x=ahead["time"],
+        y=ahead["other"],
+        mode="lines",
+        name=t(f"model.{other}"),
+        hovertemplate=number,
         line={"color": colours[other], "width": 1.6, "dash": "dot"},
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=ahead["time"], y=ahead["median"], mode="lines", name=t(f"model.{model}"), hovertemplate=number,
+        x=ahead["time"],
+        y=ahead["median"],
+        mode="lines",
+        name=t(f"model.{model}"),
+        hovertemplate=number,
         line={"color": colours[model], "width": 2.4},
-    )  # fmt: skip
+    )
     figure.add_scatter(
-        x=time, y=rows["observed"], mode="lines", name=t("fan.observed"), hovertemplate=number,
-        line={"color": c.ink, "width": 1.7}, connectgaps=False,
-    )  # fmt: skip
+        x=time,
+        y=rows["observed"],
+        mode="lines",
+        name=t("fan.observed"),
+        hovertemplate=number,
+        line={"color": c.ink, "width": 1.7},
+        connectgaps=False,
+    )
     now = time.iloc[min(now_step, len(time) - 1)]
     figure.add_vline(x=now, line={"color": c.muted, "width": 1})
     figure.add_annotation(
-        x=now, y=1, yref="paper", text=t("fan.now"), showarrow=False, xanchor="right", xshift=-4, yanchor="top",
+        x=now,
+        y=1,
+        yref="paper",
+        text=t("fan.now"),
+        showarrow=False,
+        xanchor="right",
+        xshift=-4,
+        yanchor="top",
         font={"color": c.muted, "size": 11},
-    )  # fmt: skip
+    )
     if step is not None and step >= now_step:
         figure.add_vline(x=time.iloc[step], line={"color": c.mark, "width": 5}, layer="below")
     top = (
@@ -76,9 +103,15 @@ def fan(
     if limit is not None and limit.value < 2.2 * max(top, 1.0):
         figure.add_hline(y=limit.value, line={"color": c.limit, "width": 1.4, "dash": "dash"})
         figure.add_annotation(
-            x=0.005, xref="paper", y=limit.value, text=f"{limit.name} {limit.value:g}", showarrow=False, xanchor="left",
-            yanchor="bottom", font={"color": c.limit, "size": 11},
-        )  # fmt: skip
+            x=0.005,
+            xref="paper",
+            y=limit.value,
+            text=f"{limit.name} {limit.value:g}",
+            showarrow=False,
+            xanchor="left",
+            yanchor="bottom",
+            font={"color": c.limit, "size": 11},
+        )
         top = max(top, limit.value * 1.08)
     figure.update_yaxes(range=[0, top * 1.08], title_text=unit, nticks=6)
     figure.update_xaxes(

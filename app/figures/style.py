@@ -27,15 +27,35 @@ class Look:
 
 
 LIGHT = Look(
-    ink="#15233d", muted="#55637a", line="#e3e8ef", micro="#1d5fae", macro="#8e5cc0", naive="#7c8aa0",
-    band50="rgba(69,137,196,.42)", band90="rgba(116,172,216,.26)", limit="#a8480c", mark="rgba(247,158,50,.75)",
-    good="#1f7a55", bad="#b3261e", surface="#ffffff",
-)  # fmt: skip
+    ink="#15233d",
+    muted="#55637a",
+    line="#e3e8ef",
+    micro="#1d5fae",
+    macro="#8e5cc0",
+    naive="#7c8aa0",
+    band50="rgba(69,137,196,.42)",
+    band90="rgba(116,172,216,.26)",
+    limit="#a8480c",
+    mark="rgba(247,158,50,.75)",
+    good="#1f7a55",
+    bad="#b3261e",
+    surface="#ffffff",
+)
 DARK = Look(
-    ink="#f0f4fa", muted="#a4b1c4", line="#2a3442", micro="#6fb0ec", macro="#b58be0", naive="#8d9bb0",
-    band50="rgba(69,137,196,.45)", band90="rgba(69,137,196,.22)", limit="#f2a15f", mark="rgba(247,158,50,.65)",
-    good="#62c79a", bad="#f08a80", surface="#151c26",
-)  # fmt: skip
+    ink="#f0f4fa",
+    muted="#a4b1c4",
+    line="#2a3442",
+    micro="#6fb0ec",
+    macro="#b58be0",
+    naive="#8d9bb0",
+    band50="rgba(69,137,196,.45)",
+    band90="rgba(69,137,196,.22)",
+    limit="#f2a15f",
+    mark="rgba(247,158,50,.65)",
+    good="#62c79a",
+    bad="#f08a80",
+    surface="#151c26",
+)
 
 
 def look(theme: str | None) -> Look:
@@ -48,14 +68,23 @@ def blank(theme: str | None, *, height: int, left: int = 44, bottom: int = 34, t
     c = look(theme)
     figure = go.Figure()
     axis = {
-        "gridcolor": c.line, "linecolor": c.line, "zerolinecolor": c.line, "tickfont": {"color": c.muted},
+        "gridcolor": c.line,
+        "linecolor": c.line,
+        "zerolinecolor": c.line,
+        "tickfont": {"color": c.muted},
         "title": {"font": {"color": c.muted, "size": 11.5}},
-    }  # fmt: skip
+    }
     figure.update_layout(
-        height=height, margin={"l": left, "r": 14, "t": top, "b": bottom}, paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)", font={"family": "Inter, Liberation Sans, sans-serif", "size": 11.5, "color": c.ink},
-        hoverlabel={"bgcolor": c.surface, "font": {"color": c.ink, "size": 12}, "bordercolor": c.line}, hovermode="x unified",
+        height=height,
+        margin={"l": left, "r": 14, "t": top, "b": bottom},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "Inter, Liberation Sans, sans-serif", "size": 11.5, "color": c.ink},
+        hoverlabel={"bgcolor": c.surface, "font": {"color": c.ink, "size": 12}, "bordercolor": c.line},
+        hovermode="x unified",
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"color": c.muted}},
-        xaxis={**axis, "showgrid": False}, yaxis={**axis, "zeroline": False}, uirevision="keep",
-    )  # fmt: skip
+        xaxis={**axis, "showgrid": False},
+        yaxis={**axis, "zeroline": False},
+        uirevision="keep",
+    )
     return figure

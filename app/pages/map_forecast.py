@@ -26,8 +26,11 @@ from data.units import DISPLAY
 PAGE = Page("/", "nav.map", "map-2")
 BLUES = ["#eef4fb", "#cfe1f2", "#a6cbe8", "#74acd8", "#4589c4", "#2566a8", "#123f7f", "#0a2458"]
 ROAD_KEYS = [
-    ("#a9b5c3", "legend.over"), ("#f79e32", "legend.mid"), ("#e34a1e", "legend.slow"), ("#a50f15", "legend.jam"),
-]  # fmt: skip
+    ("#a9b5c3", "legend.over"),
+    ("#f79e32", "legend.mid"),
+    ("#e34a1e", "legend.slow"),
+    ("#a50f15", "legend.jam"),
+]
 
 
 def target_of(layer: str) -> str:
@@ -48,17 +51,33 @@ def layout(queries: Queries, **address: str) -> Any:
     key = day_key(queries)
     words = {k: t(f"time.{k}") for k in ("play", "pause", "slider", "observed", "forecast")}
     city_map = CityMap(
-        id=ids.MAP, geoUrl=f"/api/{info.runs['city']}/geo.json", dayUrl=f"/api/{key}/day.json",
-        linksUrl=f"/api/{key}/links.bin", layer=layer, step=step, theme="light", selectedZone=zone, ariaLabel=t("map.aria"),
-    )  # fmt: skip
+        id=ids.MAP,
+        geoUrl=f"/api/{info.runs['city']}/geo.json",
+        dayUrl=f"/api/{key}/day.json",
+        linksUrl=f"/api/{key}/links.bin",
+        layer=layer,
+        step=step,
+        theme="light",
+        selectedZone=zone,
+        ariaLabel=t("map.aria"),
+    )
     layers = dmc.SegmentedControl(
-        id=ids.MAP_LAYER, value=layer, data=[{"value": k, "label": t(f"layer.{k}")} for k in (*LAYERS, "off")],
-        size="sm", className="layers",
-    )  # fmt: skip
+        id=ids.MAP_LAYER,
+        value=layer,
+        data=[{"value": k, "label": t(f"layer.{k}")} for k in (*LAYERS, "off")],
+        size="sm",
+        className="layers",
+    )
     bar = TimeBar(
-        id=ids.MAP_TIME, step=step, steps=len(info.day), now=info.now_step, minutes=info.step_s / 60,
-        first=start.hour * 60 + start.minute, profile=queries.congestion(), words=words,
-    )  # fmt: skip
+        id=ids.MAP_TIME,
+        step=step,
+        steps=len(info.day),
+        now=info.now_step,
+        minutes=info.step_s / 60,
+        first=start.hour * 60 + start.minute,
+        profile=queries.congestion(),
+        words=words,
+    )
     figures = [figure(f.label, f.value, f.unit, f.note, change=f.change, tone=f.tone) for f in city_figures(queries)]
     return html.Div(
         [
@@ -71,7 +90,12 @@ def layout(queries: Queries, **address: str) -> Any:
                             html.Div(
                                 [
                                     city_map,
-                                    html.Div(layers, className="float layers-box", role="group", **{"aria-label": t("layer.label")}),
+                                    html.Div(
+                                        layers,
+                                        className="float layers-box",
+                                        role="group",
+                                        **{"aria-label": t("layer.label")},
+                                    ),
                                     html.Div(legend(layer), id=ids.MAP_LEGEND, className="float legend"),
                                     html.Div(t("attribution"), className="attribution"),
                                 ],
@@ -79,21 +103,37 @@ def layout(queries: Queries, **address: str) -> Any:
                             ),
                             bar,
                         ],
-                        className="map-side", **{"aria-label": t("nav.map")},
+                        className="map-side",
+                        **{"aria-label": t("nav.map")},
                     ),
                     html.Section(
-                        [html.Div(panel(queries, zone, layer), id=ids.MAP_PANEL, className="panel", **{"aria-live": "polite"}),
-                         html.Div(table(queries, zone, layer), id=ids.MAP_TABLE, className="table-box", tabIndex=0,
-                                  role="region", **{"aria-label": t("table.title")})],
-                        className="side", **{"aria-label": t("panel.label")},
+                        [
+                            html.Div(
+                                panel(queries, zone, layer),
+                                id=ids.MAP_PANEL,
+                                className="panel",
+                                **{"aria-live": "polite"},
+                            ),
+                            html.Div(
+                                table(queries, zone, layer),
+                                id=ids.MAP_TABLE,
+                                className="table-box",
+                                tabIndex=0,
+                                role="region",
+                                **{"aria-label": t("table.title")},
+                            ),
+                        ],
+                        className="side",
+                        **{"aria-label": t("panel.label")},
                     ),
                 ],
                 className="split",
             ),
             dcc.Store(id=ids.MAP_ADDRESS),
         ],
-        className="page page-map", id="page",
-    )  # fmt: skip
+        className="page page-map",
+        id="page",
+    )
 
 
 def legend(layer: str) -> list[Any]:
@@ -156,10 +196,13 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
         html.P(t("panel.zone", zone=zone) + now_words, className="quiet"),
         _sentence(queries, zone, target),
         html.Div(
-            dcc.Graph(id=ids.MAP_FAN, figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": 236}),
-            role="img", **{"aria-label": f"{name}, {queries.zone_names()[zone]}: observed and forecast"},
+            dcc.Graph(
+                id=ids.MAP_FAN, figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": 236}
+            ),
+            role="img",
+            **{"aria-label": f"{name}, {queries.zone_names()[zone]}: observed and forecast"},
         ),
-    ]  # fmt: skip
+    ]
     if target in EU_2030:
         limit, who = EU_2030[target], WHO_2021[target]
         words = t(
@@ -222,19 +265,28 @@ def register(app: Dash, queries: Queries) -> None:
     app.clientside_callback(f"{call}.follow(...given)", Output(ids.MAP, "layer"), Input(ids.MAP_LAYER, "value"))
     app.clientside_callback(f"{call}.useTheme(...given)", Output(ids.MAP, "theme"), Input(ids.THEME, "data"))
     app.clientside_callback(
-        f"{call}.chooseRow(...given)", Output(ids.MAP, "selectedZone"), Input({"zone": ALL}, "n_clicks"),
+        f"{call}.chooseRow(...given)",
+        Output(ids.MAP, "selectedZone"),
+        Input({"zone": ALL}, "n_clicks"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
     app.clientside_callback(
-        f'{call}.remember(...given, ["zone", "step", "layer"])', Output(ids.MAP_ADDRESS, "data"),
-        Input(ids.MAP, "selectedZone"), Input(ids.MAP_TIME, "step"), Input(ids.MAP_LAYER, "value"),
+        f'{call}.remember(...given, ["zone", "step", "layer"])',
+        Output(ids.MAP_ADDRESS, "data"),
+        Input(ids.MAP, "selectedZone"),
+        Input(ids.MAP_TIME, "step"),
+        Input(ids.MAP_LAYER, "value"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
 
     @app.callback(
-        Output(ids.MAP_PANEL, "children"), Output(ids.MAP_TABLE, "children"), Output(ids.MAP_LEGEND, "children"),
-        Input(ids.MAP, "selectedZone"), Input(ids.MAP_LAYER, "value"), Input(ids.THEME, "data"),
+        Output(ids.MAP_PANEL, "children"),
+        Output(ids.MAP_TABLE, "children"),
+        Output(ids.MAP_LEGEND, "children"),
+        Input(ids.MAP, "selectedZone"),
+        Input(ids.MAP_LAYER, "value"),
+        Input(ids.THEME, "data"),
         State(ids.MAP_TIME, "step"),
-    )  # fmt: skip
+    )
     def show(zone: str, layer: str, theme: str, step: int | None) -> tuple[Any, Any, Any]:
         return panel(queries, zone, layer, step, theme), table(queries, zone, layer), legend(layer)

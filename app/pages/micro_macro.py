@@ -34,42 +34,80 @@ def layout(queries: Queries, **address: str) -> Any:
     info = queries.info()
     values, scale = map_values(queries, target, h)
     city_map = CityMap(
-        id=ids.COMPARE_MAP, geoUrl=f"/api/{info.runs['city']}/geo.json", theme="light", layer="off", zoneValues=values, scale=scale,
+        id=ids.COMPARE_MAP,
+        geoUrl=f"/api/{info.runs['city']}/geo.json",
+        theme="light",
+        layer="off",
+        zoneValues=values,
+        scale=scale,
         ariaLabel=t("compare.where") + ". " + t("compare.where.sub", ahead=ahead(h)),
-    )  # fmt: skip
+    )
     pickers = html.Div(
         [
-            dmc.Select(id=ids.COMPARE_TARGET, label=t("compare.target"), value=target, allowDeselect=False, size="sm",
-                       data=[{"value": x, "label": f"{DISPLAY[x][3]}, {DISPLAY[x][0]}"} for x in targets]),
-            dmc.Select(id=ids.COMPARE_HORIZON, label=t("compare.horizon"), value=f"{h:g}", allowDeselect=False, size="sm",
-                       data=[{"value": f"{x:g}", "label": ahead(x)} for x in horizons]),
-            html.Button([icon("download"), t("compare.csv")], id=ids.COMPARE_CSV, className="button", n_clicks=0, type="button"),
+            dmc.Select(
+                id=ids.COMPARE_TARGET,
+                label=t("compare.target"),
+                value=target,
+                allowDeselect=False,
+                size="sm",
+                data=[{"value": x, "label": f"{DISPLAY[x][3]}, {DISPLAY[x][0]}"} for x in targets],
+            ),
+            dmc.Select(
+                id=ids.COMPARE_HORIZON,
+                label=t("compare.horizon"),
+                value=f"{h:g}",
+                allowDeselect=False,
+                size="sm",
+                data=[{"value": f"{x:g}", "label": ahead(x)} for x in horizons],
+            ),
+            html.Button(
+                [icon("download"), t("compare.csv")], id=ids.COMPARE_CSV, className="button", n_clicks=0, type="button"
+            ),
             dcc.Download(id=ids.COMPARE_DOWNLOAD),
         ],
         className="pickers",
-    )  # fmt: skip
+    )
     legend = legend_ramp(t("compare.legend"), DIVERGING, [t(f"compare.legend.{k}") for k in ("low", "mid", "high")])
     return html.Div(
         [
-            html.Section(strip(queries, target, h), id=ids.COMPARE_KPI, className="kpis", tabIndex=0, **{"aria-label": "Verdict"}),
+            html.Section(
+                strip(queries, target, h), id=ids.COMPARE_KPI, className="kpis", tabIndex=0, **{"aria-label": "Verdict"}
+            ),
             pickers,
             html.Div(
                 [
                     html.Section(
-                        [html.Div([html.H2(t("compare.where")), html.P(t("compare.fair"), className="quiet")], className="third-head"),
-                         html.Div([city_map, html.Div(legend, className="float legend legend-top"),
-                                   html.Div(t("attribution"), className="attribution")], className="map-box")],
-                        className="third", **{"aria-label": t("compare.where")},
+                        [
+                            html.Div(
+                                [html.H2(t("compare.where")), html.P(t("compare.fair"), className="quiet")],
+                                className="third-head",
+                            ),
+                            html.Div(
+                                [
+                                    city_map,
+                                    html.Div(legend, className="float legend legend-top"),
+                                    html.Div(t("attribution"), className="attribution"),
+                                ],
+                                className="map-box",
+                            ),
+                        ],
+                        className="third",
+                        **{"aria-label": t("compare.where")},
                     ),
-                    html.Section(id=ids.COMPARE_DUMBBELL, className="third", tabIndex=0, **{"aria-label": t("compare.zones")}),
-                    html.Section(id=ids.COMPARE_NOTES, className="third", tabIndex=0, **{"aria-label": t("compare.lines")}),
+                    html.Section(
+                        id=ids.COMPARE_DUMBBELL, className="third", tabIndex=0, **{"aria-label": t("compare.zones")}
+                    ),
+                    html.Section(
+                        id=ids.COMPARE_NOTES, className="third", tabIndex=0, **{"aria-label": t("compare.lines")}
+                    ),
                 ],
                 className="thirds",
             ),
             dcc.Store(id=ids.COMPARE_ADDRESS),
         ],
-        className="page page-compare", id="page",
-    )  # fmt: skip
+        className="page page-compare",
+        id="page",
+    )
 
 
 def map_values(queries: Queries, target: str, h: float) -> tuple[dict[str, float], dict[str, Any]]:
@@ -115,15 +153,23 @@ def strip(queries: Queries, target: str, h: float) -> list[Any]:
     percent = {m: f"{100 * float(v):.0f}" for m, v in cover.items()}
     return [
         html.Div(
-            [html.H1(found.sentence()),
-             html.P(t("compare.tally", micro=found.micro, macro=found.macro, ties=found.ties)),
-             html.P(f"{DISPLAY[target][3]}, {ahead(h)} ahead")],
+            [
+                html.H1(found.sentence()),
+                html.P(t("compare.tally", micro=found.micro, macro=found.macro, ties=found.ties)),
+                html.P(f"{DISPLAY[target][3]}, {ahead(h)} ahead"),
+            ],
             className="kpi verdict",
         ),
-        error("micromodel", "compare.error.micro"), error("macromodel", "compare.error.macro"),
+        error("micromodel", "compare.error.micro"),
+        error("macromodel", "compare.error.macro"),
         figure(t("compare.train"), train, t("compare.train.zone"), train_note),
-        figure(t("compare.coverage"), percent.get("micromodel", "–"), "%", t("compare.coverage.macro", p=percent.get("macromodel", "–"))),
-    ]  # fmt: skip
+        figure(
+            t("compare.coverage"),
+            percent.get("micromodel", "–"),
+            "%",
+            t("compare.coverage.macro", p=percent.get("macromodel", "–")),
+        ),
+    ]
 
 
 def zone_chart(queries: Queries, target: str, h: float, theme: str | None) -> list[Any]:
@@ -151,29 +197,56 @@ def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
     table = html.Table(
         [
             html.Caption(t("compare.costs"), className="unseen"),
-            html.Thead(html.Tr([html.Th(x, scope="col", className="number" if k else "") for k, x in enumerate(
-                ("Model", "Training, s", "Forecast, ms", "99th pct, ms", "Size, kB"))])),
-            html.Tbody([
-                html.Tr([html.Th(t(f"model.{r.model}"), scope="row"), *(html.Td(_n(v, d), className="number") for v, d in (
-                    (r.fit_seconds, 2), (r.latency_ms_p50, 2), (r.latency_ms_p99, 2), (r.bytes / 1000, 0)))])
-                for r in shown.itertuples()
-            ]),
+            html.Thead(
+                html.Tr(
+                    [
+                        html.Th(x, scope="col", className="number" if k else "")
+                        for k, x in enumerate(("Model", "Training, s", "Forecast, ms", "99th pct, ms", "Size, kB"))
+                    ]
+                )
+            ),
+            html.Tbody(
+                [
+                    html.Tr(
+                        [
+                            html.Th(t(f"model.{r.model}"), scope="row"),
+                            *(
+                                html.Td(_n(v, d), className="number")
+                                for v, d in (
+                                    (r.fit_seconds, 2),
+                                    (r.latency_ms_p50, 2),
+                                    (r.latency_ms_p99, 2),
+                                    (r.bytes / 1000, 0),
+                                )
+                            ),
+                        ]
+                    )
+                    for r in shown.itertuples()
+                ]
+            ),
         ],
         className="costs",
-    )  # fmt: skip
+    )
     return [
-        html.Div([html.H2(t("compare.lines")), html.P(t("compare.lines.sub"), className="quiet")], className="third-head"),
+        html.Div(
+            [html.H2(t("compare.lines")), html.P(t("compare.lines.sub"), className="quiet")], className="third-head"
+        ),
         html.Div(
             dcc.Graph(figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": 232}),
-            role="img", **{"aria-label": t("compare.lines")},
+            role="img",
+            **{"aria-label": t("compare.lines")},
         ),
         html.Div(
-            [html.H2(t("compare.costs")), table, html.P("Training: all zones together. A forecast: one call, all horizons.", className="fine"),
-             html.H2(t("compare.notes"), style={"marginTop": 16}),
-             *(x for name, words in views.advice(queries, target) for x in (html.H3(name), html.P(words)))],
+            [
+                html.H2(t("compare.costs")),
+                table,
+                html.P("Training: all zones together. A forecast: one call, all horizons.", className="fine"),
+                html.H2(t("compare.notes"), style={"marginTop": 16}),
+                *(x for name, words in views.advice(queries, target) for x in (html.H3(name), html.P(words))),
+            ],
             className="notes",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _n(value: float, digits: int) -> str:
@@ -185,24 +258,35 @@ def register(app: Dash, queries: Queries) -> None:
     call = "(...given) => window.dash_clientside.zonewise"
     app.clientside_callback(f"{call}.useTheme(...given)", Output(ids.COMPARE_MAP, "theme"), Input(ids.THEME, "data"))
     app.clientside_callback(
-        f'{call}.remember(...given, ["target", "horizon"])', Output(ids.COMPARE_ADDRESS, "data"),
-        Input(ids.COMPARE_TARGET, "value"), Input(ids.COMPARE_HORIZON, "value"), prevent_initial_call=True,
-    )  # fmt: skip
+        f'{call}.remember(...given, ["target", "horizon"])',
+        Output(ids.COMPARE_ADDRESS, "data"),
+        Input(ids.COMPARE_TARGET, "value"),
+        Input(ids.COMPARE_HORIZON, "value"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
-        Output(ids.COMPARE_KPI, "children"), Output(ids.COMPARE_MAP, "zoneValues"), Output(ids.COMPARE_MAP, "scale"),
-        Output(ids.COMPARE_DUMBBELL, "children"), Output(ids.COMPARE_NOTES, "children"),
-        Input(ids.COMPARE_TARGET, "value"), Input(ids.COMPARE_HORIZON, "value"), Input(ids.THEME, "data"),
-    )  # fmt: skip
+        Output(ids.COMPARE_KPI, "children"),
+        Output(ids.COMPARE_MAP, "zoneValues"),
+        Output(ids.COMPARE_MAP, "scale"),
+        Output(ids.COMPARE_DUMBBELL, "children"),
+        Output(ids.COMPARE_NOTES, "children"),
+        Input(ids.COMPARE_TARGET, "value"),
+        Input(ids.COMPARE_HORIZON, "value"),
+        Input(ids.THEME, "data"),
+    )
     def show(target: str, horizon_s: str, theme: str) -> tuple[Any, ...]:
         h = float(horizon_s)
         values = map_values(queries, target, h)
         return strip(queries, target, h), *values, zone_chart(queries, target, h, theme), notes(queries, target, theme)
 
     @app.callback(
-        Output(ids.COMPARE_DOWNLOAD, "data"), Input(ids.COMPARE_CSV, "n_clicks"), State(ids.COMPARE_TARGET, "value"),
-        State(ids.COMPARE_HORIZON, "value"), prevent_initial_call=True,
-    )  # fmt: skip
+        Output(ids.COMPARE_DOWNLOAD, "data"),
+        Input(ids.COMPARE_CSV, "n_clicks"),
+        State(ids.COMPARE_TARGET, "value"),
+        State(ids.COMPARE_HORIZON, "value"),
+        prevent_initial_call=True,
+    )
     def save(clicks: int, target: str, horizon_s: str) -> Any:
         if not clicks:
             return no_update

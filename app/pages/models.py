@@ -43,28 +43,61 @@ def layout(queries: Queries, **address: str) -> Any:
     )
     pickers = html.Div(
         [
-            dmc.Select(id=ids.MODELS_TARGET, label=t("models.target"), value=target, allowDeselect=False, size="sm",
-                       data=[{"value": x, "label": f"{DISPLAY[x][3]}, {DISPLAY[x][0]}"} for x in targets]),
-            dmc.Select(id=ids.MODELS_ZONE, label=t("models.zone"), value=zone, allowDeselect=False, size="sm", searchable=True,
-                       data=[{"value": str(z), "label": f"{z} {n}"} for z, n in names.items()]),
-            dmc.Select(id=ids.MODELS_MOMENT, label=t("models.moment"), value=moment, allowDeselect=False, size="sm", data=moments),
+            dmc.Select(
+                id=ids.MODELS_TARGET,
+                label=t("models.target"),
+                value=target,
+                allowDeselect=False,
+                size="sm",
+                data=[{"value": x, "label": f"{DISPLAY[x][3]}, {DISPLAY[x][0]}"} for x in targets],
+            ),
+            dmc.Select(
+                id=ids.MODELS_ZONE,
+                label=t("models.zone"),
+                value=zone,
+                allowDeselect=False,
+                size="sm",
+                searchable=True,
+                data=[{"value": str(z), "label": f"{z} {n}"} for z, n in names.items()],
+            ),
+            dmc.Select(
+                id=ids.MODELS_MOMENT,
+                label=t("models.moment"),
+                value=moment,
+                allowDeselect=False,
+                size="sm",
+                data=moments,
+            ),
         ],
         className="pickers",
-    )  # fmt: skip
+    )
     return html.Div(
         [
             pickers,
             html.Div(
-                [html.Section(table(queries, target, zone), id=ids.MODELS_TABLE, className="column", tabIndex=0,
-                              **{"aria-label": t("models.table")}),
-                 html.Section(detail(queries, target, zone, int(moment), None), id=ids.MODELS_DETAIL, className="column", tabIndex=0,
-                              **{"aria-label": t("models.drivers")})],
+                [
+                    html.Section(
+                        table(queries, target, zone),
+                        id=ids.MODELS_TABLE,
+                        className="column",
+                        tabIndex=0,
+                        **{"aria-label": t("models.table")},
+                    ),
+                    html.Section(
+                        detail(queries, target, zone, int(moment), None),
+                        id=ids.MODELS_DETAIL,
+                        className="column",
+                        tabIndex=0,
+                        **{"aria-label": t("models.drivers")},
+                    ),
+                ],
                 className="columns",
             ),
             dcc.Store(id=ids.MODELS_ADDRESS),
         ],
-        className="page page-models", id="page",
-    )  # fmt: skip
+        className="page page-models",
+        id="page",
+    )
 
 
 def table(queries: Queries, target: str, zone: str) -> list[Any]:
@@ -72,15 +105,19 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
     unit = DISPLAY[target][0]
     rows = model_table(queries, target)
     head = [
-        html.Th("Zone", scope="col"), html.Th("Family", scope="col"), html.Th("Version", scope="col", className="wide"),
+        html.Th("Zone", scope="col"),
+        html.Th("Family", scope="col"),
+        html.Th("Version", scope="col", className="wide"),
         *(html.Th(f"Error {words}", scope="col", className="number") for _, words in HORIZONS),
-        html.Th("Macro 1 h", scope="col", className="number wide"), html.Th("Naive 1 h", scope="col", className="number wide"),
-        html.Th("In 90 %", scope="col", className="number wide"), html.Th("Size, kB", scope="col", className="number wide"),
+        html.Th("Macro 1 h", scope="col", className="number wide"),
+        html.Th("Naive 1 h", scope="col", className="number wide"),
+        html.Th("In 90 %", scope="col", className="number wide"),
+        html.Th("Size, kB", scope="col", className="number wide"),
         html.Th("In use", scope="col"),
-    ]  # fmt: skip
+    ]
 
-    def number(value: float, best: bool = False, digits: int = 2) -> html.Td:
-        return html.Td("–" if value != value else f"{value:,.{digits}f}", className="number best" if best else "number")
+    def number(value: float, look: str = "") -> html.Td:
+        return html.Td("–" if value != value else f"{value:,.2f}", className=f"number {look}".strip())
 
     body = []
     for r in rows.to_dict("records"):
@@ -95,18 +132,16 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
             html.Td(r["version"], className="wide"),
         ]
         for s, _ in HORIZONS:
-            cells.append(
-                number(r[f"micromodel_{s}"], r[f"micromodel_{s}"] < min(r[f"macromodel_{s}"], r[f"seasonal_naive_{s}"]))
-            )
+            leads = r[f"micromodel_{s}"] < min(r[f"macromodel_{s}"], r[f"seasonal_naive_{s}"])
+            cells.append(number(r[f"micromodel_{s}"], "best" if leads else ""))
         for key in ("macromodel_3600", "seasonal_naive_3600"):
-            cell = number(r[key])
-            cell.className = "number wide"
-            cells.append(cell)
+            cells.append(number(r[key], "wide"))
         cover, size = r["coverage_90"], r["bytes"]
         cells += [
             html.Td("–" if cover != cover else f"{100 * cover:.0f} %", className="number wide"),
-            html.Td("–" if size != size else f"{size / 1000:,.0f}", className="number wide"), html.Td(badge(r["model_in_use"], short=True)),
-        ]  # fmt: skip
+            html.Td("–" if size != size else f"{size / 1000:,.0f}", className="number wide"),
+            html.Td(badge(r["model_in_use"], short=True)),
+        ]
         body.append(html.Tr(cells, className="selected" if r["zone_id"] == zone else ""))
     caption = f"{t('models.caption')} {unit}. Bold green: better than the macromodel and the naive forecast."
     return [
@@ -143,10 +178,16 @@ def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | N
         parts += [
             html.Div([html.H2(t("models.drivers")), html.P(words, className="quiet")], className="third-head"),
             html.Div(
-                dcc.Graph(figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": chart.layout.height}),
-                role="img", **{"aria-label": f"{t('models.drivers')}: {t('model.' + model)}"},
+                dcc.Graph(
+                    figure=chart,
+                    config={"displayModeBar": False},
+                    responsive=True,
+                    style={"height": chart.layout.height},
+                ),
+                role="img",
+                **{"aria-label": f"{t('models.drivers')}: {t('model.' + model)}"},
             ),
-        ]  # fmt: skip
+        ]
     lines = rules(queries, zone, target, moment)
     if lines:
         parts.append(html.Div([html.H2(t("models.rules")), html.Pre("\n".join(lines), tabIndex=0)], className="pad"))
@@ -186,10 +227,13 @@ def register(app: Dash, queries: Queries) -> None:
     """Pickers choose the table and the zone."""
     call = "(...given) => window.dash_clientside.zonewise"
     app.clientside_callback(
-        f'{call}.remember(...given, ["target", "zone", "moment"])', Output(ids.MODELS_ADDRESS, "data"),
-        Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value"), Input(ids.MODELS_MOMENT, "value"),
+        f'{call}.remember(...given, ["target", "zone", "moment"])',
+        Output(ids.MODELS_ADDRESS, "data"),
+        Input(ids.MODELS_TARGET, "value"),
+        Input(ids.MODELS_ZONE, "value"),
+        Input(ids.MODELS_MOMENT, "value"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
 
     @app.callback(
         Output(ids.MODELS_TABLE, "children"), Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value")
@@ -198,8 +242,11 @@ def register(app: Dash, queries: Queries) -> None:
         return table(queries, target, zone)
 
     @app.callback(
-        Output(ids.MODELS_DETAIL, "children"), Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value"),
-        Input(ids.MODELS_MOMENT, "value"), Input(ids.THEME, "data"),
-    )  # fmt: skip
+        Output(ids.MODELS_DETAIL, "children"),
+        Input(ids.MODELS_TARGET, "value"),
+        Input(ids.MODELS_ZONE, "value"),
+        Input(ids.MODELS_MOMENT, "value"),
+        Input(ids.THEME, "data"),
+    )
     def one(target: str, zone: str, moment: str, theme: str) -> list[Any]:
         return detail(queries, target, zone, int(moment), theme)

@@ -23,8 +23,12 @@ from data.errors import ZonewiseError
 
 PAGE = Page("/scenarios", "nav.scenarios", "barrier-block")
 ICONS = {
-    "close_street": "barrier-block", "speed_limit": "gauge", "lanes": "road", "low_emission_zone": "leaf", "demand": "users",
-}  # fmt: skip
+    "close_street": "barrier-block",
+    "speed_limit": "gauge",
+    "lanes": "road",
+    "low_emission_zone": "leaf",
+    "demand": "users",
+}
 OWN = "own"
 _NAME = {"name": "my_scenario", "label": "My scenario"}
 
@@ -46,41 +50,93 @@ def layout(queries: Queries, **address: str) -> Any:
     streets = sorted({str(n) for n in queries.links()["name"].dropna() if str(n)})
     zones = [{"value": z, "label": f"{z} {n}"} for z, n in queries.zone_names().items()]
     city_map = CityMap(
-        id=ids.SCENARIO_MAP, geoUrl=f"/api/{info.runs['city']}/geo.json", theme="light", mode="edit", layer="off",
-        drawMode="click", edits={"closed": [], "changed": [], "zones": []}, ariaLabel=t("scenario.aria"),
-    )  # fmt: skip
+        id=ids.SCENARIO_MAP,
+        geoUrl=f"/api/{info.runs['city']}/geo.json",
+        theme="light",
+        mode="edit",
+        layer="off",
+        drawMode="click",
+        edits={"closed": [], "changed": [], "zones": []},
+        ariaLabel=t("scenario.aria"),
+    )
     tools = html.Div(
         [
             dmc.SegmentedControl(
-                id=ids.SCENARIO_TOOL, value="click", size="sm",
+                id=ids.SCENARIO_TOOL,
+                value="click",
+                size="sm",
                 data=[{"value": k, "label": t(f"scenario.{k}")} for k in ("click", "polygon")],
             ),
-            html.Button([icon("arrow-back-up"), t("scenario.undo")], id=ids.SCENARIO_UNDO, className="button", n_clicks=0, type="button"),
+            html.Button(
+                [icon("arrow-back-up"), t("scenario.undo")],
+                id=ids.SCENARIO_UNDO,
+                className="button",
+                n_clicks=0,
+                type="button",
+            ),
         ],
-        className="float tools", role="group", **{"aria-label": t("scenario.tools")},
-    )  # fmt: skip
+        className="float tools",
+        role="group",
+        **{"aria-label": t("scenario.tools")},
+    )
     form = html.Div(
         [
-            dmc.Select(id=ids.SCENARIO_KIND, label=t("scenario.kind"), value="close_street", allowDeselect=False, size="sm",
-                       data=[{"value": k, "label": t(f"kind.{k}")} for k in views.KINDS]),
+            dmc.Select(
+                id=ids.SCENARIO_KIND,
+                label=t("scenario.kind"),
+                value="close_street",
+                allowDeselect=False,
+                size="sm",
+                data=[{"value": k, "label": t(f"kind.{k}")} for k in views.KINDS],
+            ),
             dmc.NumberInput(id=ids.SCENARIO_AMOUNT, label=t("amount.close_street"), disabled=True, size="sm"),
-            dmc.Select(id=ids.SCENARIO_STREET, label=t("scenario.street"), data=streets, searchable=True, clearable=True, size="sm",
-                       limit=60, clearButtonProps={"aria-label": "Clear the street"}),
+            dmc.Select(
+                id=ids.SCENARIO_STREET,
+                label=t("scenario.street"),
+                data=streets,
+                searchable=True,
+                clearable=True,
+                size="sm",
+                limit=60,
+                clearButtonProps={"aria-label": "Clear the street"},
+            ),
             dmc.MultiSelect(id=ids.SCENARIO_ZONES, label=t("scenario.zones"), data=zones, size="sm"),
             dmc.TextInput(id=ids.SCENARIO_START, label=t("scenario.start"), placeholder="07:00", size="sm"),
             dmc.TextInput(id=ids.SCENARIO_END, label=t("scenario.end"), placeholder="19:00", size="sm"),
             html.P(t("scenario.hours"), className="fine full"),
             html.P(t("scenario.drawn.none"), id="scenario-count", className="fine full", role="status"),
-            html.Button([icon("plus"), t("scenario.add")], id=ids.SCENARIO_ADD, className="button full", n_clicks=0, type="button"),
+            html.Button(
+                [icon("plus"), t("scenario.add")],
+                id=ids.SCENARIO_ADD,
+                className="button full",
+                n_clicks=0,
+                type="button",
+            ),
         ],
         className="form",
-    )  # fmt: skip
+    )
     drawer = html.Section(
         [
             html.H1(t("scenario.title")),
             html.Div(
-                [dmc.Select(id=ids.SCENARIO_SHIPPED, label=t("scenario.shipped"), data=shipped, value=OWN, allowDeselect=False, size="sm", className="full"),
-                 dmc.TextInput(id=ids.SCENARIO_NAME, label=t("scenario.name"), value=draft.get("label") or draft["name"], size="sm", className="full")],
+                [
+                    dmc.Select(
+                        id=ids.SCENARIO_SHIPPED,
+                        label=t("scenario.shipped"),
+                        data=shipped,
+                        value=OWN,
+                        allowDeselect=False,
+                        size="sm",
+                        className="full",
+                    ),
+                    dmc.TextInput(
+                        id=ids.SCENARIO_NAME,
+                        label=t("scenario.name"),
+                        value=draft.get("label") or draft["name"],
+                        size="sm",
+                        className="full",
+                    ),
+                ],
                 className="form",
             ),
             html.H2(t("scenario.measures")),
@@ -88,45 +144,101 @@ def layout(queries: Queries, **address: str) -> Any:
             html.Details([html.Summary(t("scenario.draft")), form], open=True, className="why"),
             html.H2(t("scenario.run")),
             html.Div(
-                [html.Button(t("scenario.run.button"), id=ids.SCENARIO_RUN, className="button primary", n_clicks=0, type="button"),
-                 html.Button(t("scenario.stop"), id=ids.SCENARIO_STOP, className="button danger", n_clicks=0, type="button", disabled=True),
-                 dmc.NumberInput(id=ids.SCENARIO_SEEDS, label=t("scenario.seeds"), value=int(job.params.get("seeds", SEEDS)) if job else SEEDS,
-                                 min=1, max=50, size="xs", w=100)],
+                [
+                    html.Button(
+                        t("scenario.run.button"),
+                        id=ids.SCENARIO_RUN,
+                        className="button primary",
+                        n_clicks=0,
+                        type="button",
+                    ),
+                    html.Button(
+                        t("scenario.stop"),
+                        id=ids.SCENARIO_STOP,
+                        className="button danger",
+                        n_clicks=0,
+                        type="button",
+                        disabled=True,
+                    ),
+                    dmc.NumberInput(
+                        id=ids.SCENARIO_SEEDS,
+                        label=t("scenario.seeds"),
+                        value=int(job.params.get("seeds", SEEDS)) if job else SEEDS,
+                        min=1,
+                        max=50,
+                        size="xs",
+                        w=100,
+                    ),
+                ],
                 className="row",
             ),
             html.Div(id=ids.SCENARIO_FAULT, className="fault", role="alert"),
             html.Div(id=ids.SCENARIO_PROGRESS, role="status"),
             html.Div(
-                dmc.SegmentedControl(id=ids.SCENARIO_SHOW, value="draft", size="xs", fullWidth=True,
-                                     data=[{"value": "draft", "label": t("scenario.draft")},
-                                           *({"value": k, "label": v[0]} for k, v in views.MAPS.items())]),
-                id="scenario-show-box", style={"display": "none"}, role="group", **{"aria-label": t("scenario.show")},
+                dmc.SegmentedControl(
+                    id=ids.SCENARIO_SHOW,
+                    value="draft",
+                    size="xs",
+                    fullWidth=True,
+                    data=[
+                        {"value": "draft", "label": t("scenario.draft")},
+                        *({"value": k, "label": v[0]} for k, v in views.MAPS.items()),
+                    ],
+                ),
+                id="scenario-show-box",
+                style={"display": "none"},
+                role="group",
+                **{"aria-label": t("scenario.show")},
             ),
             html.Div(id=ids.SCENARIO_RESULT),
             html.H2(t("scenario.export")),
-            html.Div([html.Button([icon("download"), t(f"scenario.{k}")], id=i, className="button", n_clicks=0, type="button")
-                      for k, i in (("yaml", ids.SCENARIO_YAML), ("json", ids.SCENARIO_JSON))], className="row"),
+            html.Div(
+                [
+                    html.Button(
+                        [icon("download"), t(f"scenario.{k}")], id=i, className="button", n_clicks=0, type="button"
+                    )
+                    for k, i in (("yaml", ids.SCENARIO_YAML), ("json", ids.SCENARIO_JSON))
+                ],
+                className="row",
+            ),
             html.P(t("scenario.cli"), className="fine"),
             html.Pre(id=ids.SCENARIO_EXPORT, tabIndex=0),
             dcc.Download(id=ids.SCENARIO_DOWNLOAD),
         ],
-        className="drawer", tabIndex=0, **{"aria-label": t("scenario.title")},
-    )  # fmt: skip
+        className="drawer",
+        tabIndex=0,
+        **{"aria-label": t("scenario.title")},
+    )
     return html.Div(
         [
             html.Div(
-                [html.Section(html.Div([city_map, tools, html.Div(id=ids.SCENARIO_LEGEND, className="float legend"),
-                                        html.Div(t("attribution"), className="attribution")], className="map-box"),
-                              className="map-side", **{"aria-label": "Map"}),
-                 drawer],
+                [
+                    html.Section(
+                        html.Div(
+                            [
+                                city_map,
+                                tools,
+                                html.Div(id=ids.SCENARIO_LEGEND, className="float legend"),
+                                html.Div(t("attribution"), className="attribution"),
+                            ],
+                            className="map-box",
+                        ),
+                        className="map-side",
+                        **{"aria-label": "Map"},
+                    ),
+                    drawer,
+                ],
                 className="studio",
             ),
-            dcc.Store(id=ids.SCENARIO_DRAFT, data=draft), dcc.Store(id=ids.SCENARIO_DRAWN, data=[]),
-            dcc.Store(id=ids.SCENARIO_JOB, data=job.id if job else None), dcc.Store(id=ids.SCENARIO_ADDRESS),
+            dcc.Store(id=ids.SCENARIO_DRAFT, data=draft),
+            dcc.Store(id=ids.SCENARIO_DRAWN, data=[]),
+            dcc.Store(id=ids.SCENARIO_JOB, data=job.id if job else None),
+            dcc.Store(id=ids.SCENARIO_ADDRESS),
             dcc.Interval(id=ids.SCENARIO_TICK, interval=500, disabled=job is None),
         ],
-        className="page page-scenario", id="page",
-    )  # fmt: skip
+        className="page page-scenario",
+        id="page",
+    )
 
 
 def new_measure(
@@ -221,12 +333,20 @@ def measure_list(draft: dict[str, Any], drawn: list[int], names: dict[str, str])
         what, where = views.measure_words(entry, names)
         cards.append(
             html.Div(
-                [html.Span(icon(ICONS.get(kind, "road")), className="measure-icon"),
-                 html.Div([html.Strong(what), html.Span(where, className="what")]),
-                 html.Button(icon("trash"), id={"measure": k}, n_clicks=0, type="button", **{"aria-label": t("scenario.remove", what=what)})],
+                [
+                    html.Span(icon(ICONS.get(kind, "road")), className="measure-icon"),
+                    html.Div([html.Strong(what), html.Span(where, className="what")]),
+                    html.Button(
+                        icon("trash"),
+                        id={"measure": k},
+                        n_clicks=0,
+                        type="button",
+                        **{"aria-label": t("scenario.remove", what=what)},
+                    ),
+                ],
                 className=f"measure measure-{kind}",
             )
-        )  # fmt: skip
+        )
     return cards
 
 
@@ -252,9 +372,11 @@ def progress_view(job: Any) -> list[Any]:
             )
     share = 100 * job.done / job.total if job.total else 0
     bar = html.Div(
-        html.Div(style={"width": f"{share:.0f}%"}), className="progress", role="progressbar",
+        html.Div(style={"width": f"{share:.0f}%"}),
+        className="progress",
+        role="progressbar",
         **{"aria-label": words, "aria-valuenow": f"{share:.0f}", "aria-valuemin": "0", "aria-valuemax": "100"},
-    )  # fmt: skip
+    )
     parts: list[Any] = [
         html.Div([html.Strong(f"{words}. {job.message}"), html.Span(count, className="quiet")], className="between"),
         bar,
@@ -271,12 +393,23 @@ def effects_table(rows: list[dict[str, Any]]) -> html.Table:
     tones = {"better": "tone-good", "worse": "tone-bad"}
     body = [
         html.Tr(
-            [html.Th([r["name"], html.Span(r["unit"], className="interval")], scope="row"), html.Td(r["value"], className="number"),
-             html.Td([html.Strong(f"{r['effect']} ({r['share']})" if r["share"] else r["effect"], className=tones.get(r["tone"], "")),
-                      html.Span(f"{r['interval']}; {t('effect.' + r['tone'])}", className="interval")], className="number")]
+            [
+                html.Th([r["name"], html.Span(r["unit"], className="interval")], scope="row"),
+                html.Td(r["value"], className="number"),
+                html.Td(
+                    [
+                        html.Strong(
+                            f"{r['effect']} ({r['share']})" if r["share"] else r["effect"],
+                            className=tones.get(r["tone"], ""),
+                        ),
+                        html.Span(f"{r['interval']}; {t('effect.' + r['tone'])}", className="interval"),
+                    ],
+                    className="number",
+                ),
+            ]
         )
         for r in rows
-    ]  # fmt: skip
+    ]
     head = html.Tr(
         [
             html.Th("What", scope="col"),
@@ -307,8 +440,11 @@ def legend(show: str, edits: dict[str, list[Any]]) -> Any:
     if show in views.MAPS:
         name, limit, unit, _ = views.MAPS[show]
         return legend_ramp(f"Change: {name}, {unit}", DIVERGING, [f"−{limit:g}", "0", f"+{limit:g}"])
-    keys = [("#be123c", f"closed, {len(edits['closed'])} links"), ("#d97706", f"changed, {len(edits['changed'])} links"),
-            ("#207350", f"zones, {len(edits['zones'])}")]  # fmt: skip
+    keys = [
+        ("#be123c", f"closed, {len(edits['closed'])} links"),
+        ("#d97706", f"changed, {len(edits['changed'])} links"),
+        ("#207350", f"zones, {len(edits['zones'])}"),
+    ]
     return legend_keys(t("scenario.legend"), keys)
 
 
@@ -326,14 +462,20 @@ def register(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        f'{call}.remember(...given, ["job"])', Output(ids.SCENARIO_ADDRESS, "data"), Input(ids.SCENARIO_JOB, "data"),
+        f'{call}.remember(...given, ["job"])',
+        Output(ids.SCENARIO_ADDRESS, "data"),
+        Input(ids.SCENARIO_JOB, "data"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
 
     @app.callback(
-        Output(ids.SCENARIO_DRAWN, "data"), Input(ids.SCENARIO_MAP, "clickedLink"), Input(ids.SCENARIO_MAP, "drawn"),
-        Input(ids.SCENARIO_UNDO, "n_clicks"), State(ids.SCENARIO_DRAWN, "data"), prevent_initial_call=True,
-    )  # fmt: skip
+        Output(ids.SCENARIO_DRAWN, "data"),
+        Input(ids.SCENARIO_MAP, "clickedLink"),
+        Input(ids.SCENARIO_MAP, "drawn"),
+        Input(ids.SCENARIO_UNDO, "n_clicks"),
+        State(ids.SCENARIO_DRAWN, "data"),
+        prevent_initial_call=True,
+    )
     def draw(click: dict[str, Any] | None, area: dict[str, Any] | None, undo: int, drawn: list[int]) -> Any:
         source = ctx.triggered_id, ctx.triggered[0]["prop_id"] if ctx.triggered else ""
         if source[0] == ids.SCENARIO_UNDO:
@@ -346,15 +488,36 @@ def register(app: Dash, queries: Queries) -> None:
         return [k for k in drawn if k != link] if link in drawn else [*drawn, link]
 
     @app.callback(
-        Output(ids.SCENARIO_DRAFT, "data"), Output(ids.SCENARIO_DRAWN, "data", allow_duplicate=True),
-        Output(ids.SCENARIO_FAULT, "children"), Output(ids.SCENARIO_NAME, "value"),
-        Input(ids.SCENARIO_SHIPPED, "value"), Input(ids.SCENARIO_ADD, "n_clicks"), Input({"measure": ALL}, "n_clicks"),
-        State(ids.SCENARIO_DRAFT, "data"), State(ids.SCENARIO_DRAWN, "data"), State(ids.SCENARIO_KIND, "value"),
-        State(ids.SCENARIO_AMOUNT, "value"), State(ids.SCENARIO_STREET, "value"), State(ids.SCENARIO_ZONES, "value"),
-        State(ids.SCENARIO_START, "value"), State(ids.SCENARIO_END, "value"), prevent_initial_call=True,
-    )  # fmt: skip
-    def change(shipped: str, add: int, remove: list[int], draft: dict[str, Any], drawn: list[int], kind: str, amount: Any,
-               street: str | None, zones: list[str] | None, start: str | None, end: str | None) -> tuple[Any, ...]:  # fmt: skip
+        Output(ids.SCENARIO_DRAFT, "data"),
+        Output(ids.SCENARIO_DRAWN, "data", allow_duplicate=True),
+        Output(ids.SCENARIO_FAULT, "children"),
+        Output(ids.SCENARIO_NAME, "value"),
+        Input(ids.SCENARIO_SHIPPED, "value"),
+        Input(ids.SCENARIO_ADD, "n_clicks"),
+        Input({"measure": ALL}, "n_clicks"),
+        State(ids.SCENARIO_DRAFT, "data"),
+        State(ids.SCENARIO_DRAWN, "data"),
+        State(ids.SCENARIO_KIND, "value"),
+        State(ids.SCENARIO_AMOUNT, "value"),
+        State(ids.SCENARIO_STREET, "value"),
+        State(ids.SCENARIO_ZONES, "value"),
+        State(ids.SCENARIO_START, "value"),
+        State(ids.SCENARIO_END, "value"),
+        prevent_initial_call=True,
+    )
+    def change(
+        shipped: str,
+        add: int,
+        remove: list[int],
+        draft: dict[str, Any],
+        drawn: list[int],
+        kind: str,
+        amount: Any,
+        street: str | None,
+        zones: list[str] | None,
+        start: str | None,
+        end: str | None,
+    ) -> tuple[Any, ...]:
         from simulation.scenarios import from_form, load_shipped, to_form
 
         if ctx.triggered_id == ids.SCENARIO_SHIPPED:
@@ -390,9 +553,13 @@ def register(app: Dash, queries: Queries) -> None:
         )
 
     @app.callback(
-        Output(ids.SCENARIO_LIST, "children"), Output("scenario-count", "children"), Output(ids.SCENARIO_EXPORT, "children"),
-        Input(ids.SCENARIO_DRAFT, "data"), Input(ids.SCENARIO_DRAWN, "data"), Input(ids.SCENARIO_SEEDS, "value"),
-    )  # fmt: skip
+        Output(ids.SCENARIO_LIST, "children"),
+        Output("scenario-count", "children"),
+        Output(ids.SCENARIO_EXPORT, "children"),
+        Input(ids.SCENARIO_DRAFT, "data"),
+        Input(ids.SCENARIO_DRAWN, "data"),
+        Input(ids.SCENARIO_SEEDS, "value"),
+    )
     def listed(draft: dict[str, Any], drawn: list[int], seeds: Any) -> tuple[Any, ...]:
         words = t("scenario.drawn", n=len(drawn)) if drawn else t("scenario.drawn.none")
         place = (
@@ -404,19 +571,27 @@ def register(app: Dash, queries: Queries) -> None:
         return measure_list(draft, drawn, queries.zone_names()), words, line
 
     @app.callback(
-        Output(ids.SCENARIO_AMOUNT, "label"), Output(ids.SCENARIO_AMOUNT, "disabled"), Output(ids.SCENARIO_AMOUNT, "value"),
+        Output(ids.SCENARIO_AMOUNT, "label"),
+        Output(ids.SCENARIO_AMOUNT, "disabled"),
+        Output(ids.SCENARIO_AMOUNT, "value"),
         Input(ids.SCENARIO_KIND, "value"),
-    )  # fmt: skip
+    )
     def amount(kind: str) -> tuple[str, bool, Any]:
         usual = {"speed_limit": 30, "lanes": -1, "demand": -10, "low_emission_zone": 5}
         return t(f"amount.{kind}"), kind == "close_street", usual.get(kind, "")
 
     @app.callback(
-        Output(ids.SCENARIO_JOB, "data"), Output(ids.SCENARIO_TICK, "disabled"), Output(ids.SCENARIO_FAULT, "children", allow_duplicate=True),
+        Output(ids.SCENARIO_JOB, "data"),
+        Output(ids.SCENARIO_TICK, "disabled"),
+        Output(ids.SCENARIO_FAULT, "children", allow_duplicate=True),
         Output(ids.SCENARIO_SHOW, "value"),
-        Input(ids.SCENARIO_RUN, "n_clicks"), State(ids.SCENARIO_DRAFT, "data"), State(ids.SCENARIO_DRAWN, "data"),
-        State(ids.SCENARIO_SEEDS, "value"), State(ids.SCENARIO_NAME, "value"), prevent_initial_call=True,
-    )  # fmt: skip
+        Input(ids.SCENARIO_RUN, "n_clicks"),
+        State(ids.SCENARIO_DRAFT, "data"),
+        State(ids.SCENARIO_DRAWN, "data"),
+        State(ids.SCENARIO_SEEDS, "value"),
+        State(ids.SCENARIO_NAME, "value"),
+        prevent_initial_call=True,
+    )
     def run(clicks: int, draft: dict[str, Any], drawn: list[int], seeds: Any, name: str) -> tuple[Any, ...]:
         from simulation.scenarios import from_form
 
@@ -446,11 +621,17 @@ def register(app: Dash, queries: Queries) -> None:
         return no_update
 
     @app.callback(
-        Output(ids.SCENARIO_PROGRESS, "children"), Output(ids.SCENARIO_TICK, "disabled", allow_duplicate=True),
-        Output(ids.SCENARIO_RESULT, "children"), Output("scenario-show-box", "style"), Output(ids.SCENARIO_STOP, "disabled"),
-        Output(ids.SCENARIO_RUN, "disabled"), Output(ids.SCENARIO_SHOW, "value", allow_duplicate=True),
-        Input(ids.SCENARIO_TICK, "n_intervals"), Input(ids.SCENARIO_JOB, "data"), prevent_initial_call="initial_duplicate",
-    )  # fmt: skip
+        Output(ids.SCENARIO_PROGRESS, "children"),
+        Output(ids.SCENARIO_TICK, "disabled", allow_duplicate=True),
+        Output(ids.SCENARIO_RESULT, "children"),
+        Output("scenario-show-box", "style"),
+        Output(ids.SCENARIO_STOP, "disabled"),
+        Output(ids.SCENARIO_RUN, "disabled"),
+        Output(ids.SCENARIO_SHOW, "value", allow_duplicate=True),
+        Input(ids.SCENARIO_TICK, "n_intervals"),
+        Input(ids.SCENARIO_JOB, "data"),
+        prevent_initial_call="initial_duplicate",
+    )
     def watch(_: int, name: str | None) -> tuple[Any, ...]:
         job = Jobs(queries.workspace.jobs_path).read(name) if name else None
         hidden = {"display": "none"}
@@ -461,11 +642,17 @@ def register(app: Dash, queries: Queries) -> None:
         return progress_view(job), not job.open, [], hidden, not job.open, job.open, no_update
 
     @app.callback(
-        Output(ids.SCENARIO_MAP, "edits"), Output(ids.SCENARIO_MAP, "mode"), Output(ids.SCENARIO_MAP, "zoneValues"),
-        Output(ids.SCENARIO_MAP, "linkValues"), Output(ids.SCENARIO_MAP, "scale"), Output(ids.SCENARIO_LEGEND, "children"),
-        Input(ids.SCENARIO_DRAFT, "data"), Input(ids.SCENARIO_DRAWN, "data"), Input(ids.SCENARIO_SHOW, "value"),
+        Output(ids.SCENARIO_MAP, "edits"),
+        Output(ids.SCENARIO_MAP, "mode"),
+        Output(ids.SCENARIO_MAP, "zoneValues"),
+        Output(ids.SCENARIO_MAP, "linkValues"),
+        Output(ids.SCENARIO_MAP, "scale"),
+        Output(ids.SCENARIO_LEGEND, "children"),
+        Input(ids.SCENARIO_DRAFT, "data"),
+        Input(ids.SCENARIO_DRAWN, "data"),
+        Input(ids.SCENARIO_SHOW, "value"),
         State(ids.SCENARIO_JOB, "data"),
-    )  # fmt: skip
+    )
     def paint(draft: dict[str, Any], drawn: list[int], show: str, name: str | None) -> tuple[Any, ...]:
         edits = place_of(queries, with_drawing(draft, drawn)["measures"])
         job = Jobs(queries.workspace.jobs_path).read(name) if name and show != "draft" else None
@@ -479,10 +666,14 @@ def register(app: Dash, queries: Queries) -> None:
         return edits, "values", None, views.link_change(queries, job.result, show), scale, legend(show, edits)
 
     @app.callback(
-        Output(ids.SCENARIO_DOWNLOAD, "data"), Input(ids.SCENARIO_YAML, "n_clicks"), Input(ids.SCENARIO_JSON, "n_clicks"),
-        State(ids.SCENARIO_DRAFT, "data"), State(ids.SCENARIO_DRAWN, "data"), State(ids.SCENARIO_NAME, "value"),
+        Output(ids.SCENARIO_DOWNLOAD, "data"),
+        Input(ids.SCENARIO_YAML, "n_clicks"),
+        Input(ids.SCENARIO_JSON, "n_clicks"),
+        State(ids.SCENARIO_DRAFT, "data"),
+        State(ids.SCENARIO_DRAWN, "data"),
+        State(ids.SCENARIO_NAME, "value"),
         prevent_initial_call=True,
-    )  # fmt: skip
+    )
     def export(yaml_clicks: int, json_clicks: int, draft: dict[str, Any], drawn: list[int], name: str) -> Any:
         from simulation.scenarios import from_form, to_yaml
 

@@ -53,14 +53,18 @@ def truth(times: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
         parts.append(
             pd.DataFrame(
                 {
-                    "zone_id": zone, "time": times, "speed_mps": speed, "flow_veh_per_h": flow,
+                    "zone_id": zone,
+                    "time": times,
+                    "speed_mps": speed,
+                    "flow_veh_per_h": flow,
                     "delay_s_per_km": np.clip(1000 / speed - 1000 / 12, 0, None),
                     "no2_ug_per_m3": np.clip(11 + 34 * load + 8 * np.clip(noise, -1, 1), 1, None),
                     "pm25_ug_per_m3": np.clip(5 + 5 * load + 2 * np.clip(noise, -1, 1), 1, None),
-                    "vehicle_distance_m": distance, "vehicle_time_s": distance / speed,
+                    "vehicle_distance_m": distance,
+                    "vehicle_time_s": distance / speed,
                 }
             )
-        )  # fmt: skip
+        )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -78,11 +82,16 @@ def weather(start: pd.Timestamp, days: int) -> pd.DataFrame:
     hour = np.arange(len(times))
     return pd.DataFrame(
         {
-            "time": times, "wind_speed_mps": 3 + np.sin(hour / 7), "wind_dir_deg": (200 + 3.0 * hour) % 360,
-            "temperature_c": 14 + 4 * np.sin(hour * 2 * np.pi / 24), "radiation_w_per_m2": np.clip(400 * np.sin(hour * 2 * np.pi / 24), 0, None),
-            "cloud_share": 0.5, "mixing_height_m": 500.0, "precipitation_mm_per_h": 0.0,
+            "time": times,
+            "wind_speed_mps": 3 + np.sin(hour / 7),
+            "wind_dir_deg": (200 + 3.0 * hour) % 360,
+            "temperature_c": 14 + 4 * np.sin(hour * 2 * np.pi / 24),
+            "radiation_w_per_m2": np.clip(400 * np.sin(hour * 2 * np.pi / 24), 0, None),
+            "cloud_share": 0.5,
+            "mixing_height_m": 500.0,
+            "precipitation_mm_per_h": 0.0,
         }
-    )  # fmt: skip
+    )
 
 
 def forecasts(live: pd.DataFrame, origins: list[pd.Timestamp]) -> pd.DataFrame:
@@ -112,12 +121,20 @@ def choices() -> pd.DataFrame:
     use = {"Z01": "micromodel", "Z02": "macromodel", "Z03": "mix", "Z04": "micromodel"}
     rows = [
         {
-            "zone_id": zone, "target": target, "family": "ridge", "settings": "{}", "model_in_use": use[zone],
-            "reason": f"The {use[zone]} had the lowest error in validation. Family: ridge was as good as any.", "by_hand": False,
-            "is_task": target == ("flow_veh_per_h" if zone == "Z04" else "no2_ug_per_m3"), "weight_micro": 0.5,
+            "zone_id": zone,
+            "target": target,
+            "family": "ridge",
+            "settings": "{}",
+            "model_in_use": use[zone],
+            "reason": f"The {use[zone]} had the lowest error in validation. Family: ridge was as good as any.",
+            "by_hand": False,
+            "is_task": target == ("flow_veh_per_h" if zone == "Z04" else "no2_ug_per_m3"),
+            "weight_micro": 0.5,
         }
-        for zone in LEVEL for target in TARGETS if not (zone == "Z04" and target.endswith("per_m3"))
-    ]  # fmt: skip
+        for zone in LEVEL
+        for target in TARGETS
+        if not (zone == "Z04" and target.endswith("per_m3"))
+    ]
     return pd.DataFrame(rows)
 
 
@@ -203,10 +220,19 @@ def toy_city(zones: gpd.GeoDataFrame) -> City:
     pairs = [("Z01", "Z02"), ("Z01", "Z03"), ("Z02", "Z04"), ("Z03", "Z04")]
     both = pd.DataFrame(pairs + [(b, a) for a, b in pairs], columns=["zone_id", "neighbour_zone_id"])
     return make_city(
-        name="toy", label="Toy town", nodes=toy_nodes(), links=links, turns=toy_turns(), zones=zones, crs=CRS,
+        name="toy",
+        label="Toy town",
+        nodes=toy_nodes(),
+        links=links,
+        turns=toy_turns(),
+        zones=zones,
+        crs=CRS,
         link_zone=pd.DataFrame({"link_id": links["link_id"], "zone_id": home, "share": 1.0}),
-        adjacency=both.assign(border_m=400.0, distance_m=400.0), timezone="Europe/Helsinki", latitude=60.17, longitude=24.94,
-    )  # fmt: skip
+        adjacency=both.assign(border_m=400.0, distance_m=400.0),
+        timezone="Europe/Helsinki",
+        latitude=60.17,
+        longitude=24.94,
+    )
 
 
 def build_workspace(root: Path) -> Workspace:
@@ -225,16 +251,24 @@ def build_workspace(root: Path) -> Workspace:
             {"kind": ["park", "water", "building", "building"]},
             geometry=[box(30, 30, 170, 170), box(610, 610, 780, 780), box(230, 230, 370, 300), box(430, 250, 570, 360)],
             crs=CRS,
-        ).to_crs(4326)  # fmt: skip
+        ).to_crs(4326)
         run.table("basemap", base)
     past = pd.date_range(DAY0, periods=96 * DAYS, freq=STEP).as_unit("us")
     today = pd.date_range(past[-1] + STEP, periods=96, freq=STEP).as_unit("us")
     whole = truth(past.append(today), rng)
     simulated, lived = whole[whole["time"].isin(past)], whole[whole["time"].isin(today)]
     profile = [
-        {"link_id": link, "day_type": kind, "step_of_day": k, "speed_ratio": float(np.clip(1 - 0.5 * _rush(np.array([k / 4]))[0] * (0.6 + link % 5 / 8), 0.15, 1)), "flow_veh_per_h": 200.0}
-        for link in links["link_id"] for kind in ("weekday", "weekend") for k in range(96)
-    ]  # fmt: skip
+        {
+            "link_id": link,
+            "day_type": kind,
+            "step_of_day": k,
+            "speed_ratio": float(np.clip(1 - 0.5 * _rush(np.array([k / 4]))[0] * (0.6 + link % 5 / 8), 0.15, 1)),
+            "flow_veh_per_h": 200.0,
+        }
+        for link in links["link_id"]
+        for kind in ("weekday", "weekend")
+        for k in range(96)
+    ]
     with workspace.runs.write("simulation", {"toy": 1}) as run:
         run.table("zone_state", sensed(simulated))
         run.table("zone_truth", simulated)

@@ -326,11 +326,22 @@ def _store_result(run: Any, result: Any) -> None:
     run.arrays("final_state", result.final_state)
 
 
-def stored_city(workspace: Workspace, run: str) -> City:
-    """The City of a `city` run."""
+def stored_city(workspace: Workspace, run: str | None = None) -> City:
+    """The City of a `city` run; of the workspace's own where none is named.
+
+    Raises
+    ------
+    InputError
+        If the workspace has no city yet.
+    """
     from simulation.city_tables import TABLES, city_from
 
     runs = workspace.runs
+    run = run or workspace.describe().get("runs", {}).get("city")
+    if run is None:
+        raise InputError(
+            f"workspace '{workspace.name}' has no city yet; 'zonewise demo' or 'zonewise simulate' makes one"
+        )
     return city_from(
         {name: runs.read(run, name) for name in TABLES}, runs.read_arrays(run, "demand"), runs.read_json(run, "city")
     )

@@ -75,12 +75,8 @@ def make_study(
     from simulation.scenarios import to_form, to_yaml
     from simulation.study import run_study
 
-    base = workspace.describe().get("runs", {}).get("city")
-    if base is None:
-        raise InputError(
-            f"workspace '{workspace.name}' has no city yet; 'zonewise demo' or 'zonewise simulate' makes one"
-        )
-    city = stored_city(workspace, base)
+    city = stored_city(workspace)
+    base = workspace.describe()["runs"]["city"]
     scenario = find_scenario(what, city) if isinstance(what, str) else what
     spec: dict[str, Any] = {
         "code": code_version()["simulation"], "parent": base, "scenario": to_form(scenario), "seeds": seeds,

@@ -151,14 +151,16 @@ class LiveCity:
         local_s : float
             Seconds since local midnight.
         """
+        if not 0 <= local_s <= 86_400:
+            raise RunError(f"local_s={local_s:g} s is not a time of day; allowed: 0 to 86,400 s")
         now = self.local()
         for ahead in (0, 1, 2):
             wall = (now.tz_localize(None).normalize() + pd.Timedelta(days=ahead, seconds=local_s)).tz_localize(
                 self.city.timezone, ambiguous=True, nonexistent="shift_forward"
             )
             if wall >= now:
-                return float((wall - now).total_seconds())
-        raise RunError(f"local_s={local_s:g} s is not a time of day; allowed: 0 to 86,400 s")
+                break
+        return float((wall - now).total_seconds())
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -179,6 +181,10 @@ class LiveCity:
     def _close(self, link_ids: Sequence[int], classes: Iterable[int] | None, by: int) -> None:
         links = self._checked(link_ids)
         rows = np.arange(len(VEHICLE_CLASSES)) if classes is None else np.array(list(classes), dtype=np.int64)
+        if rows.size and (rows.min() < 0 or rows.max() >= len(VEHICLE_CLASSES)):
+            raise RunError(
+                f"vehicle classes {rows.tolist()}; allowed: 0 to {len(VEHICLE_CLASSES) - 1}, {VEHICLE_CLASSES}"
+            )
         cells = np.ix_(rows, links)
         if by < 0 and (self._closures[cells] <= 0).any():
             raise RunError(f"links {links.tolist()[:5]} are not closed; every open needs its close")

@@ -12,7 +12,7 @@ import pandas as pd
 import simpy
 from scipy.stats import poisson
 
-from simulation.demand.trips import DayTrips, sample_day
+from simulation.demand.trips import DayTrips, around_closed, sample_day
 from simulation.live import LiveCity, Phase
 from simulation.streams import Purpose, normal, uniform
 from simulation.traffic.engine import Trips
@@ -118,12 +118,10 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
         today = live.local().normalize()
         if trips is None or today != day:
             day, zero = today, _midnight_s(live, today)
-            trips = sample_day(
-                live.city.demand, seed=live.seed, day=today.toordinal(), weekend=today.dayofweek >= 5,
-                closed=live.city.closed_array(),
-            )  # fmt: skip
+            trips = sample_day(live.city.demand, seed=live.seed, day=today.toordinal(), weekend=today.dayofweek >= 5)
         first, last = np.searchsorted(trips.depart_s, [now - zero, now + live.step_s - zero])
         chosen = _scaled(live, trips.take(np.arange(first, last)))
+        chosen = around_closed(live.city.demand, chosen, live.closed())
         live.engine.release(
             Trips(
                 depart_s=chosen.depart_s + zero,

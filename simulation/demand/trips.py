@@ -7,7 +7,7 @@ departure, links and perception in every run with the same seed and day.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import poisson
@@ -75,15 +75,44 @@ def sample_day(spec: DemandSpec, *, seed: int, day: int, weekend: bool, closed: 
     depart = _departures(spec, seed, day, weekend, o[where], spec.kind[o, d][where], keyed(Purpose.DEPARTURE))
     trips = DayTrips(
         depart_s=depart,
-        origin_link=_pick(spec.origins, o[where], keyed(Purpose.ORIGIN_LINK), klass, closed),
-        dest_link=_pick(spec.destinations, d[where], keyed(Purpose.DEST_LINK), klass, closed),
+        origin_link=_pick(spec.origins, o[where], keyed(Purpose.ORIGIN_LINK)),
+        dest_link=_pick(spec.destinations, d[where], keyed(Purpose.DEST_LINK)),
         taste=keyed(Purpose.TRIP_LAYER),
         vehicle_class=klass,
         pair=pair[where],
         key=bits(seed, day, item, Purpose.TRIP_KEEP, index=number),
     )
     trips = trips.take(np.flatnonzero(trips.origin_link != trips.dest_link))
-    return trips.take(np.lexsort((trips.key, trips.depart_s)))
+    trips = trips.take(np.lexsort((trips.key, trips.depart_s)))
+    return trips if closed is None else around_closed(spec, trips, closed)
+
+
+def around_closed(spec: DemandSpec, trips: DayTrips, closed: np.ndarray) -> DayTrips:
+    """Trips whose first or last link is closed to their class use another open link of the place, where it has one.
+
+    Parameters
+    ----------
+    spec : DemandSpec
+        That the trips were sampled from.
+    trips : DayTrips
+    closed : ndarray of bool, shape (classes, n_links)
+    """
+    if not closed.any():
+        return trips
+    ends = {}
+    for name, access, place in (
+        ("origin_link", spec.origins, trips.pair // len(spec.places)),
+        ("dest_link", spec.destinations, trips.pair % len(spec.places)),
+    ):
+        link = getattr(trips, name).copy()
+        for k in np.flatnonzero(closed[trips.vehicle_class, link]):
+            here = access.link[access.start[place[k]] : access.start[place[k] + 1]]
+            open_ = here[~closed[trips.vehicle_class[k], here]]
+            if open_.size:
+                link[k] = open_[int(trips.taste[k] * 1e6) % open_.size]
+        ends[name] = link
+    trips = replace(trips, **ends)
+    return trips.take(np.flatnonzero(trips.origin_link != trips.dest_link))
 
 
 def _levels(spec: DemandSpec, seed: int, day: int) -> np.ndarray:
@@ -117,19 +146,9 @@ def _departures(
     return (at_bin + within) * BIN_S
 
 
-def _pick(
-    access: Access, place: np.ndarray, chance: np.ndarray, klass: np.ndarray, closed: np.ndarray | None
-) -> np.ndarray:
-    """Link of each trip at its place; where that link is closed to its class, the next open one of the place."""
+def _pick(access: Access, place: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """Link of each trip at its place."""
     owner = np.repeat(np.arange(access.start.size - 1), np.diff(access.start))
     at = np.searchsorted(access.cumulative + owner, place + chance)
     at = np.clip(at, access.start[place], np.maximum(access.start[place + 1] - 1, access.start[place]))
-    link = access.link[at]
-    if closed is None or not closed.any():
-        return link
-    for k in np.flatnonzero(closed[klass, link]):
-        here = access.link[access.start[place[k]] : access.start[place[k] + 1]]
-        open_ = here[~closed[klass[k], here]]
-        if open_.size:
-            link[k] = open_[int(chance[k] * 1e6) % open_.size]
-    return link
+    return access.link[at]

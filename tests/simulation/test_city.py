@@ -1,0 +1,83 @@
+"""The frozen city: what it is made of, and what it is refused for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from data.errors import SchemaError
+from data.schemas import GATEWAYS, SENSORS, SIGNALS, validate
+from data.toy import toy_links, toy_turns
+from simulation import City, make_city
+from simulation.city import MAX_GUESSED_LOAD
+from simulation.city_tables import TABLES, city_arrays, city_from, city_meta, city_tables
+from simulation.errors import NetworkError
+from simulation.traffic.routing import Routes
+
+
+def test_a_city_is_made_of_streets_and_zones_alone(town):
+    assert isinstance(town, City) and len(town.links) == 80 and len(town.zones) == 4
+    assert len(validate(town.gateways, GATEWAYS)) == 4 and len(validate(town.signals, SIGNALS)) == 4
+    assert set(validate(town.sensors, SENSORS)["zone_id"]) == set(town.zones["zone_id"])
+    assert town.demand.od_veh.sum() > 1000 and not town.closed_array().any()
+
+
+def test_the_same_tables_make_the_same_city(town, maker):
+    again = maker()
+    for name, table in city_tables(town).items():
+        assert table.equals(getattr(again, name)), name
+    assert all(a.tobytes() == city_arrays(again)[name].tobytes() for name, a in city_arrays(town).items())
+
+
+def test_a_guessed_demand_never_locks_the_town(town):
+    """The busiest hour's flow on free routes is at most 1.4 times what the worst link passes on."""
+    arrays = town.link_arrays()
+    routes = Routes(arrays, town.turn_index(), town.demand.dest_link, np.zeros((1, 80), bool), seed=0)
+    routes.update()
+    peak = routes.load(town.demand.starts(80)) * 0.086 / 3600.0
+    share = np.where(arrays.cycle_s > 0, arrays.green_s / np.maximum(arrays.cycle_s, 1.0), 1.0)
+    assert (peak / (arrays.discharge_veh_per_s * share)).max() <= MAX_GUESSED_LOAD + 1e-9
+
+
+def test_closed_links_are_by_class(town):
+    closed = replace(town, closed=frozenset({(3, 2), (5, 0)})).closed_array()
+    assert closed.shape == (4, 80) and closed.sum() == 2 and closed[2, 3] and closed[0, 5]
+
+
+def test_a_table_that_breaks_its_schema_is_refused(maker):
+    with pytest.raises(SchemaError, match="turns"):
+        maker(turns=toy_turns().drop(columns="penalty_s"))
+    with pytest.raises(SchemaError, match="length_m"):
+        maker(links=toy_links().assign(length_m=-1.0))
+    with pytest.raises(NetworkError, match="in order"):
+        maker(links=toy_links().iloc[::-1])
+
+
+def test_a_city_comes_back_from_its_tables_and_lives_the_same_life(town, day, tmp_path):
+    """Through Parquet, NPZ and JSON; a day of it is the same, bit for bit."""
+    from data.store.runs import RunStore, run_id
+
+    runs = RunStore(tmp_path)
+    with runs.write("city", {}) as run:
+        for name, table in city_tables(town).items():
+            run.table(name, table)
+        run.arrays("demand", city_arrays(town))
+        run.json("city", city_meta(town))
+    name = run_id("city", {})
+    again = city_from(
+        {table: runs.read(name, table) for table in TABLES},
+        runs.read_arrays(name, "demand"),
+        runs.read_json(name, "city"),
+    )
+    assert (again.label, again.timezone, again.crs) == (town.label, town.timezone, town.crs)
+    other = again.run(days=1, seed=1, incidents_per_day=0.0)
+    for table in ("zone_state", "zone_truth", "sensor_state", "counts"):
+        assert getattr(other, table).equals(getattr(day, table)), table
+
+
+def test_the_room_offers_its_names_lazily():
+    import simulation
+
+    assert simulation.make_city is make_city and simulation.City is City
+    with pytest.raises(AttributeError, match="Villages"):
+        _ = simulation.Villages

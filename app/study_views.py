@@ -24,7 +24,7 @@ SHOWN: dict[str, tuple[str, str, int, int]] = {
 }
 #: What the map can show: words, column of the study, limit of the colours, unit, decimals.
 MAPS: dict[str, tuple[str, float, str, int]] = {
-    "no2": ("NO₂ by zone", 3.0, "µg/m³", 2),
+    "no2": ("NO₂ by zone", 1.5, "µg/m³", 2),
     "flow": ("Flow by street", 300.0, "veh/h", 0),
     "speed": ("Speed by street", 12.0, "km/h", 1),
 }
@@ -112,6 +112,11 @@ def worst_streets(queries: Queries, run: str, count: int = 3) -> list[tuple[str,
     return [(str(name), float(v)) for name, v in top.items() if v > 1]
 
 
+def links_words(count: int) -> str:
+    """So many links."""
+    return "1 link" if count == 1 else f"{count} links"
+
+
 def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
     """A measure of a form in words: what, and where and when."""
     kind = str(entry.get("measure", ""))
@@ -131,7 +136,7 @@ def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, st
         value = entry.get(key) or []
         place += [value] if isinstance(value, str) else [str(v) for v in value]
     if entry.get("links"):
-        place.append(f"{len(entry['links'])} links")
+        place.append(links_words(len(entry["links"])))
     zones = [names.get(z, z) for z in [*entry.get("zones", []), *entry.get("from_zones", [])]]
     place += zones[:3] + ([f"{len(zones) - 3} more zones"] if len(zones) > 3 else [])
     if entry.get("area"):

@@ -232,7 +232,7 @@
     const bounds = [[south, west], [north, east]];
     const map = (state.map = L.map(element, { zoomSnap: 0.05, zoomDelta: 0.5, attributionControl: false, zoomControl: false, boxZoom: false }));
     const narrow = () => element.clientWidth < 520;
-    const fit = () => map.fitBounds(bounds, { animate: false, paddingTopLeft: narrow() ? [8, 52] : [18, 60], paddingBottomRight: narrow() ? [8, 96] : [18, 24] });
+    const fit = () => map.fitBounds(bounds, { animate: false, paddingTopLeft: narrow() ? [8, 52] : [18, 60], paddingBottomRight: narrow() ? [8, 88] : [18, 24] });
     fit();
     L.control.zoom({ position: "bottomright" }).addTo(map);
     let touched = false;

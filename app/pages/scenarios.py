@@ -141,7 +141,7 @@ def layout(queries: Queries, **address: str) -> Any:
             ),
             html.H2(t("scenario.measures")),
             html.Div(id=ids.SCENARIO_LIST),
-            html.Details([html.Summary(t("scenario.draft")), form], open=True, className="why"),
+            html.Details([html.Summary(t("scenario.form")), form], id="scenario-form", open=True, className="why"),
             html.H2(t("scenario.run")),
             html.Div(
                 [
@@ -441,8 +441,8 @@ def legend(show: str, edits: dict[str, list[Any]]) -> Any:
         name, limit, unit, _ = views.MAPS[show]
         return legend_ramp(f"Change: {name}, {unit}", DIVERGING, [f"−{limit:g}", "0", f"+{limit:g}"])
     keys = [
-        ("#be123c", f"closed, {len(edits['closed'])} links"),
-        ("#d97706", f"changed, {len(edits['changed'])} links"),
+        ("#be123c", f"closed, {views.links_words(len(edits['closed']))}"),
+        ("#d97706", f"changed, {views.links_words(len(edits['changed']))}"),
         ("#207350", f"zones, {len(edits['zones'])}"),
     ]
     return legend_keys(t("scenario.legend"), keys)
@@ -561,7 +561,7 @@ def register(app: Dash, queries: Queries) -> None:
         Input(ids.SCENARIO_SEEDS, "value"),
     )
     def listed(draft: dict[str, Any], drawn: list[int], seeds: Any) -> tuple[Any, ...]:
-        words = t("scenario.drawn", n=len(drawn)) if drawn else t("scenario.drawn.none")
+        words = t("scenario.drawn", n=views.links_words(len(drawn))) if drawn else t("scenario.drawn.none")
         place = (
             queries.workspace.root.name
             if queries.workspace.root.parent.name == "workspaces"
@@ -628,6 +628,7 @@ def register(app: Dash, queries: Queries) -> None:
         Output(ids.SCENARIO_STOP, "disabled"),
         Output(ids.SCENARIO_RUN, "disabled"),
         Output(ids.SCENARIO_SHOW, "value", allow_duplicate=True),
+        Output("scenario-form", "open"),
         Input(ids.SCENARIO_TICK, "n_intervals"),
         Input(ids.SCENARIO_JOB, "data"),
         prevent_initial_call="initial_duplicate",
@@ -636,10 +637,11 @@ def register(app: Dash, queries: Queries) -> None:
         job = Jobs(queries.workspace.jobs_path).read(name) if name else None
         hidden = {"display": "none"}
         if job is None:
-            return [], True, [], hidden, True, False, no_update
+            return [], True, [], hidden, True, False, no_update, True
         if job.state == DONE:
-            return progress_view(job), True, result_view(queries, job.result), {"display": "block"}, True, False, "no2"
-        return progress_view(job), not job.open, [], hidden, not job.open, job.open, no_update
+            found = result_view(queries, job.result)
+            return progress_view(job), True, found, {"display": "block"}, True, False, "no2", False
+        return progress_view(job), not job.open, [], hidden, not job.open, job.open, no_update, no_update
 
     @app.callback(
         Output(ids.SCENARIO_MAP, "edits"),

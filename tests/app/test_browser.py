@@ -170,7 +170,7 @@ def test_a_closure_is_drawn_run_and_its_effect_seen_again_after_a_reload(visit):
     page.wait_for_load_state("networkidle")
     click_map(page, "linkPoint", 20)
     page.wait_for_selector(".measure-close_street")
-    assert "1 links" in page.inner_text(".measure-close_street")
+    assert "1 link," in page.inner_text(".measure-close_street")
     page.fill("#scenario-seeds", "2")
     page.click("#scenario-run")
     page.wait_for_selector("#scenario-result table.effects", timeout=120_000)

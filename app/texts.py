@@ -24,7 +24,6 @@ EN: dict[str, str] = {
     "copy": "Copy a link to this view",
     "theme": "Switch between light and dark",
     "attribution": "© OpenStreetMap contributors",
-    "attribution.toy": "Invented town",
     # map
     "map.title": "Map and forecast of {city}",
     "map.aria": "City map. Zones are coloured by the layer chosen, streets by"
@@ -100,12 +99,9 @@ EN: dict[str, str] = {
     "table.caption": "Zones by chance of passing the limit in the rest of the day. Choose a zone to see its forecast.",
     "table.caption.traffic": "Zones by the rest of the day's extreme. Choose a zone to see its forecast.",
     "fan.observed": "Observed",
-    "fan.median": "{model}",
     "fan.band": "50, 90 % band",
     "fan.now": "now",
-    "fan.map": "map",
     # compare
-    "compare.title": "Micromodels against one macromodel",
     "compare.target": "What",
     "compare.horizon": "How far ahead",
     "compare.better": "Micromodels are better in {n} of {all} zones",
@@ -150,7 +146,6 @@ EN: dict[str, str] = {
     "scenario.click": "Click",
     "scenario.polygon": "Polygon",
     "scenario.undo": "Undo",
-    "scenario.clear": "Clear",
     "scenario.shipped": "Start from an example",
     "scenario.own": "My own",
     "scenario.name": "Name",
@@ -216,7 +211,6 @@ EN: dict[str, str] = {
     "models.none": "No stored model explains this zone and target.",
     "models.rules": "How it decides",
     "models.limits": "Limits",
-    "models.size": "Size and settings",
     # states
     "state.empty": "Nothing to show yet",
     "state.error": "This could not be shown",

@@ -18,7 +18,6 @@ from app.texts import t
 from data.units import DISPLAY
 
 PAGE = Page("/models", "nav.models", "brain")
-AHEAD = (1, 4, 8, 16)  # steps for which a moment can be chosen, with the day's likely peak between them
 HORIZONS = ((900, "15 min"), (3600, "1 h"), (86400, "24 h"))
 
 

@@ -201,14 +201,15 @@ class Job:
             for path, model in _live_models(final).items():
                 for name, value in model.save().items():
                     run.bytes(f"models/{'/'.join(path)}/{name}", value)
-        registry = Registry(self.workspace.models)
-        choices = training.choices.set_index(["zone_id", "target"])
-        for (zone, target), model in final.micromodels.items():
-            row = choices.loc[(zone, target)]
-            told = {k: _plain(row[k]) for k in row.index if k not in ("settings",)}
-            registry.save(zone, target, model, {"training_run": ids["training"], **told})
-        for target, model in final.macromodels.items():
-            registry.save("_city", target, model, {"training_run": ids["training"]})
+            # the registry before the run is finished: a job that is stopped here goes on with this step
+            registry = Registry(self.workspace.models)
+            choices = training.choices.set_index(["zone_id", "target"])
+            for (zone, target), model in final.micromodels.items():
+                row = choices.loc[(zone, target)]
+                told = {k: _plain(row[k]) for k in row.index if k not in ("settings",)}
+                registry.save(zone, target, model, {"training_run": ids["training"], **told})
+            for target, model in final.macromodels.items():
+                registry.save("_city", target, model, {"training_run": ids["training"]})
         self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
 
     def _make_comparison(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
 
@@ -35,6 +36,11 @@ MIN_DAYS = 4.0  # least history to learn from: two days to fit on, two to calibr
 CALIBRATE_SHARE = 0.5  # part of the training history that validates and calibrates, where the caller names none
 FIRST_DAYS = 8  # a first fit should have seen a weekend, where the history allows
 N_FOLDS = 2
+#: Where families are declared; a process that only loads models has imported none of them.
+_FAMILY_MODULES = (
+    "models.baselines", "models.families.linear", "models.families.tree", "models.families.boosting", "models.macro",
+    "models.mix",
+)  # fmt: skip
 TRUST_STEPS = {1: 11, 2: 9, 3: 5}  # shares tried of each part, by number of parts
 
 
@@ -315,6 +321,9 @@ class Forecaster(ABC):
             version, family = head["format_version"], head["family"]
         except (KeyError, ValueError, TypeError) as error:
             raise ModelFileError(f"model.json is missing or damaged ({error}); train the model again") from error
+        if family not in Forecaster.registry:
+            for module in _FAMILY_MODULES:
+                import_module(module)
         if version != FORMAT_VERSION or family not in Forecaster.registry:
             raise ModelFileError(
                 f"model.json has format version {version} and family {family!r}; this release reads version"

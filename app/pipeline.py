@@ -206,10 +206,12 @@ class Job:
             choices = training.choices.set_index(["zone_id", "target"])
             for (zone, target), model in final.micromodels.items():
                 row = choices.loc[(zone, target)]
-                told = {k: _plain(row[k]) for k in row.index if k not in ("settings",)}
-                registry.save(zone, target, model, {"training_run": ids["training"], **told})
+                told = {k: _plain(row[k]) for k in row.index if k != "settings"}
+                fit = training.seconds.get((model.family, target, zone))
+                registry.save(zone, target, model, {"training_run": ids["training"], "fit_seconds": fit, **told})
             for target, model in final.macromodels.items():
-                registry.save("_city", target, model, {"training_run": ids["training"]})
+                fit = training.seconds.get((model.family, target, ""))
+                registry.save("_city", target, model, {"training_run": ids["training"], "fit_seconds": fit})
         self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
 
     def _make_comparison(self) -> None:

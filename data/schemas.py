@@ -279,7 +279,7 @@ def validate(table: pd.DataFrame, schema: Table) -> pd.DataFrame:
         faults.append(f"unknown column(s) {unknown}; allowed: {list(schema.names)}")
     present = [c for c in schema.columns if c.name in table.columns]
     checked = {c.name: _checked(table[c.name], c, faults) for c in present}
-    keys = {name: checked[name] for name in schema.key if checked.get(name) is not None}
+    keys = {name: values for name in schema.key if (values := checked.get(name)) is not None}
     if len(keys) == len(schema.key):
         repeated = pd.DataFrame(keys).duplicated()
         if repeated.any():

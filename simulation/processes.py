@@ -38,7 +38,9 @@ def weather_process(live: LiveCity, table: pd.DataFrame) -> Generator[simpy.Even
     while True:
         row = int(np.searchsorted(hours, live.env.now, side="right")) - 1
         live.weather = {name: float(values[row]) for name, values in columns.items()}
-        yield live.wait(3600.0 - live.env.now % 3600.0, Phase.WEATHER)
+        if row + 1 == len(hours):
+            return
+        yield live.wait(float(hours[row + 1]) - live.env.now, Phase.WEATHER)
 
 
 def incidents_of_day(live: LiveCity, day: pd.Timestamp, per_day: float) -> list[Incident]:
@@ -112,14 +114,16 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
     """Release trips interval by interval; a day's trips are drawn when it begins."""
     row_of = np.full(len(live.city.links), -1, dtype=np.int64)
     row_of[live.engine.dest_link] = np.arange(live.engine.dest_link.size)
-    day, trips, zero = None, None, 0.0
+    day, trips = None, None
     while live.env.now < live.end_s:
         now = live.env.now
         today = live.local().normalize()
         if trips is None or today != day:
-            day, zero = today, _midnight_s(live, today)
+            day = today
             trips = sample_day(live.city.demand, seed=live.seed, day=today.toordinal(), weekend=today.dayofweek >= 5)
-        first, last = np.searchsorted(trips.depart_s, [now - zero, now + live.step_s - zero])
+        wall = live.time_of_day_s()  # on the nights when clocks change, an hour of trips is left out or comes twice
+        zero = now - wall
+        first, last = np.searchsorted(trips.depart_s, [wall, wall + live.step_s])
         chosen = _scaled(live, trips.take(np.arange(first, last)))
         chosen = around_closed(live.city.demand, chosen, live.closed())
         live.engine.release(

@@ -163,7 +163,7 @@ def test_a_kill_during_a_write_loses_no_finished_run(store, moment):
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
     other = run_id("city", {"city": "other"})
-    assert not store.has(other) and [m["id"] for m in store.list()] == [run_id("city", SPEC)]
+    assert not (store.root / other).exists() and [m["id"] for m in store.list()] == [run_id("city", SPEC)]
     with pytest.raises(RunNotFoundError):
         store.read(other, "extra")
     aside = [path.name for path in store.root.iterdir() if path.name.startswith(".aside-")]

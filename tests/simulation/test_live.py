@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simulation.errors import DemandError, RunError
+from simulation.traffic.kernels import OCCUPANCY
 
 MORNING = {"start": "2025-09-02 07:00", "incidents_per_day": 0.0, "seed": 1}
 MAIN = 43  # a link of the wide street in the middle of the town
@@ -44,20 +45,23 @@ def test_a_closed_link_empties_and_its_traffic_goes_elsewhere(town):
     assert more.drop(busy).max() > 50
 
 
-def test_drivers_already_under_way_choose_again(town):
-    """Closed at 08:00, and 10 minutes later nobody is on the link any more."""
+@pytest.mark.parametrize("classes", [None, [0]], ids=["all", "cars"])
+def test_drivers_already_under_way_choose_again(town, classes):
+    """Closed at 08:01:40; ten minutes later, before anybody learns new travel times, no car is on the link any more."""
+
+    def cars(live):
+        return int(live.engine.v.flow[busy, 0, OCCUPANCY])
 
     def shut(live):
-        yield live.env.timeout(3600.0)
-        before = int(live.engine.v.links["count"][busy])
-        live.close([busy])
+        yield live.env.timeout(3700.0)
+        before = cars(live)
+        live.close([busy], classes=classes)
         yield live.env.timeout(600.0)
-        return before, int(live.engine.v.links["count"][busy]), live.engine.counts().lost
+        return before, cars(live), live.engine.counts().lost
 
     base = town.run(days=1 / 12, **MORNING)
-    busy = int(
-        base.link_totals["outflow_veh"].drop([*town.gateways["in_link_id"], *town.gateways["out_link_id"]]).idxmax()
-    )
+    gates = [*town.gateways["in_link_id"], *town.gateways["out_link_id"]]
+    busy = int(base.link_totals["outflow_veh"].drop(gates).idxmax())
     (before, after, lost), _ = in_town(town, shut, hours=2)
     assert before > 0 and after == 0 and lost == 0
 

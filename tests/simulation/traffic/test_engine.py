@@ -303,6 +303,17 @@ def test_trips_released_by_interval_drive_as_if_released_at_once(toy_traffic):
         assert parts.v.slots[name].tobytes() == whole.v.slots[name].tobytes()
 
 
+def test_who_waits_at_a_gate_keeps_the_place_when_more_trips_are_released(road):
+    """40 at once on a link that takes one every 2 s; at 31 s 13 have arrived, 24 wait, and 10 more come."""
+    one = road([[0]], length_m=50.0).release(np.zeros(40), vehicle_class=np.arange(40) % 4).go(31.0)
+    assert one.engine.counts().waiting == 24 and one.engine.counts().arrived == 13
+    one.release(np.full(10, 31.0), vehicle_class=3).go(1e3)
+    counts = one.engine.counts()
+    assert (counts.departed, counts.arrived, counts.on_road, counts.waiting) == (50, 50, 0, 0)
+    assert one.engine.trip_stats()[:, 0].tolist() == [10.0, 10.0, 10.0, 20.0]
+    assert one.engine.trip_stats()[:3, 1].sum() == sum(2.0 * k + 5.0 for k in range(40) if k % 4 < 3)
+
+
 # --- the engine's own promises --------------------------------------------------------------------------------------
 
 

@@ -66,6 +66,20 @@ def test_drivers_already_under_way_choose_again(town, classes):
     assert before > 0 and after == 0 and lost == 0
 
 
+def test_those_under_way_follow_the_routes_of_their_class(town):
+    """Closed to vans amid the morning: every van on the road follows routes that avoid the link, and nobody else."""
+
+    def shut(live):
+        yield live.env.timeout(3700.0)
+        live.close([MAIN], classes=[1])
+        trips = live.engine.v.trips
+        group = trips["layer"] // live.routes.perceptions
+        return live.routes.closed[group, MAIN], trips["vehicle_class"] == 1
+
+    (avoids, vans), _ = in_town(town, shut, hours=2)
+    assert np.array_equal(avoids, vans) and 0 < vans.sum() < vans.size
+
+
 def test_closures_of_a_link_count(town):
     """Closed twice and opened once it is closed; one `open` too many is an error."""
 

@@ -11,4 +11,4 @@ def set_up(verbose: int = 0) -> None:
     level = {0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG)
     logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("pyogrio").setLevel(logging.WARNING)
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # processes share the cores; threads within them would fight
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # for processes that are started: threads within them would fight

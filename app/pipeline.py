@@ -108,6 +108,8 @@ class Job:
 
     def run(self, until: str = "live") -> dict[str, str]:
         """Make every run up to a step that is not there yet; returns the ids, and notes them in the workspace."""
+        from threadpoolctl import threadpool_limits
+
         self.workspace.runs.sweep()
         made = {}
         for step in STEPS[: STEPS.index(until) + 1]:
@@ -115,7 +117,8 @@ class Job:
                 self.reused.append(step)
                 self.report(step, 1, 1, "already there")
             else:
-                getattr(self, f"_make_{step}")()
+                with threadpool_limits(limits=1):  # matrices are small, and processes share the cores already
+                    getattr(self, f"_make_{step}")()
             made[step] = self.run_ids()[step]
         self._note(made)
         return made

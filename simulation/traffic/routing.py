@@ -20,8 +20,9 @@ N_PERCEPTIONS = 3
 PERCEPTION_SD = 0.15  # of the log of perceived time; assumption
 #: Perceived extra time of a closed link, s: above any detour in a city, below infinity, so that nobody is stranded.
 CLOSED_PENALTY_S = 7200.0
-#: Another way must be better by this share and time before drivers take it: bounded rationality.
-SWITCH_SHARE, SWITCH_S = 0.03, 5.0
+#: Another way must be better by this share and time before drivers take it (indifference band of boundedly rational
+#: drivers, some 20 % in the experiments of Mahmassani & Chang 1987, doi:10.1287/trsc.21.2.89; half of it kept).
+SWITCH_SHARE, SWITCH_S = 0.10, 10.0
 #: Weight of the newest travel times in what the drivers of each perception know: habit, radio, navigation. If all
 #: followed the newest times they would all turn into the same side street (Mahmassani & Jayakrishnan 1991,
 #: doi:10.1016/0191-2607(91)90145-G, find market shares beyond which information harms).

@@ -7,6 +7,7 @@ import hashlib
 
 from flask import Flask, Response, abort, request
 
+from app import map_views
 from app.queries import Queries
 from data.errors import StoreError
 
@@ -27,13 +28,15 @@ def register(server: Flask, queries: Queries) -> None:
     def day(key: str) -> Response:
         if key != day_key(queries):
             abort(404)
-        return _answer(queries.keep(("gz", "day", key), lambda: _packed(queries.day_json())), "application/json")
+        return _answer(
+            queries.keep(("gz", "day", key), lambda: _packed(map_views.day_json(queries))), "application/json"
+        )
 
     @server.get("/api/<key>/links.bin")
     def links(key: str) -> Response:
         if key != day_key(queries):
             abort(404)
-        body = queries.keep(("gz", "links", key), lambda: _packed(queries.link_bytes()))
+        body = queries.keep(("gz", "links", key), lambda: _packed(map_views.link_bytes(queries)))
         return _answer(body, "application/octet-stream")
 
 

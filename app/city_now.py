@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app import live_views, zone_views
 from app.limits import EU_2030
 from app.queries import Queries
 from app.texts import signed, t
@@ -54,9 +55,9 @@ def _traffic(queries: Queries) -> list[Figure]:
     usual: dict[str, np.ndarray] = {}
     for column in ("vehicle_distance_m", "vehicle_time_s", "delay_s_per_km"):
         there = step >= 0 and queries.has_table(run, "zone_truth")
-        grid = queries.truth(column) if there else None
+        grid = live_views.truth(queries, column) if there else None
         seen[column] = grid[:, step] if grid is not None else nothing
-        usual[column] = queries.usual(column)[:, step] if there else nothing
+        usual[column] = live_views.usual(queries, column)[:, step] if there else nothing
 
     def speed(v: dict[str, np.ndarray]) -> float:
         time = np.nansum(v["vehicle_time_s"])
@@ -79,7 +80,7 @@ def _traffic(queries: Queries) -> list[Figure]:
 def _no2(queries: Queries) -> Figure:
     step = queries.info().now_step - 1
     column = "no2_ug_per_m3"
-    seen, usual = queries.observed(column)[:, step], queries.usual(column)[:, step]
+    seen, usual = live_views.observed(queries, column)[:, step], live_views.usual(queries, column)[:, step]
     both = np.isfinite(seen) & np.isfinite(usual)
     value = float(np.nanmean(seen)) if np.isfinite(seen).any() else float("nan")
     change, tone, note = "", "", t("kpi.nousual")
@@ -92,7 +93,7 @@ def _no2(queries: Queries) -> Figure:
 
 def _over(queries: Queries) -> Figure:
     column = "no2_ug_per_m3"
-    chance = queries.zone_table(column)["chance"].dropna()
+    chance = zone_views.zone_table(queries, column)["chance"].dropna()
     likely, possible = int((chance >= LIKELY).sum()), int(((chance >= POSSIBLE) & (chance < LIKELY)).sum())
     label = t("kpi.over", limit=f"{EU_2030[column].value:g} {DISPLAY[column][0]}")
     return Figure(

@@ -25,6 +25,7 @@ EN: dict[str, str] = {
     "theme": "Switch between light and dark",
     "attribution": "© OpenStreetMap contributors",
     # map
+    "map.label": "Map",
     "map.title": "Map and forecast of {city}",
     "map.aria": "City map. Zones are coloured by the layer chosen, streets by"
     " their speed. Press n or p for the next or previous zone; the zone table holds the same values.",
@@ -159,6 +160,8 @@ EN: dict[str, str] = {
     "scenario.start": "From",
     "scenario.end": "Until",
     "scenario.street": "Street",
+    "scenario.street.clear": "Clear the street",
+    "scenario.mine": "My scenario",
     "scenario.zones": "Zones",
     "scenario.hours": "Leave both empty for all day; local time, HH:MM.",
     "scenario.run": "Run",

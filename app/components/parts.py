@@ -8,6 +8,9 @@ from dash import dcc, html
 
 from app.texts import t
 
+#: Differences on the map, orange to purple, grey between: told apart with any colour vision. As in `citymap.js`.
+DIVERGING = ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"]
+
 
 def icon(name: str) -> html.Span:
     """A Tabler icon, as a mask in the colour of the text."""

@@ -16,7 +16,7 @@ GRID_ABOVE = 200  # rows; beyond this many, a table that draws only what is in v
 
 
 def zone_table(rows: pd.DataFrame, target: str, selected: str | None, bounds: tuple[float, float]) -> object:
-    """Rows of `Queries.zone_table` as HTML, or as a grid where there are very many.
+    """Rows of `zone_views.zone_table` as HTML, or as a grid where there are very many.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ def fan(
     Parameters
     ----------
     rows : DataFrame
-        As `Queries.fan`: time, observed, median, low50, high50, low90, high90, other; shown units.
+        As `zone_views.fan`: time, observed, median, low50, high50, low90, high90, other; shown units.
     now_step : int
         First row that is not known.
     unit, model : str

@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 import numpy as np
 from dash import ALL, Dash, Input, Output, State, dcc, html
 
-from app import ids
+from app import ids, live_views, map_views, zone_views
 from app.api import day_key
 from app.city_now import city_figures
 from app.components.city_map import CityMap, TimeBar
@@ -16,9 +16,10 @@ from app.components.parts import badge, figure, legend_keys, legend_ramp, strip
 from app.components.zone_table import zone_table
 from app.figures.fan import fan
 from app.limits import EU_2030, WHO_2021
+from app.map_views import LAYERS
 from app.model_views import main_driver
 from app.predictive import chance_words
-from app.queries import LAYERS, Queries
+from app.queries import Queries
 from app.shell import Page
 from app.texts import signed, t
 from data.units import DISPLAY
@@ -46,7 +47,7 @@ def layout(queries: Queries, **address: str) -> Any:
     step = max(0, min(len(info.day) - 1, step))
     zone = address.get("zone", "")
     if zone not in queries.zone_names():
-        zone = str(queries.zone_table(target_of(layer))["zone_id"].iloc[0])
+        zone = str(zone_views.zone_table(queries, target_of(layer))["zone_id"].iloc[0])
     start = info.day[0].tz_convert(info.timezone)
     key = day_key(queries)
     words = {k: t(f"time.{k}") for k in ("play", "pause", "slider", "observed", "forecast")}
@@ -75,7 +76,7 @@ def layout(queries: Queries, **address: str) -> Any:
         now=info.now_step,
         minutes=info.step_s / 60,
         first=start.hour * 60 + start.minute,
-        profile=queries.congestion(),
+        profile=map_views.congestion(queries),
         words=words,
     )
     figures = [figure(f.label, f.value, f.unit, f.note, change=f.change, tone=f.tone) for f in city_figures(queries)]
@@ -162,10 +163,10 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
     choice = queries.choice(zone, target)
     used = str(choice.get("model_in_use", ""))
     ids_ = list(queries.zone_names())
-    seen = queries.observed(target)[ids_.index(zone)] * factor
+    seen = live_views.observed(queries, target)[ids_.index(zone)] * factor
     known = np.flatnonzero(np.isfinite(seen))
     head = html.Div([html.H2(queries.zone_names()[zone]), badge(used)], className="panel-head")
-    levels, _ = queries.paths(zone, target, "in_use")
+    levels, _ = live_views.forecast_paths(queries, zone, target, "in_use")
     if not len(known) and not len(levels):
         return [
             head,
@@ -181,7 +182,7 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
             value=f"{seen[known[-1]]:.{digits}f}",
             unit=unit,
         )
-    rows = queries.fan(zone, target)
+    rows = zone_views.fan(queries, zone, target)
     chart = fan(
         rows,
         now_step=info.now_step,
@@ -218,7 +219,7 @@ def _sentence(queries: Queries, zone: str, target: str) -> html.P:
     """Chance, time and driver in plain words."""
     info = queries.info()
     unit, factor, digits, _ = DISPLAY[target]
-    row = queries.zone_table(target).set_index("zone_id").loc[zone]
+    row = zone_views.zone_table(queries, target).set_index("zone_id").loc[zone]
     if row["peak"] != row["peak"]:
         return html.P(t("panel.none", name=DISPLAY[target][3]), className="notice")
     limit = EU_2030.get(target)
@@ -241,7 +242,7 @@ def _sentence(queries: Queries, zone: str, target: str) -> html.P:
     if driver is not None:
         words.append(" " + t("panel.driver", driver=driver[0], value=signed(driver[1], max(1, digits)), unit=unit))
     if limit and queries.choice(zone, target).get("model_in_use") != "macromodel":
-        levels, paths = queries.paths(zone, target, "macromodel")
+        levels, paths = live_views.forecast_paths(queries, zone, target, "macromodel")
         if len(levels) and np.isfinite(paths).any():
             macro = float(np.nanmax(paths[:, int(np.argmin(np.abs(levels - 0.5)))])) * factor
             if abs(macro - row["peak"]) > 0.1 * row["peak"]:
@@ -255,7 +256,7 @@ def table(queries: Queries, zone: str, layer: str) -> Any:
     """The accessible twin of the map."""
     target = target_of(layer)
     bounds = next((low, high) for column, low, high in LAYERS.values() if column == target)
-    return zone_table(queries.zone_table(target), target, zone, bounds)
+    return zone_table(zone_views.zone_table(queries, target), target, zone, bounds)
 
 
 def register(app: Dash, queries: Queries) -> None:

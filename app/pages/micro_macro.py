@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from app import comparison_views as views
 from app import ids
 from app.components.city_map import CityMap
-from app.components.parts import figure, icon, legend_ramp
+from app.components.parts import DIVERGING, figure, icon, legend_ramp
 from app.figures.dumbbell import dumbbell
 from app.figures.horizon import horizon
 from app.queries import Queries
@@ -20,7 +20,6 @@ from app.texts import ahead, t
 from data.units import DISPLAY
 
 PAGE = Page("/micro-macro", "nav.compare", "arrows-left-right")
-DIVERGING = ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"]
 SHARE_LIMIT = 20.0  # difference in % of the macromodel's error at which the map's colours end
 
 

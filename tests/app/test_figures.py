@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from app import zone_views
 from app.figures.drivers import drivers, largest
 from app.figures.dumbbell import dumbbell
 from app.figures.fan import fan
@@ -28,7 +29,7 @@ def test_small_contributions_are_put_together_and_the_sum_stays():
 
 
 def test_the_fan_has_bands_a_limit_with_its_name_and_the_colours_of_its_theme(queries):
-    rows = queries.fan("Z01", "no2_ug_per_m3")
+    rows = zone_views.fan(queries, "Z01", "no2_ug_per_m3")
     charts = {
         theme: fan(
             rows, now_step=58, unit="µg/m³", model="micromodel", limit=EU_2030["no2_ug_per_m3"], step=70, theme=theme

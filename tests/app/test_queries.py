@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from app import live_views, map_views, zone_views
 from app.city_now import city_figures
 from app.comparison_views import advice, paired, verdict
 from app.model_views import explain, main_driver, model_table
@@ -26,7 +27,7 @@ def test_an_empty_workspace_says_which_command_to_run(tmp_path):
 def test_nothing_counts_as_observed_that_was_not_known_at_now(queries):
     """14:30 is the start of step 58: steps 0 to 57 are known, nothing later is."""
     info = queries.info()
-    seen = queries.observed("flow_veh_per_h")
+    seen = live_views.observed(queries, "flow_veh_per_h")
     assert info.now_step == 58
     assert np.isfinite(seen[:, 57]).all()
     assert np.isnan(seen[:, 58:]).all()
@@ -35,21 +36,23 @@ def test_nothing_counts_as_observed_that_was_not_known_at_now(queries):
 def test_after_now_a_zone_shows_the_median_of_its_model_in_use(queries):
     """Z02 uses the macromodel, which lies 14 % below the micromodel."""
     ids = list(queries.zone_names())
-    levels, macro = queries.paths("Z02", NO2, "macromodel")
-    series = queries.series(NO2)
+    levels, macro = live_views.forecast_paths(queries, "Z02", NO2, "macromodel")
+    series = live_views.series(queries, NO2)
     assert series[ids.index("Z02"), 58:] == pytest.approx(macro[:, 3])
     assert levels[3] == 0.5
-    micro = queries.paths("Z02", NO2, "micromodel")[1]
+    micro = live_views.forecast_paths(queries, "Z02", NO2, "micromodel")[1]
     assert macro[0, 3] < micro[0, 3]
 
 
 def test_a_mix_that_is_not_stored_is_blended_from_its_parts(queries):
-    mixed, micro, macro = (queries.paths("Z03", NO2, m)[1] for m in ("in_use", "micromodel", "macromodel"))
+    mixed, micro, macro = (
+        live_views.forecast_paths(queries, "Z03", NO2, m)[1] for m in ("in_use", "micromodel", "macromodel")
+    )
     assert mixed == pytest.approx(0.5 * micro + 0.5 * macro)
 
 
 def test_the_table_is_sorted_by_chance_and_ends_with_zones_without_a_sensor(queries):
-    rows = queries.zone_table(NO2)
+    rows = zone_views.zone_table(queries, NO2)
     known = rows["chance"].dropna()
     assert known.is_monotonic_decreasing
     assert rows["zone_id"].iloc[-1] == "Z04"
@@ -62,23 +65,23 @@ def test_the_usual_is_the_median_of_the_same_kind_of_day(queries):
     local = state["time"].dt.tz_convert("Europe/Helsinki")
     hit = state[(state["zone_id"] == "Z01") & (local.dt.dayofweek < 5) & (local.dt.strftime("%H:%M") == "08:00")]
     assert len(hit) == 6
-    assert queries.usual("flow_veh_per_h")[0, 32] == pytest.approx(hit["flow_veh_per_h"].median())
+    assert live_views.usual(queries, "flow_veh_per_h")[0, 32] == pytest.approx(hit["flow_veh_per_h"].median())
 
 
 def test_links_are_bytes_link_by_link_and_empty_ones_are_marked(queries):
     """Link 0 had no vehicle in step 0 (its number and the step's add up to a multiple of 11)."""
-    data = np.frombuffer(queries.link_bytes(), dtype=np.uint8).reshape(80, 96)
+    data = np.frombuffer(map_views.link_bytes(queries), dtype=np.uint8).reshape(80, 96)
     assert data[0, 0] == 255
     assert 10 <= data[1, 40] <= 100
     assert (data[:, 58:] <= 100).all()
 
 
 def test_the_day_for_the_browser_holds_every_layer_in_shown_units(queries):
-    day = json.loads(queries.day_json())
+    day = json.loads(map_views.day_json(queries))
     assert (day["steps"], day["now"]) == (96, 58)
     assert set(day["layers"]) == {"no2", "pm25", "speed", "flow", "delay"}
     assert day["layers"]["speed"]["values"][1][57] == pytest.approx(
-        3.6 * queries.observed("speed_mps")[1, 57], abs=0.01
+        3.6 * live_views.observed(queries, "speed_mps")[1, 57], abs=0.01
     )
     assert day["layers"]["no2"]["values"][3] == [None] * 96
 
@@ -86,7 +89,7 @@ def test_the_day_for_the_browser_holds_every_layer_in_shown_units(queries):
 def test_five_figures_open_the_map(queries):
     figures = city_figures(queries)
     assert len(figures) == 5
-    seen = queries.observed(NO2)[:3, 57].mean()
+    seen = live_views.observed(queries, NO2)[:3, 57].mean()
     assert figures[2].value == f"{seen:.0f}"
     assert figures[3].unit == "of 3 with a station"
 

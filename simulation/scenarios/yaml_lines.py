@@ -85,7 +85,7 @@ def _convert(node: yaml.Node, path: Path, loader: yaml.SafeLoader, document: Doc
         return result
     if isinstance(node, yaml.SequenceNode):
         return [_convert(item, (*path, number), loader, document) for number, item in enumerate(node.value)]
-    if node.style is None and _PLAIN_CLOCK.fullmatch(node.value):
+    if getattr(node, "style", None) is None and _PLAIN_CLOCK.fullmatch(node.value):
         document.faults.append(
             Fault(
                 f'the time {node.value} has no quotes, and YAML may read it as a number; quote it: "{node.value}"',

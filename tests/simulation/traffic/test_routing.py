@@ -60,7 +60,7 @@ def test_every_step_of_a_route_is_an_allowed_turn():
 
 
 def test_a_small_change_turns_nobody_and_a_large_one_does():
-    """Bounded rationality: another way must be 3 % and 5 s better."""
+    """Bounded rationality: 1 s more changes no way, 600 s more do."""
     made = routes(perceptions=1)
     before = made.next_link.copy()
     way = path(made.next_link[0, 1], 0, 33)

@@ -70,7 +70,7 @@ def _traffic(queries: Queries) -> list[Figure]:
         return float(lost / info.step_s)  # vehicle-seconds lost a second = vehicle-hours an hour
 
     out = []
-    for label, unit, of, good in (("kpi.speed", "km/h", speed, True), ("kpi.delay", "veh·h per h", delay, False)):
+    for label, unit, of, good in (("kpi.speed", "km/h", speed, True), ("kpi.delay", t("kpi.delay.unit"), delay, False)):
         value = of(seen)
         change, tone, note = _against(queries, value, of(usual), more_is_good=good)
         out.append(Figure(label=t(label), value=_text(value, 0), unit=unit, note=note, change=change, tone=tone))
@@ -124,7 +124,12 @@ def _error(queries: Queries) -> Figure:
         tone = "good" if gap < -0.5 else "bad" if gap > 0.5 else ""
         change = "" if not tone else change
     return Figure(
-        label=label, value=f"{value:.1f}", unit=f"{DISPLAY[column][0]} MAE", note=note, change=change, tone=tone
+        label=label,
+        value=f"{value:.1f}",
+        unit=t("kpi.mae", unit=DISPLAY[column][0]),
+        note=note,
+        change=change,
+        tone=tone,
     )
 
 

@@ -98,7 +98,9 @@ def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
 
     def where(better: Callable[[Verdict], bool]) -> str:
         found = [
-            f"{ahead(float(str(h)))} ({v.micro} : {v.macro}, {v.ties} ties)" for h, v in tally.items() if better(v)
+            t("advice.tally", ahead=ahead(float(str(h))), micro=v.micro, macro=v.macro, ties=v.ties)
+            for h, v in tally.items()
+            if better(v)
         ]
         return ", ".join(found)
 
@@ -107,25 +109,20 @@ def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
         where(lambda v: v.macro > v.micro),
         where(lambda v: v.micro == v.macro),
     )
-    first = f"Ahead in more zones at {micro}." if micro else "Ahead in more zones at none of the horizons compared."
-    second = f"Ahead in more zones at {macro}." if macro else "Ahead in more zones at none of the horizons compared."
+    first = t("advice.leads", where=micro) if micro else t("advice.never")
+    second = t("advice.leads", where=macro) if macro else t("advice.never")
     if {"micromodel", "macromodel"} <= set(cost.index):
         a, b = cost.loc["micromodel"], cost.loc["macromodel"]
         one = max(a["zones"], 1)
-        first += f" One zone is retrained alone in {a['fit_seconds'] / one:.2f} s and holds {_size(a['bytes'] / one)}."
-        second += f" One model of {_size(b['bytes'])} for all zones, trained in {b['fit_seconds']:.1f} s,"
-        second += " needs every zone's data to retrain."
+        first += " " + t("advice.micro.cost", s=f"{a['fit_seconds'] / one:.2f}", size=_size(a["bytes"] / one))
+        second += " " + t("advice.macro.cost", s=f"{b['fit_seconds']:.1f}", size=_size(b["bytes"]))
     out = [(t("model.micromodel"), first), (t("model.macromodel"), second)]
     if even:
-        out.append(("Either", f"Level at {even}: take what is easier to run."))
+        out.append((t("advice.either"), t("advice.level", where=even)))
     if {"mix", "micromodel", "macromodel"} <= set(mae.columns):
         best = mae[["micromodel", "macromodel"]].min(axis=1)
         wins = [ahead(float(h)) for h in mae.index if mae.loc[h, "mix"] < best.loc[h]]
-        words = (
-            f"Lower error than both parts at {', '.join(wins)}."
-            if wins
-            else "At no horizon better than the better of its parts."
-        )
+        words = t("advice.mix", where=", ".join(wins)) if wins else t("advice.mix.never")
         out.append((t("model.mix"), words))
     if {"seasonal_naive", "micromodel"} <= set(mae.columns):
         worse = [
@@ -133,11 +130,7 @@ def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
             for h in mae.index
             if mae.loc[h, "seasonal_naive"] <= mae.loc[h, ["micromodel", "macromodel"]].min()
         ]
-        words = (
-            f"As good as any at {', '.join(worse)}: there no model is worth its cost."
-            if worse
-            else "Worse than both at every horizon, so learning pays here."
-        )
+        words = t("advice.naive", where=", ".join(worse)) if worse else t("advice.naive.never")
         out.append((t("model.seasonal_naive"), words))
     return out
 
@@ -148,5 +141,5 @@ def _short(name: str, length: int = 22) -> str:
 
 def _size(value: float) -> str:
     if not np.isfinite(value):
-        return "unknown size"
+        return t("advice.nosize")
     return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.0f} kB"

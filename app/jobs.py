@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.texts import t
 from data.errors import StoreError
 
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
@@ -104,10 +105,9 @@ class Jobs:
             if row is None:
                 return None
             if _dead(row):
-                words = "the worker process ended before the run did; run it again (its log is on the server's screen)"
                 base.execute(
                     "UPDATE job SET state = ?, message = ?, ended = ? WHERE id = ? AND state = ?",
-                    (FAILED, words, time.time(), job, row["state"]),
+                    (FAILED, t("job.dead"), time.time(), job, row["state"]),
                 )
                 row = base.execute("SELECT * FROM job WHERE id = ?", (job,)).fetchone()
         values = dict(row)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.texts import t
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
@@ -16,11 +18,11 @@ class Limit:
 
 #: Daily limits from 1 January 2030, Directive (EU) 2024/2881, Annex I, table 1.
 EU_2030 = {
-    "no2_ug_per_m3": Limit(value=50.0, name="EU 2030 daily limit", source="Directive (EU) 2024/2881"),
-    "pm25_ug_per_m3": Limit(value=25.0, name="EU 2030 daily limit", source="Directive (EU) 2024/2881"),
+    "no2_ug_per_m3": Limit(value=50.0, name=t("limit.eu"), source=t("limit.eu.source")),
+    "pm25_ug_per_m3": Limit(value=25.0, name=t("limit.eu"), source=t("limit.eu.source")),
 }
 #: 24-hour guideline levels, WHO global air quality guidelines 2021 (ISBN 978-92-4-003422-8).
 WHO_2021 = {
-    "no2_ug_per_m3": Limit(value=25.0, name="WHO 2021 daily guideline", source="WHO 2021"),
-    "pm25_ug_per_m3": Limit(value=15.0, name="WHO 2021 daily guideline", source="WHO 2021"),
+    "no2_ug_per_m3": Limit(value=25.0, name=t("limit.who"), source=t("limit.who.source")),
+    "pm25_ug_per_m3": Limit(value=15.0, name=t("limit.who"), source=t("limit.who.source")),
 }

@@ -9,6 +9,7 @@ import pandas as pd
 
 from app.live_views import delay, lost_time, series
 from app.queries import Info, Queries
+from app.texts import t
 from data.units import DISPLAY
 
 #: Layers of the map: stored column, lowest and highest class bound in shown units (fixed: they never follow the data).
@@ -30,7 +31,7 @@ def day_json(queries: Queries) -> bytes:
         for name, (column, low, high) in LAYERS.items():
             unit, factor, digits, label = DISPLAY[column]
             values = (delay(queries) if column == "delay_s_per_km" else series(queries, column)) * factor
-            ahead = "usual for the time" if column == "delay_s_per_km" else "forecast"
+            ahead = t("map.tip.usual" if column == "delay_s_per_km" else "map.tip.forecast")
             layers[name] = {
                 "name": label,
                 "unit": unit,

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from app.texts import t
+
 
 def quantile_paths(rows: pd.DataFrame, *, step_s: float, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
     """Quantiles of each coming step from those of the stored horizons, by straight lines between horizons.
@@ -83,7 +85,7 @@ def chance_words(p: float) -> str:
     if not np.isfinite(p):
         return "–"
     if p <= 0.0501:
-        return "under 5 %"
+        return t("chance.low")
     if p >= 0.9499:
-        return "over 95 %"
+        return t("chance.high")
     return f"{100 * p:.0f} %"

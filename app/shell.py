@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def register(app: Dash, queries: Queries, pages: Sequence[ModuleType]) -> None:
     )
     app.clientside_callback(local("useTheme"), Output(ids.PROVIDER, "forceColorScheme"), Input(ids.THEME, "data"))
     app.clientside_callback(
-        local("copyLink"),
+        f"(clicks) => window.dash_clientside.zonewise.copyLink(clicks, {json.dumps(t('copy.done'))})",
         Output(ids.COPY_SAID, "children"),
         Input(ids.COPY_BUTTON, "n_clicks"),
         prevent_initial_call=True,

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from app.texts import t
 from data.errors import InputError
 from data.store.workspace import Workspace
 
@@ -59,13 +60,13 @@ def run_job(
     count = int(params.get("seeds", SEEDS))
     if not 1 <= count <= MOST_SEEDS:
         raise InputError(f"{count} repetitions; allowed: 1 to {MOST_SEEDS}")
-    report(0, count, "Reading the city")
+    report(0, count, t("job.reading"))
     scenario = from_form(params["scenario"])
 
     def progress(done: float, total: float, message: str = "", partial: pd.DataFrame | None = None) -> None:
         rows = None if partial is None else partial[(partial["hour"] == -1) & (partial["scope"] != "zone")]
         report(done, total, message, rows)
 
-    report(0, count, "Simulating the first repetition")
+    report(0, count, t("job.first"))
     run, _ = make(workspace, scenario, seeds=count, progress=progress, cancelled=cancelled)
     return run

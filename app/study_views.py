@@ -12,21 +12,21 @@ from app.texts import signed, t
 
 #: Quantities shown, in order: words, unit text, decimals, and whether more is better (1), worse (-1) or neither (0).
 SHOWN: dict[str, tuple[str, str, int, int]] = {
-    "no2": ("NO₂", "µg/m³", 2, -1),
-    "pm25": ("PM2.5", "µg/m³", 2, -1),
-    "nox_kg": ("NOx emitted", "kg a day", 1, -1),
-    "co2_kg": ("CO₂ emitted", "kg a day", 0, -1),
-    "delay_hours": ("Delay", "veh·h a day", 0, -1),
-    "travel_time_s": ("Mean travel time", "s a trip", 0, -1),
-    "speed_kmh": ("Mean speed", "km/h", 1, 1),
-    "vehicle_km": ("Vehicle-kilometres", "veh·km a day", 0, 0),
-    "trips_unfinished": ("Trips unfinished", "veh", 0, -1),
+    "no2": (t("quantity.no2"), "µg/m³", 2, -1),
+    "pm25": (t("quantity.pm25"), "µg/m³", 2, -1),
+    "nox_kg": (t("quantity.nox_kg"), t("unit.day.kg"), 1, -1),
+    "co2_kg": (t("quantity.co2_kg"), t("unit.day.kg"), 0, -1),
+    "delay_hours": (t("quantity.delay_hours"), t("unit.day.delay"), 0, -1),
+    "travel_time_s": (t("quantity.travel_time_s"), t("unit.trip"), 0, -1),
+    "speed_kmh": (t("quantity.speed_kmh"), "km/h", 1, 1),
+    "vehicle_km": (t("quantity.vehicle_km"), t("unit.day.distance"), 0, 0),
+    "trips_unfinished": (t("quantity.trips_unfinished"), "veh", 0, -1),
 }
 #: What the map can show: words, column of the study, limit of the colours, unit, decimals.
 MAPS: dict[str, tuple[str, float, str, int]] = {
-    "no2": ("NO₂ by zone", 1.5, "µg/m³", 2),
-    "flow": ("Flow by street", 300.0, "veh/h", 0),
-    "speed": ("Speed by street", 12.0, "km/h", 1),
+    "no2": (t("show.no2"), 1.5, "µg/m³", 2),
+    "flow": (t("show.flow"), 300.0, "veh/h", 0),
+    "speed": (t("show.speed"), 12.0, "km/h", 1),
 }
 
 
@@ -68,9 +68,9 @@ def effect_rows(effects: pd.DataFrame, scope: str = "city") -> list[dict[str, An
                 "value": f"{row['scenario_value']:,.{digits}f}",
                 "effect": signed(row["effect"], max(digits, 1)),
                 "share": "" if share != share else f"{signed(share, 1)} %",
-                "interval": "one repetition: no interval"
+                "interval": t("effect.one")
                 if low is None or high is None
-                else f"{signed(low, max(digits, 1))} to {signed(high, max(digits, 1))}",
+                else t("effect.interval", low=signed(low, max(digits, 1)), high=signed(high, max(digits, 1))),
                 "tone": tone(name, float(row["effect"]), low, high),
             }
         )
@@ -114,7 +114,7 @@ def worst_streets(queries: Queries, run: str, count: int = 3) -> list[tuple[str,
 
 def links_words(count: int) -> str:
     """So many links."""
-    return "1 link" if count == 1 else f"{count} links"
+    return t("links.one") if count == 1 else t("links.many", n=count)
 
 
 def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
@@ -122,15 +122,15 @@ def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, st
     kind = str(entry.get("measure", ""))
     what = t(f"kind.{kind}") if kind in KINDS else kind
     if kind == "speed_limit":
-        what = f"{entry.get('kmh', 0):g} km/h"
+        what = t("measure.limit", kmh=entry.get("kmh", 0))
     elif kind == "lanes":
         what = (
-            f"Lanes: {entry['lanes']:g} a direction"
+            t("measure.lanes", lanes=entry["lanes"])
             if "lanes" in entry
-            else f"Lanes: {signed(float(entry.get('change', 0)), 0)}"
+            else t("measure.lanes.change", change=signed(float(entry.get("change", 0)), 0))
         )
     elif kind == "demand":
-        what = f"Demand {signed(float(entry.get('percent', 0)), 0)} %"
+        what = t("measure.demand", percent=signed(float(entry.get("percent", 0)), 0))
     place = []
     for key in ("street", "road_class"):
         value = entry.get(key) or []
@@ -138,15 +138,22 @@ def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, st
     if entry.get("links"):
         place.append(links_words(len(entry["links"])))
     zones = [names.get(z, z) for z in [*entry.get("zones", []), *entry.get("from_zones", [])]]
-    place += zones[:3] + ([f"{len(zones) - 3} more zones"] if len(zones) > 3 else [])
+    place += zones[:3] + ([t("measure.zones", n=len(zones) - 3)] if len(zones) > 3 else [])
     if entry.get("area"):
-        place.append("the area drawn")
+        place.append(t("measure.area"))
     if entry.get("classes"):
         classes = entry["classes"]
-        place.append("for " + (classes if isinstance(classes, str) else ", ".join(classes)))
+        place.append(t("measure.for", classes=classes if isinstance(classes, str) else ", ".join(classes)))
     if entry.get("ban"):
-        place.append("; ".join(f"{b['fuel']} up to Euro {b['up_to_euro']}" for b in entry["ban"]) + " stay out")
-    place.append(f"{entry['start']}–{entry['end']}" if entry.get("start") else "all day")
+        place.append(
+            t(
+                "measure.out",
+                what="; ".join(t("measure.ban", fuel=b["fuel"], euro=b["up_to_euro"]) for b in entry["ban"]),
+            )
+        )
+    place.append(
+        t("measure.hours", start=entry["start"], end=entry["end"]) if entry.get("start") else t("measure.always")
+    )
     return what, ", ".join(place)
 
 

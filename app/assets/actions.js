@@ -20,11 +20,11 @@
     useTheme(theme) {
       return theme === "dark" ? "dark" : "light";
     },
-    copyLink(clicks) {
+    copyLink(clicks, said) {
       if (!clicks) return window.dash_clientside.no_update;
       const text = window.location.href;
       if (navigator.clipboard) navigator.clipboard.writeText(text).catch(() => null);
-      return "Link copied";
+      return said;
     },
     follow(value) {
       return value === undefined || value === null ? window.dash_clientside.no_update : value;

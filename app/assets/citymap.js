@@ -150,6 +150,7 @@
   /* Tooltip as text nodes: names come from OpenStreetMap and are never read as HTML. */
   function tipFor(state, props, hit) {
     const { city, day, bytes } = state;
+    const words = props.words;
     const box = document.createElement("div");
     const line = (what, words) => {
       const node = document.createElement(what);
@@ -159,23 +160,23 @@
     const step = props.step || 0;
     if (hit.link !== null) {
       const link = city.links[hit.link];
-      line("strong", link.n || "Street without a name");
+      line("strong", link.n || words.unnamed);
       const change = props.linkValues && props.linkValues[String(hit.link)];
-      if (props.linkValues) line("span", change === undefined ? "no change to speak of" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(props.scale.digits)} ${props.scale.unit}`);
+      if (props.linkValues) line("span", change === undefined ? words.same : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(props.scale.digits)} ${props.scale.unit}`);
       else if (bytes && props.mode !== "edit") {
         const s = bytes[hit.link * day.steps + step];
-        line("span", s === 255 ? "no vehicle in this interval" : `${Math.round((s / 100) * link.v)} km/h, ${s} % of free flow${step >= day.now ? ", usual for the time" : ""}`);
-      } else line("span", `link ${hit.link}, free-flow speed ${Math.round(link.v)} km/h`);
+        line("span", s === 255 ? words.empty : `${Math.round((s / 100) * link.v)} km/h, ${s} ${words.share}${step >= day.now ? `, ${words.usual}` : ""}`);
+      } else line("span", words.link.replace("{link}", hit.link).replace("{speed}", Math.round(link.v)));
     } else {
       const zone = city.zones[hit.zone];
       line("strong", `${zone.id} ${zone.name}`);
       if (props.zoneValues) {
         const v = props.zoneValues[zone.id];
-        line("span", v === undefined || v === null ? "no figure" : `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(props.scale.digits)} ${props.scale.unit}`);
+        line("span", v === undefined || v === null ? words.nothing : `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(props.scale.digits)} ${props.scale.unit}`);
       } else if (day && day.layers[props.layer] && props.mode !== "edit") {
         const layer = day.layers[props.layer];
         const v = layer.values[hit.zone][step];
-        line("span", v === null ? `${layer.name}: no sensor` : `${layer.name} ${v.toFixed(layer.digits)} ${layer.unit}${step >= day.now ? `, ${layer.ahead}` : ", observed"}`);
+        line("span", v === null ? `${layer.name}: ${words.nosensor}` : `${layer.name} ${v.toFixed(layer.digits)} ${layer.unit}${step >= day.now ? `, ${layer.ahead}` : `, ${words.observed}`}`);
       }
     }
     return box;
@@ -234,7 +235,7 @@
     const narrow = () => element.clientWidth < 520;
     const fit = () => map.fitBounds(bounds, { animate: false, paddingTopLeft: narrow() ? [8, 52] : [18, 60], paddingBottomRight: narrow() ? [8, 88] : [18, 24] });
     fit();
-    L.control.zoom({ position: "bottomright" }).addTo(map);
+    L.control.zoom({ position: "bottomright", zoomInTitle: props.words.zoomin, zoomOutTitle: props.words.zoomout }).addTo(map);
     let touched = false;
     map.on("dragstart", () => (touched = true));
     element.addEventListener("wheel", () => (touched = true), { passive: true });
@@ -310,7 +311,7 @@
           if (gone) return;
           const note = document.createElement("p");
           note.className = "map-error";
-          note.textContent = `The map could not be read (${error.message}). Reload the page; if it stays, look at the server's log.`;
+          note.textContent = latest.current.words.failed.replace("{error}", error.message);
           element.current.appendChild(note);
           element.current.dataset.failed = "1";
         });
@@ -349,7 +350,7 @@
     R.useEffect(repaint);
     return R.createElement("div", {
       id: props.id, ref: element, className: "citymap", role: "application", tabIndex: 0,
-      "aria-label": props.ariaLabel || "City map", style: { background: LOOK[props.theme === "dark" ? "dark" : "light"].canvas },
+      "aria-label": props.ariaLabel, style: { background: LOOK[props.theme === "dark" ? "dark" : "light"].canvas },
     });
   }
 

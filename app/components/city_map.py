@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 from dash.development.base_component import Component
 
+from app.texts import EN
+
 
 class _Plain(Component):
     """A component whose script is already on the page, so that no build step is needed."""
@@ -50,7 +52,12 @@ class CityMap(_Plain):
         "linkValues",
         "scale",
         "ariaLabel",
+        "words",
     ]
+
+    def __init__(self, id: str | None = None, **props: Any) -> None:
+        words = {k.removeprefix("map.tip."): EN[k] for k in EN if k.startswith("map.tip.")}
+        super().__init__(id, **{"words": {**words, "failed": EN["map.failed"]}, **props})
 
 
 class TimeBar(_Plain):

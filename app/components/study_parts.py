@@ -69,7 +69,7 @@ def progress_view(job: Job | None) -> list[Any]:
                 "job.left",
                 done=job.done,
                 total=job.total,
-                left=f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min",
+                left=t("job.seconds", s=left) if left < 90 else t("job.minutes", min=left / 60),
             )
     share = 100 * job.done / job.total if job.total else 0
     bar = html.Div(
@@ -111,9 +111,9 @@ def effects_table(rows: list[dict[str, Any]]) -> html.Table:
     ]
     head = html.Tr(
         [
-            html.Th("What", scope="col"),
-            html.Th("With the scenario", scope="col", className="number"),
-            html.Th("Change", scope="col", className="number"),
+            html.Th(t("effect.what"), scope="col"),
+            html.Th(t("effect.with"), scope="col", className="number"),
+            html.Th(t("effect.change"), scope="col", className="number"),
         ]
     )
     return html.Table([html.Thead(head), html.Tbody(body)], className="effects")
@@ -125,9 +125,9 @@ def result_view(queries: Queries, run: str) -> list[Any]:
     parts: list[Any] = [html.H2(t("scenario.effects")), effects_table(views.effect_rows(effects))]
     streets = views.worst_streets(queries, run)
     if streets:
-        words = "; ".join(f"{name} {signed(v, 0)} veh/h" for name, v in streets)
-        parts.append(html.P([html.Strong("Flow rises most on "), words + "."], className="notice warn"))
-    for scope, title in (("inside", "Zones with a measure"), ("outside", "All other zones")):
+        words = "; ".join(t("effect.street", name=name, gain=signed(v, 0)) for name, v in streets)
+        parts.append(html.P([html.Strong(t("effect.streets")), words + "."], className="notice warn"))
+    for scope, title in (("inside", t("effect.inside")), ("outside", t("effect.outside"))):
         rows = views.effect_rows(effects, scope)
         if rows:
             parts.append(html.Details([html.Summary(title), effects_table(rows)], className="why"))
@@ -138,10 +138,10 @@ def legend(show: str, edits: dict[str, list[Any]]) -> Any:
     """What the colours mean: measures, or a difference."""
     if show in views.MAPS:
         name, limit, unit, _ = views.MAPS[show]
-        return legend_ramp(f"Change: {name}, {unit}", DIVERGING, [f"−{limit:g}", "0", f"+{limit:g}"])
+        return legend_ramp(t("show.legend", name=name, unit=unit), DIVERGING, [f"−{limit:g}", "0", f"+{limit:g}"])
     keys = [
-        ("#be123c", f"closed, {views.links_words(len(edits['closed']))}"),
-        ("#d97706", f"changed, {views.links_words(len(edits['changed']))}"),
-        ("#207350", f"zones, {len(edits['zones'])}"),
+        ("#be123c", t("scenario.closed", links=views.links_words(len(edits["closed"])))),
+        ("#d97706", t("scenario.changed", links=views.links_words(len(edits["changed"])))),
+        ("#207350", t("scenario.marked", n=len(edits["zones"]))),
     ]
     return legend_keys(t("scenario.legend"), keys)

@@ -93,14 +93,16 @@ def _bar(row: object, limit: float | None, bounds: tuple[float, float]) -> html.
     ]
     if limit is not None:
         marks.append(html.Span(className="bar-limit", style={"left": f"{at(limit):.1f}%"}))
-    return html.Div([*marks, html.Span(f"{low:.0f} to {high:.0f}", className="unseen")], className="bar")
+    return html.Div(
+        [*marks, html.Span(t("table.range", low=f"{low:.0f}", high=f"{high:.0f}"), className="unseen")], className="bar"
+    )
 
 
 def _grid(rows: pd.DataFrame, target: str) -> dag.AgGrid:
     shown = rows.assign(chance=[chance_words(p) for p in rows["chance"]]).round(DISPLAY[target][2])
     names = {"zone_id": "table.zone", "name": "models.zone", "now": "table.now", "peak": "table.peak", "at": "table.at"}
     columns = [{"field": field, "headerName": t(key)} for field, key in names.items()]
-    columns += [{"field": "chance", "headerName": "P"}, {"field": "model", "headerName": t("table.model")}]
+    columns += [{"field": "chance", "headerName": t("table.p")}, {"field": "model", "headerName": t("table.model")}]
     return dag.AgGrid(
         rowData=shown.to_dict("records"), columnDefs=columns, columnSize="sizeToFit", style={"height": 420}
     )

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.style import blank, look
+from app.texts import t
 
 KEPT = 9  # bars shown one by one; the rest are added up
 
@@ -26,7 +27,7 @@ def largest(rows: pd.DataFrame, kept: int = KEPT) -> pd.DataFrame:
     if len(tail):
         rest = {
             "feature": "rest",
-            "label": f"{len(tail)} smaller ones together",
+            "label": t("models.drivers.rest", n=len(tail)),
             "contribution": tail["contribution"].sum(),
         }
         parts.append(pd.DataFrame([rest]))
@@ -38,7 +39,7 @@ def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) ->
     c = look(theme)
     shown = largest(rows)
     figure = blank(theme, height=96 + 30 * (len(shown) + 1), left=10, top=10, bottom=40)
-    labels = [*shown["label"].astype(str), "Median forecast"]
+    labels = [*shown["label"].astype(str), t("models.drivers.sum")]
     values = [*shown["contribution"].astype(float), float(rows["contribution"].sum())]
     first = ["absolute" if k == 0 else "relative" for k in range(len(shown))]
     texts = [f"{v:+.{digits}f}".replace("-", "−") for v in values[:-1]] + [f"{values[-1]:.{digits}f}"]

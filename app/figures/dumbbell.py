@@ -42,7 +42,5 @@ def dumbbell(rows: pd.DataFrame, *, unit: str, ahead: str, theme: str | None) ->
         )
     figure.update_layout(hovermode="y unified")
     figure.update_yaxes(automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"size": 11})
-    figure.update_xaxes(
-        showgrid=True, title_text=f"Mean absolute error, {ahead} ahead, {unit} (lower is better)", nticks=6
-    )
+    figure.update_xaxes(showgrid=True, title_text=t("compare.axis", ahead=ahead, unit=unit), nticks=6)
     return figure

@@ -40,6 +40,6 @@ def horizon(rows: pd.DataFrame, *, unit: str, theme: str | None) -> go.Figure:
             line={"color": colour, "dash": dash, "width": width}, marker={"size": 6}, error_y=error,
             hovertemplate=f"%{{y:.2f}} {unit}",
         )  # fmt: skip
-    figure.update_xaxes(tickvals=list(at.values()), ticktext=[ahead(h) for h in known], title_text="How far ahead")
-    figure.update_yaxes(title_text=f"MAE, {unit}", rangemode="tozero", nticks=5)
+    figure.update_xaxes(tickvals=list(at.values()), ticktext=[ahead(h) for h in known], title_text=t("compare.horizon"))
+    figure.update_yaxes(title_text=t("compare.mae", unit=unit), rangemode="tozero", nticks=5)
     return figure

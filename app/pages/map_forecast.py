@@ -201,7 +201,7 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
                 id=ids.MAP_FAN, figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": 236}
             ),
             role="img",
-            **{"aria-label": f"{name}, {queries.zone_names()[zone]}: observed and forecast"},
+            **{"aria-label": t("fan.aria", name=name, zone=queries.zone_names()[zone])},
         ),
     ]
     if target in EU_2030:

@@ -70,7 +70,11 @@ def layout(queries: Queries, **address: str) -> Any:
     return html.Div(
         [
             html.Section(
-                strip(queries, target, h), id=ids.COMPARE_KPI, className="kpis", tabIndex=0, **{"aria-label": "Verdict"}
+                strip(queries, target, h),
+                id=ids.COMPARE_KPI,
+                className="kpis",
+                tabIndex=0,
+                **{"aria-label": t("compare.verdict")},
             ),
             pickers,
             html.Div(
@@ -120,7 +124,7 @@ def map_values(queries: Queries, target: str, h: float) -> tuple[dict[str, float
     )
     return dict(zip(rows["zone_id"], gain.round(2))), {
         "limit": SHARE_LIMIT,
-        "unit": "% less error with the micromodel",
+        "unit": t("compare.gain"),
         "digits": 0,
     }
 
@@ -155,7 +159,7 @@ def strip(queries: Queries, target: str, h: float) -> list[Any]:
             [
                 html.H1(found.sentence()),
                 html.P(t("compare.tally", micro=found.micro, macro=found.macro, ties=found.ties)),
-                html.P(f"{DISPLAY[target][3]}, {ahead(h)} ahead"),
+                html.P(t("compare.what", what=DISPLAY[target][3], ahead=ahead(h))),
             ],
             className="kpi verdict",
         ),
@@ -199,8 +203,8 @@ def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
             html.Thead(
                 html.Tr(
                     [
-                        html.Th(x, scope="col", className="number" if k else "")
-                        for k, x in enumerate(("Model", "Training, s", "Forecast, ms", "99th pct, ms", "Size, kB"))
+                        html.Th(t(f"cost.{x}"), scope="col", className="number" if k else "")
+                        for k, x in enumerate(("model", "train", "forecast", "slow", "size"))
                     ]
                 )
             ),
@@ -239,7 +243,7 @@ def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
             [
                 html.H2(t("compare.costs")),
                 table,
-                html.P("Training: all zones together. A forecast: one call, all horizons.", className="fine"),
+                html.P(t("cost.note"), className="fine"),
                 html.H2(t("compare.notes"), style={"marginTop": 16}),
                 *(x for name, words in views.advice(queries, target) for x in (html.H3(name), html.P(words))),
             ],

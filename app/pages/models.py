@@ -14,11 +14,11 @@ from app.figures.drivers import drivers
 from app.model_views import card, explain, model_table, rules
 from app.queries import NotReadyError, Queries, targets_of
 from app.shell import Page
-from app.texts import t
+from app.texts import ahead, t
 from data.units import DISPLAY
 
 PAGE = Page("/models", "nav.models", "brain")
-HORIZONS = ((900, "15 min"), (3600, "1 h"), (86400, "24 h"))
+HORIZONS = tuple((s, ahead(s)) for s in (900, 3600, 86400))
 
 
 def layout(queries: Queries, **address: str) -> Any:
@@ -104,15 +104,15 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
     unit = DISPLAY[target][0]
     rows = model_table(queries, target)
     head = [
-        html.Th("Zone", scope="col"),
-        html.Th("Family", scope="col"),
-        html.Th("Version", scope="col", className="wide"),
-        *(html.Th(f"Error {words}", scope="col", className="number") for _, words in HORIZONS),
-        html.Th("Macro 1 h", scope="col", className="number wide"),
-        html.Th("Naive 1 h", scope="col", className="number wide"),
-        html.Th("In 90 %", scope="col", className="number wide"),
-        html.Th("Size, kB", scope="col", className="number wide"),
-        html.Th("In use", scope="col"),
+        html.Th(t("table.zone"), scope="col"),
+        html.Th(t("models.head.family"), scope="col"),
+        html.Th(t("models.head.version"), scope="col", className="wide"),
+        *(html.Th(t("models.head.error", ahead=words), scope="col", className="number") for _, words in HORIZONS),
+        html.Th(t("models.head.macro"), scope="col", className="number wide"),
+        html.Th(t("models.head.naive"), scope="col", className="number wide"),
+        html.Th(t("models.head.cover"), scope="col", className="number wide"),
+        html.Th(t("models.head.size"), scope="col", className="number wide"),
+        html.Th(t("models.head.use"), scope="col"),
     ]
 
     def number(value: float, look: str = "") -> html.Td:
@@ -126,7 +126,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
             r["name"] if len(r["name"]) < 26 else r["name"][:25] + "…",
         ]
         cells = [
-            html.Th([*name, html.Span(" task", className="badge") if r["is_task"] else None], scope="row"),
+            html.Th([*name, html.Span(t("models.task"), className="badge") if r["is_task"] else None], scope="row"),
             html.Td(t(f"model.{r['family']}") if r["family"] in ("ridge", "tree", "xgboost") else r["family"]),
             html.Td(r["version"], className="wide"),
         ]
@@ -142,7 +142,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
             html.Td(badge(r["model_in_use"], short=True)),
         ]
         body.append(html.Tr(cells, className="selected" if r["zone_id"] == zone else ""))
-    caption = f"{t('models.caption')} {unit}. Bold green: better than the macromodel and the naive forecast."
+    caption = t("models.caption", unit=unit)
     return [
         html.Div([html.H1(t("models.title")), html.P(caption, className="quiet")], className="third-head"),
         html.Table([html.Caption(t("models.table"), className="unseen"), html.Thead(html.Tr(head)), html.Tbody(body)]),
@@ -173,7 +173,7 @@ def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | N
             "models.drivers.sub", zone=zone, what=what, time=queries.clock(info.now_step + moment - 1), origin=origin
         )
         if choice["model_in_use"] == "mix":
-            words += " The mix is shown by its micromodel."
+            words += t("models.drivers.mix")
         parts += [
             html.Div([html.H2(t("models.drivers")), html.P(words, className="quiet")], className="third-head"),
             html.Div(
@@ -203,22 +203,18 @@ def limits(queries: Queries, zone: str, target: str) -> list[str]:
     told = card(queries, zone, target)
     out = []
     if told.get("train_end"):
-        out.append(
-            f"It has read nothing from {str(told['train_end'])[:16]} UTC on; what changed since is unknown to it."
-        )
+        out.append(t("models.limit.train", time=str(told["train_end"])[:16]))
     rows = model_table(queries, target)
     rows = rows[rows["zone_id"] == zone]
     if len(rows):
         row = rows.iloc[0]
         for s, words in HORIZONS:
             if row[f"micromodel_{s}"] >= row[f"seasonal_naive_{s}"]:
-                out.append(f"{words} ahead it is no better than repeating last week.")
+                out.append(t("models.limit.naive", ahead=words))
         if row["coverage_90"] == row["coverage_90"]:
-            out.append(
-                f"On the test days its 90 % interval held {100 * row['coverage_90']:.0f} % of what came, an hour ahead."
-            )
-    out.append("It knows no forecast of the weather, no events and no road works.")
-    out.append("It learned from simulated sensors: in another city or with measured data it must be trained anew.")
+            out.append(t("models.limit.cover", p=f"{100 * row['coverage_90']:.0f}"))
+    out.append(t("models.limit.weather"))
+    out.append(t("models.limit.sensors"))
     return out
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,41 @@ SHOWN: dict[str, tuple[str, str, int, int]] = {
     "vehicle_km": (t("quantity.vehicle_km"), t("unit.day.distance"), 0, 0),
     "trips_unfinished": (t("quantity.trips_unfinished"), "veh", 0, -1),
 }
-#: What the map can show: words, column of the study, limit of the colours, unit, decimals.
-MAPS: dict[str, tuple[str, float, str, int]] = {
-    "no2": (t("show.no2"), 1.5, "µg/m³", 2),
-    "flow": (t("show.flow"), 300.0, "veh/h", 0),
-    "speed": (t("show.speed"), 12.0, "km/h", 1),
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapQuantity:
+    """A difference that the map can show. `limit`: change at which the colours end; `good`: 1 where more is better."""
+
+    label: str
+    by: str  # zone or link
+    limit: float
+    unit: str
+    digits: int
+    good: int  # 1 or -1: which sign is drawn purple; for flow neither is better, and more is drawn orange
+    more: str
+    less: str
+
+    def scale(self) -> dict[str, Any]:
+        """What the map's JavaScript needs of it."""
+        return {"limit": self.limit, "unit": self.unit, "digits": self.digits, "sign": self.good}
+
+    def ends(self) -> tuple[str, str]:
+        """What the orange and the purple end mean."""
+        return (self.less, self.more) if self.good > 0 else (self.more, self.less)
+
+
+def _quantity(name: str, by: str, limit: float, unit: str, digits: int, good: int) -> MapQuantity:
+    words = {key: t(f"show.{name}.{key}") for key in ("more", "less")}
+    return MapQuantity(label=t(f"show.{name}"), by=by, limit=limit, unit=unit, digits=digits, good=good, **words)
+
+
+#: Limits are fixed, as all scales are; a single street's closure colours a few zones, a whole low-emission zone many.
+MAPS: dict[str, MapQuantity] = {
+    "no2": _quantity("no2", "zone", 0.6, "µg/m³", 2, -1),
+    "pm25": _quantity("pm25", "zone", 0.15, "µg/m³", 2, -1),
+    "flow": _quantity("flow", "link", 150.0, "veh/h", 0, -1),
+    "speed": _quantity("speed", "link", 6.0, "km/h", 1, 1),
 }
 
 
@@ -98,7 +129,7 @@ def link_change(queries: Queries, run: str, what: str) -> dict[str, float]:
     rows = queries.table(run, "link_effects")
     factor = 3.6 if what == "speed" and "speed_base" in rows else 1.0
     change = (rows[f"{what}_scenario"] - rows[f"{what}_base"]) * factor
-    large = change.abs() > MAPS[what][1] / 12
+    large = change.abs() > MAPS[what].limit / 12
     return {str(int(k)): round(float(v), 1) for k, v in zip(rows["link_id"][large], change[large])}
 
 

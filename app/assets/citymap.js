@@ -82,7 +82,8 @@
     const scale = props.scale || null;
     const selected = city.zones.findIndex((z) => z.id === props.selectedZone);
     const blue = (v, low, high) => BLUES[Math.max(0, Math.min(7, Math.floor(((v - low) / (high - low)) * 8)))] + look.alpha;
-    const sevenths = (v, limit) => DIVERGING[Math.max(0, Math.min(6, Math.round(3 + (v / limit) * 3)))];
+    /* Class of a difference, 0 orange to 6 purple; `sign` says which way is purple. */
+    const classOfChange = (v) => Math.max(0, Math.min(6, Math.round(3 + ((scale.sign || 1) * v * 3) / scale.limit)));
     const nothing = (pen) => (state.hatch = state.hatch || hatch(pen, look.none));
     const share = (i) => {
       if (!bytes) return 255;
@@ -92,7 +93,7 @@
       zone(i, pen) {
         if (values) {
           const v = values[city.zones[i].id];
-          return v === undefined || v === null ? nothing(pen) : sevenths(v, scale.limit) + "d0";
+          return v === undefined || v === null ? nothing(pen) : DIVERGING[classOfChange(v)] + "d0";
         }
         if (props.mode === "edit") return area.has(city.zones[i].id) ? "rgba(32,115,80,.26)" : null;
         if (!layer) return null;
@@ -104,7 +105,7 @@
         if (props.mode === "edit") return width * 10 + (closed.has(i) ? 6 : changed.has(i) ? 7 : 5);
         if (links) {
           const v = links[String(i)];
-          return width * 100 + 1000 + (v === undefined ? 3 : Math.max(0, Math.min(6, Math.round(3 + (v / scale.limit) * 3))));
+          return width * 100 + 1000 + (v === undefined ? 3 : classOfChange(v));
         }
         if (values) return width * 10 + 5;
         const s = share(i);
@@ -233,7 +234,7 @@
     const bounds = [[south, west], [north, east]];
     const map = (state.map = L.map(element, { zoomSnap: 0.05, zoomDelta: 0.5, attributionControl: false, zoomControl: false, boxZoom: false }));
     const narrow = () => element.clientWidth < 520;
-    const fit = () => map.fitBounds(bounds, { animate: false, paddingTopLeft: narrow() ? [8, 52] : [18, 60], paddingBottomRight: narrow() ? [8, 88] : [18, 24] });
+    const fit = () => map.fitBounds(bounds, { animate: false, paddingTopLeft: narrow() ? [8, 52] : [18, 60], paddingBottomRight: narrow() ? [8, 102] : [18, 24] });
     fit();
     L.control.zoom({ position: "bottomright", zoomInTitle: props.words.zoomin, zoomOutTitle: props.words.zoomout }).addTo(map);
     let touched = false;

@@ -31,7 +31,7 @@ class CityMap(_Plain):
     `geoUrl`, `dayUrl`, `linksUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown.
     `mode="edit"` lets links be clicked (`clickedLink`) or, with `drawMode="polygon"`, surrounded (`drawn`); `edits`
     (closed, changed: link ids; zones: zone ids) are then drawn. `zoneValues`, `linkValues` (by id) with `scale`
-    (limit, unit, digits) show differences instead of a layer.
+    (limit, unit, digits, sign: 1 where more is purple, -1 where less is) show differences instead of a layer.
     """
 
     _type = "CityMap"

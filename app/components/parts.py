@@ -64,13 +64,14 @@ def skeleton() -> html.Div:
     return html.Div(bars, className="skeletons", **{"aria-hidden": "true"})
 
 
-def legend_ramp(title: str, colours: list[str], labels: list[str]) -> html.Div:
-    """Classes of a scale, with their bounds."""
+def legend_ramp(title: str, colours: list[str], labels: list[str], *, words: list[str] | None = None) -> html.Div:
+    """Classes of a scale, with their bounds, and what its ends mean."""
     return html.Div(
         [
             html.Div(title, className="legend-title"),
             html.Div([html.Span(style={"background": c}) for c in colours], className="ramp"),
             html.Div([html.Span(text) for text in labels], className="ramp-labels"),
+            html.Div([html.Span(text) for text in words], className="ramp-labels ramp-words") if words else None,
         ]
     )
 

@@ -137,8 +137,15 @@ def result_view(queries: Queries, run: str) -> list[Any]:
 def legend(show: str, edits: dict[str, list[Any]]) -> Any:
     """What the colours mean: measures, or a difference."""
     if show in views.MAPS:
-        name, limit, unit, _ = views.MAPS[show]
-        return legend_ramp(t("show.legend", name=name, unit=unit), DIVERGING, [f"−{limit:g}", "0", f"+{limit:g}"])
+        shown = views.MAPS[show]
+        title = t(f"show.{shown.by}", name=shown.label, unit=shown.unit)
+        ends = [
+            f"{'−' if shown.good > 0 else '+'}{shown.limit:g}",
+            "0",
+            f"{'+' if shown.good > 0 else '−'}{shown.limit:g}",
+        ]
+        left, right = shown.ends()
+        return legend_ramp(title, DIVERGING, ends, words=[left, t("show.same"), right])
     keys = [
         ("#be123c", t("scenario.closed", links=views.links_words(len(edits["closed"])))),
         ("#d97706", t("scenario.changed", links=views.links_words(len(edits["changed"])))),

@@ -86,10 +86,9 @@ def _drawing(app: Dash, queries: Queries) -> None:
         drawing = ctx.triggered_id in (ids.SCENARIO_DRAFT, ids.SCENARIO_DRAWN)
         if job is None or job.state != DONE or drawing:
             return edits, "edit", None, None, None, legend("draft", edits)
-        _, limit, unit, digits = views.MAPS[show]
-        scale = {"limit": limit, "unit": unit, "digits": digits}
-        if show == "no2":
-            return edits, "values", views.zone_change(queries, job.result, "no2"), None, scale, legend(show, edits)
+        scale = views.MAPS[show].scale()
+        if views.MAPS[show].by == "zone":
+            return edits, "values", views.zone_change(queries, job.result, show), None, scale, legend(show, edits)
         return edits, "values", None, views.link_change(queries, job.result, show), scale, legend(show, edits)
 
 

@@ -204,7 +204,7 @@ def _run(job: Job | None) -> list[Any]:
 def _show() -> html.Div:
     """What the map shows once a result is in; hidden until then."""
     choices = [{"value": "draft", "label": t("scenario.draft")}]
-    choices += [{"value": k, "label": v[0]} for k, v in views.MAPS.items()]
+    choices += [{"value": k, "label": v.label} for k, v in views.MAPS.items()]
     return html.Div(
         dmc.SegmentedControl(id=ids.SCENARIO_SHOW, value="draft", size="xs", fullWidth=True, data=choices),
         id=ids.SCENARIO_SHOW_BOX,

@@ -178,6 +178,9 @@ def test_a_closure_is_drawn_run_and_its_effect_seen_again_after_a_reload(visit):
     assert "job=" in page.url
     page.wait_for_selector("#scenario-legend:has-text('Change')")
     assert colours(page) > 5
+    for choice, words in (("PM2.5", "less PM2.5"), ("Speed", "faster"), ("Flow", "fewer vehicles")):
+        page.click(f"#scenario-show-box label:has-text('{choice}')")
+        page.wait_for_selector(f"#scenario-legend:has-text('{words}')")
     visit(page.url[page.url.index("/scenarios") :], page=page)
     page.wait_for_selector("#scenario-result table.effects")
 

@@ -171,3 +171,16 @@ def test_every_text_fills_its_values_and_an_unknown_key_is_an_error():
     assert all(text for text in EN.values())
     assert (ahead(900), ahead(3600), ahead(86400)) == ("15 min", "1 h", "24 h")
     assert (signed(-0.04), signed(-1234.56), signed(2)) == ("0.0", "−1,234.6", "+2.0")
+
+
+@pytest.mark.parametrize(("name", "orange", "purple"), [("no2", "more", "less"), ("speed", "slower", "faster")])
+def test_the_legend_of_a_difference_says_what_each_end_means(name, orange, purple):
+    """Orange is left in the ramp and purple right; purple is where it gets better."""
+    from app.components.study_parts import legend
+    from app.study_views import MAPS
+
+    left, right = MAPS[name].ends()
+    assert left.startswith(orange) and right.startswith(purple)
+    shown = str(legend(name, {"closed": [], "changed": [], "zones": []}))
+    assert shown.index(left) < shown.index("hardly any") < shown.index(right)
+    assert MAPS[name].scale()["sign"] == (1 if name == "speed" else -1)

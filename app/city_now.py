@@ -17,7 +17,7 @@ LIKELY, POSSIBLE = 0.5, 0.1  # chances from which a zone counts as likely, as po
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One figure of the strip; `tone` is good, bad or nothing."""
+    """One figure of the strip; `tone` is good, bad or nothing; `day_note` says what the day after now is."""
 
     label: str
     value: str
@@ -25,6 +25,8 @@ class Figure:
     note: str
     change: str = ""
     tone: str = ""
+    day: tuple[float | None, ...] = ()  # by step, observed and then what is expected
+    day_note: str = ""
 
 
 def city_figures(queries: Queries) -> list[Figure]:
@@ -69,11 +71,17 @@ def _traffic(queries: Queries) -> list[Figure]:
         lost = np.nansum(v["delay_s_per_km"] * v["vehicle_distance_m"] / 1000.0)
         return float(lost / info.step_s)  # vehicle-seconds lost a second = vehicle-hours an hour
 
+    days = {"kpi.speed": live_views.network_speed(queries) * KMH_PER_MPS, "kpi.delay": live_views.lost_time(queries)}
     out = []
     for label, unit, of, good in (("kpi.speed", "km/h", speed, True), ("kpi.delay", t("kpi.delay.unit"), delay, False)):
         value = of(seen)
         change, tone, note = _against(queries, value, of(usual), more_is_good=good)
-        out.append(Figure(label=t(label), value=_text(value, 0), unit=unit, note=note, change=change, tone=tone))
+        out.append(
+            Figure(
+                label=t(label), value=_text(value, 0), unit=unit, note=note, change=change, tone=tone,
+                day=_line(days[label]), day_note=t("spark.usual", name=t(label)),
+            )
+        )  # fmt: skip
     return out
 
 
@@ -87,8 +95,9 @@ def _no2(queries: Queries) -> Figure:
     if both.any():
         change, tone, note = _against(queries, seen[both].mean(), usual[both].mean(), more_is_good=False)
     return Figure(
-        label=t("kpi.no2"), value=_text(value, 0), unit=DISPLAY[column][0], note=note, change=change, tone=tone
-    )
+        label=t("kpi.no2"), value=_text(value, 0), unit=DISPLAY[column][0], note=note, change=change, tone=tone,
+        day=_line(_mean(live_views.series(queries, column))), day_note=t("spark.forecast", name=t("kpi.no2")),
+    )  # fmt: skip
 
 
 def _over(queries: Queries) -> Figure:
@@ -135,3 +144,15 @@ def _error(queries: Queries) -> Figure:
 
 def _text(value: float, digits: int) -> str:
     return "–" if not np.isfinite(value) else f"{value:,.{digits}f}"
+
+
+def _mean(grid: np.ndarray) -> np.ndarray:
+    """Mean of the zones that have a value, by step; `nan` where none has."""
+    known = np.isfinite(grid)
+    count = known.sum(axis=0)
+    return np.where(count > 0, np.where(known, grid, 0.0).sum(axis=0) / np.maximum(count, 1), np.nan)
+
+
+def _line(values: np.ndarray) -> tuple[float | None, ...]:
+    """Four significant digits, for the browser."""
+    return tuple(float(f"{v:.4g}") if np.isfinite(v) else None for v in values.tolist())

@@ -165,3 +165,20 @@ def lost_time(queries: Queries) -> np.ndarray:
         return np.nansum(delay(queries) * distance / 1000.0, axis=0) / info.step_s
 
     return queries.keep(("lost_time", run, info.now), make)
+
+
+def network_speed(queries: Queries) -> np.ndarray:
+    """Edie's speed of the whole city by step, m/s: as simulated to `now`, then the usual; shape (steps,)."""
+    info = queries.info()
+    run = info.runs["live"]
+
+    def make() -> np.ndarray:
+        parts = []
+        for column in ("vehicle_distance_m", "vehicle_time_s"):
+            grid = usual(queries, column).copy()
+            if queries.has_table(run, "zone_truth"):
+                grid[:, : info.now_step] = truth(queries, column)[:, : info.now_step]
+            parts.append(np.nansum(grid, axis=0))
+        return np.divide(parts[0], parts[1], out=np.full(len(info.day), np.nan), where=parts[1] > 0)
+
+    return queries.keep(("network_speed", run, info.now), make)

@@ -73,6 +73,8 @@ EN: dict[str, str] = {
     "kpi.nousual": "no usual day to compare with",
     "kpi.more": "more possible (10–50 %)",
     "kpi.of": "of {n} with a station",
+    "spark.usual": "{name} today; dotted: usual for the time",
+    "spark.forecast": "{name} today; dotted: forecast",
     "kpi.delay.unit": "veh·h per h",
     "kpi.mae": "{unit} MAE",
     "kpi.lower": "lower than the macromodel's",

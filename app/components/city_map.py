@@ -1,4 +1,4 @@
-"""The map and the time bar as Dash components; their JavaScript is in `assets/citymap.js` and `assets/timebar.js`."""
+"""The map, the time bar and the small line as Dash components; their JavaScript is in `assets/`, one file each."""
 
 from __future__ import annotations
 
@@ -65,3 +65,10 @@ class TimeBar(_Plain):
 
     _type = "TimeBar"
     _names: ClassVar[list[str]] = ["step", "steps", "now", "minutes", "first", "profile", "words"]
+
+
+class Spark(_Plain):
+    """A day as a small line: `values` by step (None: a gap), solid before `now` (first unknown step), dotted after."""
+
+    _type = "Spark"
+    _names: ClassVar[list[str]] = ["values", "now", "label"]

@@ -25,14 +25,17 @@ def badge(model: str, *, short: bool = False) -> html.Span:
     )
 
 
-def figure(label: str, value: str, unit: str, note: Any, *, change: str = "", tone: str = "") -> html.Div:
-    """One figure of the strip: a name, a number with its unit, and what to hold it against."""
+def figure(
+    label: str, value: str, unit: str, note: Any, *, change: str = "", tone: str = "", day: Any = None
+) -> html.Div:
+    """One figure of the strip: a name, a number with its unit, what to hold it against, and the day as a small line."""
     lead: list[Any] = [html.Strong(change, className=f"tone-{tone}"), " "] if change else []
     return html.Div(
         [
             html.Div(label, className="kpi-name"),
             html.Div([html.Strong(value), html.Span(f" {unit}")], className="kpi-value"),
             html.Div([*lead, note], className="kpi-note"),
+            day,
         ],
         className="kpi", role="group", **{"aria-label": label},
     )  # fmt: skip

@@ -11,7 +11,7 @@ from dash import ALL, Dash, Input, Output, State, dcc, html
 from app import ids, live_views, map_views, zone_views
 from app.api import day_key
 from app.city_now import city_figures
-from app.components.city_map import CityMap, TimeBar
+from app.components.city_map import CityMap, Spark, TimeBar
 from app.components.parts import badge, figure, legend_keys, legend_ramp, strip
 from app.components.zone_table import zone_table
 from app.figures.fan import fan
@@ -79,7 +79,10 @@ def layout(queries: Queries, **address: str) -> Any:
         profile=map_views.congestion(queries),
         words=words,
     )
-    figures = [figure(f.label, f.value, f.unit, f.note, change=f.change, tone=f.tone) for f in city_figures(queries)]
+    figures = []
+    for f in city_figures(queries):
+        day = Spark(values=list(f.day), now=info.now_step, label=f.day_note) if f.day else None
+        figures.append(figure(f.label, f.value, f.unit, f.note, change=f.change, tone=f.tone, day=day))
     return html.Div(
         [
             html.H1(t("map.title", city=info.label), className="unseen"),

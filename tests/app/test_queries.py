@@ -92,6 +92,9 @@ def test_five_figures_open_the_map(queries):
     seen = live_views.observed(queries, NO2)[:3, 57].mean()
     assert figures[2].value == f"{seen:.0f}"
     assert figures[3].unit == "of 3 with a station"
+    assert [len(f.day) for f in figures] == [96, 96, 96, 0, 0]
+    assert figures[2].day[57] == pytest.approx(seen, rel=1e-3)
+    assert figures[0].value == f"{figures[0].day[57]:.0f}"
 
 
 def test_contributions_add_up_to_the_forecast(queries):

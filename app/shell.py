@@ -36,7 +36,8 @@ def frame(queries: Queries, pages: Sequence[ModuleType]) -> dmc.MantineProvider:
     return dmc.MantineProvider(
         [
             dcc.Location(id=ids.URL, refresh="callback-nav"),
-            dcc.Store(id=ids.THEME, storage_type="local", data="light"),
+            dcc.Store(id=ids.THEME),
+            dcc.Store(id=ids.THEME_CHOICE, storage_type="local"),
             dcc.Store(id=ids.ACTIVE),
             html.A(t("skip"), href="#page", className="skip"),
             _header(queries, pages),
@@ -121,11 +122,12 @@ def register(app: Dash, queries: Queries, pages: Sequence[ModuleType]) -> None:
 
     app.clientside_callback(
         local("flipTheme"),
-        Output(ids.THEME, "data"),
+        Output(ids.THEME_CHOICE, "data"),
         Input(ids.THEME_BUTTON, "n_clicks"),
         State(ids.THEME, "data"),
         prevent_initial_call=True,
     )
+    app.clientside_callback(local("themeOf"), Output(ids.THEME, "data"), Input(ids.THEME_CHOICE, "data"))
     app.clientside_callback(local("useTheme"), Output(ids.PROVIDER, "forceColorScheme"), Input(ids.THEME, "data"))
     app.clientside_callback(
         f"(clicks) => window.dash_clientside.zonewise.copyLink(clicks, {json.dumps(t('copy.done'))})",

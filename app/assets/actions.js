@@ -3,6 +3,11 @@
   "use strict";
   window.dash_clientside = window.dash_clientside || {};
 
+  const system = window.matchMedia("(prefers-color-scheme: dark)");
+  system.addEventListener("change", () => {
+    if (["null", null].includes(window.localStorage.getItem("theme-choice"))) window.dash_clientside.set_props("theme", { data: system.matches ? "dark" : "light" });
+  });
+
   function address(changes) {
     const url = new URL(window.location.href);
     for (const [key, value] of Object.entries(changes)) {
@@ -16,6 +21,10 @@
     flipTheme(clicks, theme) {
       if (!clicks) return window.dash_clientside.no_update;
       return theme === "dark" ? "light" : "dark";
+    },
+    /* What the user chose, or until then what the system says. */
+    themeOf(choice) {
+      return choice === "dark" || choice === "light" ? choice : system.matches ? "dark" : "light";
     },
     useTheme(theme) {
       return theme === "dark" ? "dark" : "light";

@@ -46,9 +46,9 @@ def visit(browser: Any, base_url: str) -> Iterator[Any]:
     """Opens a page at a width; at the end no error was logged and nothing was asked of another host."""
     opened, errors, outside = [], [], []
 
-    def go(path: str, *, width: int = 1440, height: int = 900, page: Any = None) -> Any:
+    def go(path: str, *, width: int = 1440, height: int = 900, page: Any = None, colour_scheme: Any = None) -> Any:
         if page is None:
-            page = browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colour_scheme)
             opened.append(page)
             page.set_default_timeout(30_000)
             page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
@@ -149,6 +149,27 @@ def test_a_name_with_markup_stays_text(visit):
     visit("/models?zone=Z01", page=page)
     assert page.evaluate("window.hacked") is None
     assert page.locator("img[src='x']").count() == 0
+
+
+def test_the_first_visit_follows_the_system_and_a_choice_is_kept(visit):
+    page = visit("/", colour_scheme="dark")
+    page.wait_for_selector("html[data-mantine-color-scheme=dark]")
+    page.emulate_media(color_scheme="light")
+    page.wait_for_selector("html[data-mantine-color-scheme=light]")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_selector("html[data-mantine-color-scheme=dark]")
+    page.click("#theme-button")
+    page.wait_for_selector("html[data-mantine-color-scheme=light]")
+    visit("/models", page=page)
+    page.wait_for_selector("html[data-mantine-color-scheme=light]")
+
+
+def test_three_figures_show_the_day_as_a_line_that_phones_leave_out(visit):
+    page = visit("/")
+    assert page.locator(".kpi .spark:visible").count() == 3
+    assert page.locator(".spark-seen").first.get_attribute("d").count("L") == 57
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.locator(".kpi .spark:visible").count() == 0
 
 
 def test_micro_against_macro_counts_its_verdict_and_follows_the_pickers(visit):

@@ -50,6 +50,17 @@
       });
       return path;
     },
+    markRow(zone) {
+      window.setTimeout(() => {
+        document.querySelectorAll("table.zones tbody tr").forEach((row) => {
+          const button = row.querySelector("button");
+          const here = Boolean(button) && button.id.includes(`"${zone}"`);
+          row.classList.toggle("selected", here);
+          if (button) button.setAttribute("aria-pressed", String(here));
+        });
+      });
+      return zone;
+    },
     chooseRow(clicks) {
       const said = window.dash_clientside.callback_context.triggered;
       if (!said.length || !said[0].value) return window.dash_clientside.no_update;

@@ -283,14 +283,30 @@ def register(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
 
+    # a row is marked in the browser: a table made anew would take the focus away from who walks it with the keyboard
+    app.clientside_callback(
+        f"{call}.markRow(...given)",
+        Output(ids.MAP_TABLE, "data-zone"),
+        Input(ids.MAP, "selectedZone"),
+        Input(ids.MAP_TABLE, "children"),
+    )
+
     @app.callback(
         Output(ids.MAP_PANEL, "children"),
-        Output(ids.MAP_TABLE, "children"),
-        Output(ids.MAP_LEGEND, "children"),
         Input(ids.MAP, "selectedZone"),
         Input(ids.MAP_LAYER, "value"),
         Input(ids.THEME, "data"),
         State(ids.MAP_TIME, "step"),
     )
-    def show(zone: str, layer: str, theme: str, step: int | None) -> tuple[Any, Any, Any]:
-        return panel(queries, zone, layer, step, theme), table(queries, zone, layer), legend(layer)
+    def show(zone: str, layer: str, theme: str, step: int | None) -> Any:
+        return panel(queries, zone, layer, step, theme)
+
+    @app.callback(
+        Output(ids.MAP_TABLE, "children"),
+        Output(ids.MAP_LEGEND, "children"),
+        Input(ids.MAP_LAYER, "value"),
+        State(ids.MAP, "selectedZone"),
+        prevent_initial_call=True,
+    )
+    def rows(layer: str, zone: str) -> tuple[Any, Any]:
+        return table(queries, zone, layer), legend(layer)

@@ -137,6 +137,30 @@ def test_a_row_of_the_table_selects_the_zone_on_the_map(visit):
     page.wait_for_function("document.querySelector('.panel .notice').textContent.includes('No NO')")
 
 
+def test_the_keyboard_alone_reaches_slider_and_rows_with_a_ring_around_each(visit):
+    page = visit("/")
+    page.wait_for_load_state("networkidle")
+    ringed = {}
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        what, ring = page.evaluate(
+            """() => { const e = document.activeElement; const ring = (n) => { const s = getComputedStyle(n);
+            return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) > 0; };
+            const name = e.type === 'range' ? 'slider' : e.closest('tr') ? e.innerText.slice(0, 3) :
+              e.type === 'radio' ? 'layers' : e.className || e.tagName;
+            return [name, ring(e) || (e.nextElementSibling ? ring(e.nextElementSibling) : false)]; }"""
+        )
+        ringed[what] = ring
+        if what == "Z04":
+            break
+    assert {"slider", "layers", "Z01", "Z02", "Z03", "Z04"} <= ringed.keys()
+    assert [what for what, ring in ringed.items() if not ring] == []
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.querySelector('.citymap').dataset.zone === 'Z04'")
+    page.wait_for_selector("tr.selected button:has-text('Z04')")
+    assert page.evaluate("document.activeElement.innerText").startswith("Z04")
+
+
 def test_a_name_with_markup_stays_text(visit):
     page = visit("/?zone=Z01")
     assert page.inner_text(".panel h2").startswith("<img src=x")

@@ -9,7 +9,7 @@ from dash import html
 
 from app import study_views as views
 from app.components.parts import DIVERGING, icon, legend_keys, legend_ramp
-from app.jobs import DONE, FAILED, Job
+from app.jobs import CANCELLED, DONE, FAILED, Job
 from app.queries import Queries
 from app.scenario_draft import with_drawing
 from app.texts import signed, t
@@ -57,7 +57,12 @@ def progress_view(job: Job | None) -> list[Any]:
         return []
     words = t(f"job.{job.state}")
     if job.state == FAILED:
-        return [html.P([html.Strong(words + ": "), job.message], className="fault")]
+        return [
+            html.P([html.Strong(words + ": "), job.message], className="fault"),
+            html.P(t("job.failed.do"), className="quiet"),
+        ]
+    if job.state == CANCELLED:
+        return [html.P([html.Strong(words + ". "), t("job.stopped.do")], className="quiet")]
     if job.state == DONE or not job.open:
         return [html.P(html.Strong(words), className="quiet")]
     left = job.seconds_left()

@@ -103,6 +103,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
     """All zones that sense `target`: family, errors against naive and macromodel, coverage, cost, use."""
     unit = DISPLAY[target][0]
     rows = model_table(queries, target)
+    timed = "fit_seconds" in rows and rows["fit_seconds"].notna().any()  # older cards do not tell
     head = [
         html.Th(t("table.zone"), scope="col"),
         html.Th(t("models.head.family"), scope="col"),
@@ -111,6 +112,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
         html.Th(t("models.head.macro"), scope="col", className="number wide"),
         html.Th(t("models.head.naive"), scope="col", className="number wide"),
         html.Th(t("models.head.cover"), scope="col", className="number wide"),
+        *([html.Th(t("models.head.fit"), scope="col", className="number wide")] if timed else []),
         html.Th(t("models.head.size"), scope="col", className="number wide"),
         html.Th(t("models.head.use"), scope="col"),
     ]
@@ -138,6 +140,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
         cover, size = r["coverage_90"], r["bytes"]
         cells += [
             html.Td("–" if cover != cover else f"{100 * cover:.0f} %", className="number wide"),
+            *([number(r["fit_seconds"], "wide")] if timed else []),
             html.Td("–" if size != size else f"{size / 1000:,.0f}", className="number wide"),
             html.Td(badge(r["model_in_use"], short=True)),
         ]

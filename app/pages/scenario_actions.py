@@ -6,12 +6,12 @@ import json
 import shlex
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from app import ids
 from app import study_views as views
 from app.components.study_parts import legend, measure_list, progress_view, result_view
-from app.jobs import DONE, Jobs, start_worker
+from app.jobs import DONE, Job, Jobs, start_worker
 from app.queries import Queries
 from app.scenario_draft import empty_draft, new_measure, place_of, with_drawing
 from app.study_job import SEEDS
@@ -246,14 +246,22 @@ def _runs(app: Dash, queries: Queries) -> None:
         prevent_initial_call="initial_duplicate",
     )
     def watch(_: int, name: str | None) -> tuple[Any, ...]:
-        job = Jobs(queries.workspace.jobs_path).read(name) if name else None
-        hidden = {"display": "none"}
-        if job is None:
-            return [], True, [], hidden, True, False, no_update, True
-        if job.state == DONE:
-            found = result_view(queries, job.result)
-            return progress_view(job), True, found, {"display": "block"}, True, False, "no2", False
+        return outcome(queries, Jobs(queries.workspace.jobs_path).read(name) if name else None)
+
+
+def outcome(queries: Queries, job: Job | None) -> tuple[Any, ...]:
+    """What a look at the job changes, in the order of the outputs of `watch`."""
+    hidden = {"display": "none"}
+    if job is None:
+        return [], True, [], hidden, True, False, no_update, True
+    if job.state != DONE:
         return progress_view(job), not job.open, [], hidden, not job.open, job.open, no_update, no_update
+    try:
+        found = result_view(queries, job.result)
+    except ZonewiseError as error:  # a study that was deleted; asking again would not bring it back
+        lost = html.P(t("job.lost", error=error), className="fault")
+        return lost, True, [], hidden, True, False, "draft", True
+    return progress_view(job), True, found, {"display": "block"}, True, False, "no2", False
 
 
 def _export(app: Dash, queries: Queries) -> None:

@@ -54,7 +54,7 @@ def layout(queries: Queries, **address: str) -> Any:
             html.Div(
                 [
                     html.Section(box, className="map-side", **{"aria-label": t("map.label")}),
-                    _drawer(queries, draft, job),
+                    _drawer(queries, draft, job, t("job.unknown") if address.get("job") and not job else ""),
                 ],
                 className="studio",
             ),
@@ -91,7 +91,7 @@ def _button(ident: str, words: Any, look: str = "", **more: Any) -> html.Button:
     return html.Button(words, id=ident, className=f"button {look}".strip(), n_clicks=0, type="button", **more)
 
 
-def _drawer(queries: Queries, draft: dict[str, Any], job: Job | None) -> html.Section:
+def _drawer(queries: Queries, draft: dict[str, Any], job: Job | None, fault: str) -> html.Section:
     """Everything beside the map, from top to bottom as a planner works."""
     form = html.Details(
         [html.Summary(t("scenario.form")), _form(queries)], id=ids.SCENARIO_FORM, open=True, className="why"
@@ -105,7 +105,7 @@ def _drawer(queries: Queries, draft: dict[str, Any], job: Job | None) -> html.Se
             form,
             html.H2(t("scenario.run")),
             *_run(job),
-            html.Div(id=ids.SCENARIO_FAULT, className="fault", role="alert"),
+            html.Div(fault, id=ids.SCENARIO_FAULT, className="fault", role="alert"),
             html.Div(id=ids.SCENARIO_PROGRESS, role="status"),
             _show(),
             html.Div(id=ids.SCENARIO_RESULT),

@@ -221,7 +221,7 @@ def test_a_closure_is_drawn_run_and_its_effect_seen_again_after_a_reload(visit):
     page.wait_for_selector("#scenario-result table.effects", timeout=120_000)
     assert "NO₂" in page.inner_text("#scenario-result")
     assert "job=" in page.url
-    page.wait_for_selector("#scenario-legend:has-text('Change')")
+    page.wait_for_selector("#scenario-legend:has-text('change in')")
     assert colours(page) > 5
     for choice, words in (("PM2.5", "less PM2.5"), ("Speed", "faster"), ("Flow", "fewer vehicles")):
         page.click(f"#scenario-show-box label:has-text('{choice}')")

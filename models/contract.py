@@ -36,6 +36,7 @@ MIN_DAYS = 4.0  # least history to learn from: two days to fit on, two to calibr
 CALIBRATE_SHARE = 0.5  # part of the training history that validates and calibrates, where the caller names none
 FIRST_DAYS = 8  # a first fit should have seen a weekend, where the history allows
 N_FOLDS = 2
+TRUST_STORIES = 4.0  # independent left-out stories that must speak for a deviation before half of it is believed
 #: Where families are declared; a process that only loads models has imported none of them.
 _FAMILY_MODULES = (
     "models.baselines", "models.families.linear", "models.families.tree", "models.families.boosting", "models.macro",
@@ -198,7 +199,9 @@ class Forecaster(ABC):
         edges = np.linspace(start, end, N_FOLDS + 1).astype(int)
         record = Validation.join([self._validate(bench, int(a), int(b)) for a, b in pairwise(edges)])
         if self.n_parts:
-            self.trust = learn_trust(record)
+            # one day tells as many independent stories of a horizon as the horizon fits into it
+            stories = len(np.unique(record.day)) * np.maximum(1.0, panel.steps_per_day / np.asarray(self.anchors))
+            self.trust = learn_trust(record) * (stories / (stories + TRUST_STORIES))
         self.validation = replace(record, trust=self.trust)
         self.intervals = ConformalIntervals.fit(self.validation.scores)
         self._learn(bench, end)

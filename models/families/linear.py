@@ -26,6 +26,7 @@ FIRST_PENALTY = 0.01  # of the line that only finds the rows to be weighed down
 EASY_COMMON = (0, 6, 8)
 EASY_AHEAD = (1,)
 EASE = 7.0  # their penalty is divided by its square
+_STORED = ("coefficient", "intercept", "centre", "penalty", "low", "high")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,15 +40,30 @@ class Lines:
     centre : ndarray, shape (S, F)
         Mean of each feature in training, from which contributions are counted.
     penalty : ndarray, shape (S,)
+    low, high : ndarray, shape (S, F)
+        Range of each feature in training. A line is no guide beyond it: a few days of history know nothing of a frost
+        that they have not seen, so that features are held within the range.
     """
 
     coefficient: np.ndarray
     intercept: np.ndarray
     centre: np.ndarray
     penalty: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def held(self, rows: Rows, horizons: np.ndarray) -> Rows:
+        """Features within the range of training."""
+        width = rows.common.shape[2]
+        low, high = self.low[horizons], self.high[horizons]
+        return Rows(
+            common=np.clip(rows.common, low[0, :width], high[0, :width]),
+            ahead=np.clip(rows.ahead, low[:, width:], high[:, width:]),
+        )
 
     def predict(self, rows: Rows, horizons: np.ndarray) -> np.ndarray:
         """Scaled deviations, shape (n, Z, S)."""
+        rows = self.held(rows, horizons)
         width = rows.common.shape[2]
         coefficient = self.coefficient[horizons]
         out = rows.common @ coefficient[:, :width].T
@@ -80,7 +96,13 @@ def solve_horizons(rows: Rows, outcome: np.ndarray, blocks: np.ndarray) -> Lines
     ease[[*EASY_COMMON, *(width + k for k in EASY_AHEAD)]] = EASE
     found = [_solve(rows.at(s), outcome[:, :, s].reshape(-1), cuts, ease) for s in range(horizons)]
     coefficient, intercept, centre, penalty = (np.stack(part) for part in zip(*found))
-    return Lines(coefficient, intercept, centre, penalty)
+    common = rows.common.reshape(-1, width)
+    ahead = rows.ahead.reshape(-1, horizons, rows.ahead.shape[3])
+    low, high = (
+        np.concatenate([np.broadcast_to(edge(common, axis=0), (horizons, width)), edge(ahead, axis=0)], axis=1)
+        for edge in (np.min, np.max)
+    )
+    return Lines(coefficient, intercept, centre, penalty, low, high)
 
 
 def _solve(
@@ -186,12 +208,12 @@ class RidgeForecaster(LearnedForecaster):
 
 def lines_state(lines: Lines) -> dict[str, np.ndarray]:
     """Arrays to store."""
-    return {f"line_{key}": getattr(lines, key) for key in ("coefficient", "intercept", "centre", "penalty")}
+    return {f"line_{key}": getattr(lines, key) for key in _STORED}
 
 
 def restore_lines(arrays: dict[str, np.ndarray]) -> Lines:
     """Inverse of `lines_state`."""
-    return Lines(*(arrays[f"line_{key}"] for key in ("coefficient", "intercept", "centre", "penalty")))
+    return Lines(**{key: arrays[f"line_{key}"] for key in _STORED})
 
 
 def straight_contributions(
@@ -202,7 +224,8 @@ def straight_contributions(
     The line's are counted from the features' means in training; its value there is the intercept.
     """
     x = rows.at(0)[0]
-    added = lines.coefficient[horizon] * (x - lines.centre[horizon]) * line
+    held = lines.held(rows, np.array([horizon])).at(0)[0]
+    added = lines.coefficient[horizon] * (held - lines.centre[horizon]) * line
     added[list(MOOD)] += lasting * x[list(MOOD)] * (lasts - line)
     base = float(lines.intercept[horizon] + lines.coefficient[horizon] @ lines.centre[horizon]) * line
     return [("intercept", 1.0, base), *((name, float(v), float(c)) for name, v, c in zip(names, x, added))]

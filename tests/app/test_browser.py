@@ -80,6 +80,13 @@ def colours(page: Any) -> int:
     )
 
 
+def violations(page: Any) -> list[Any]:
+    """What axe finds."""
+    page.evaluate(AXE)
+    found = page.evaluate(RULES)["violations"]
+    return [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found]
+
+
 def click_map(page: Any, method: str, index: int) -> None:
     """Click the middle of a link or zone of the map."""
     x, y = page.evaluate(f"document.querySelector('.citymap').zonewise.{method}({index})")
@@ -228,6 +235,11 @@ def test_a_closure_is_drawn_run_and_its_effect_seen_again_after_a_reload(visit):
         page.wait_for_selector(f"#scenario-legend:has-text('{words}')")
     visit(page.url[page.url.index("/scenarios") :], page=page)
     page.wait_for_selector("#scenario-result table.effects")
+    page.wait_for_selector("#scenario-legend:has-text('change in')")
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        page.wait_for_timeout(400)
+        assert violations(page) == []
 
 
 def test_a_polygon_chooses_the_links_within(visit):
@@ -267,7 +279,5 @@ def test_every_page_is_accessible_in_both_themes_and_widths(visit, path, theme, 
         page.wait_for_selector("html[data-mantine-color-scheme=dark]")
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(400)
-    page.evaluate(AXE)
-    found = page.evaluate(RULES)["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"][:3]]) for v in found] == []
+    assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")

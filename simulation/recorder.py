@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.schemas import LINK_STATE, TARGETS, TIME_DTYPE, empty
+from simulation.demand.departures import DAY_TYPES
 from simulation.link_state import LinkInterval, interval_table
 from simulation.observe import SensorNetwork, SensorSample
 
@@ -20,7 +21,6 @@ TRUTH = (
     "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3", "co2_g", "pm25_g",
     "vehicle_distance_m", "vehicle_time_s",
 )  # fmt: skip
-STEPS_PER_DAY_TYPE = 2  # weekday, weekend
 
 
 class Recorder:
@@ -45,8 +45,8 @@ class Recorder:
         self.samples: list[SensorSample] = []
         self._link_tables: list[pd.DataFrame] | None = [] if keep_link_state else None
         n_links, self._per_day = len(live.city.links), round(86_400 / self.step_s)
-        self._profile = np.zeros((STEPS_PER_DAY_TYPE, self._per_day, 3, n_links))  # m, s, vehicles out
-        self._profile_days = np.zeros((STEPS_PER_DAY_TYPE, self._per_day))
+        self._profile = np.zeros((len(DAY_TYPES), self._per_day, 3, n_links))  # m, s, vehicles out
+        self._profile_days = np.zeros((len(DAY_TYPES), self._per_day))
         self.start_s = live.env.now
         self.rows = 0
 
@@ -129,11 +129,11 @@ class Recorder:
             flow = out / np.maximum(self._profile_days, 1)[:, :, None] * 3600.0 / self.step_s
         kind, step, link = (a.ravel() for a in np.indices(ratio.shape))
         seen = self._profile_days[kind, step] > 0
-        names = np.array(["weekday", "weekend"], dtype=object)
+        names = np.array(DAY_TYPES, dtype=object)
         return pd.DataFrame(
             {
                 "link_id": link[seen].astype(np.int32),
-                "day_type": pd.Categorical(names[kind[seen]], categories=["weekday", "weekend"]),
+                "day_type": pd.Categorical(names[kind[seen]], categories=list(DAY_TYPES)),
                 "step_of_day": step[seen].astype(np.int16),
                 "speed_ratio": np.minimum(ratio.ravel()[seen], 1.0).astype(np.float32),
                 "flow_veh_per_h": flow.ravel()[seen].astype(np.float32),

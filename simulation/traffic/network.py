@@ -178,7 +178,10 @@ def turn_index(turns: pd.DataFrame, n_links: int) -> TurnIndex:
 
 
 def core_links(turns: TurnIndex) -> np.ndarray:
-    """Links of the largest part in which every link leads to every other by allowed turns. bool, shape (n_links,)."""
+    """Links of the largest part in which every link leads to every other by allowed turns. bool, shape (n_links,).
+
+    Stricter than `zones.build.core_links`, which knows streets but no turns.
+    """
     n = turns.in_start.size - 1
     after = np.repeat(np.arange(n), np.diff(turns.in_start))
     graph = coo_array((np.ones(after.size), (turns.in_link, after)), shape=(n, n))

@@ -32,6 +32,11 @@ class Purpose(IntEnum):
     TRIP_KEEP = 11
     SIGNAL_OFFSET = 12
     TRIP_COPY = 13
+    TIE = 14
+    INFORMED = 15
+    PATH_STEP = 16
+    PATH_SWAP = 17
+    PATH_PICK = 18
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

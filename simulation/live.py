@@ -20,6 +20,7 @@ import simpy
 from data.schemas import VEHICLE_CLASSES
 from simulation.air.fleet import Fleet
 from simulation.errors import RunError
+from simulation.traffic.costs import Toll, by_group, cost_groups, toll_eur
 from simulation.traffic.engine import TrafficEngine, with_signal
 from simulation.traffic.network import LinkArrays
 from simulation.traffic.routing import Routes
@@ -112,9 +113,13 @@ class LiveCity:
         self._capacity_share = np.ones(n)  # what incidents leave
         self._closures = city.closed_array().astype(np.int64)  # how many closures hold, (classes, n)
         self._demand: list[np.ndarray] = []  # factors in force, (P, P) each
-        self._group = _groups(self._closures > 0)
-        self.engine = TrafficEngine(self._base, city.demand.dest_link, start_s=now_s)
-        self.routes = Routes(self._base, city.turn_index(), city.demand.dest_link, self._closed_by_group(), seed=seed)
+        self._tolls: list[Toll] = list(city.tolls)
+        self._group = cost_groups(self._closures > 0, self.charge_s())
+        self.engine = TrafficEngine(self._base, city.demand.dest_link.size, start_s=now_s)
+        self.routes = Routes(
+            self._base, city.turn_index(), city.demand.dest_link, by_group(self._closures > 0, self._group), seed=seed,
+            charge_s=by_group(self.charge_s(), self._group),
+        )  # fmt: skip
         self.interval: LinkInterval | None = None  # the last one that was booked, with the air over it
         self.zone_air: ZoneAir | None = None
         self.last: Mapping[str, np.ndarray] = {}
@@ -194,17 +199,47 @@ class LiveCity:
             self._reroute()
 
     def _reroute(self) -> None:
-        """Other links are closed: vehicles choose again, in the group of their class."""
-        self._group = _groups(self._closures > 0)
-        self.routes.set_closed(self._closed_by_group())
+        """Other links are closed or charged: vehicles choose again, in the group of their class."""
+        closed, charge_s = self._closures > 0, self.charge_s()
+        self._group = cost_groups(closed, charge_s)
+        self.routes.set_groups(by_group(closed, self._group), by_group(charge_s, self._group))
         self.routes.update()
         trips = self.engine.v.trips
         perception = trips["layer"] % self.routes.perceptions
-        trips["layer"] = self.routes.layer(perception, self._group[trips["vehicle_class"]])
+        self.engine.relayer(self.routes.layer(perception, self._group[trips["vehicle_class"]]))
 
-    def _closed_by_group(self) -> np.ndarray:
-        closed = self._closures > 0
-        return np.stack([closed[int(np.argmax(self._group == g))] for g in range(int(self._group.max()) + 1)])
+    def set_toll(
+        self, link_ids: Sequence[int], eur: float, classes: Iterable[int] | None = None
+    ) -> Callable[[], None]:
+        """Charge vehicle classes (indices; all if None) on each of some links from now on; returns what takes it back.
+
+        Tolls add up. Drivers weigh them against time by the value of time of their class (`City.costs`) and choose
+        their ways again at once; whoever is on a charged link drives on.
+
+        Parameters
+        ----------
+        link_ids : sequence of int
+        eur : float
+            EUR a vehicle and link; at least 0.
+        """
+        rows = range(len(VEHICLE_CLASSES)) if classes is None else classes
+        toll = Toll(link_ids=tuple(self._checked(link_ids).tolist()), eur=eur, classes=tuple(rows))
+        self._tolls.append(toll)
+        self._reroute()
+
+        def undo() -> None:
+            for k, other in enumerate(self._tolls):
+                if other is toll:
+                    del self._tolls[k]
+                    self._reroute()
+                    return
+
+        return undo
+
+    def charge_s(self) -> np.ndarray:
+        """Tolls and costs of distance in force, in seconds of each class's time. Shape (classes, n_links)."""
+        base = self._base
+        return self.city.costs.charge_s(base.length_m, toll_eur(self._tolls, base.length_m.size))
 
     @property
     def capacity_share(self) -> np.ndarray:
@@ -215,7 +250,8 @@ class LiveCity:
         """After a restore: incidents go on; measures that an earlier run left in force end here."""
         self._capacity_share = np.array(capacity_share, dtype=float)
         self._rebuild()
-        if not np.array_equal(self.routes.closed, self._closed_by_group()):
+        closed, charge_s = by_group(self._closures > 0, self._group), by_group(self.charge_s(), self._group)
+        if not (np.array_equal(self.routes.closed, closed) and np.array_equal(self.routes.charge_s, charge_s)):
             self._reroute()
 
     def set_speed(self, link_ids: Sequence[int], mps: float | Sequence[float] | None) -> None:
@@ -322,9 +358,3 @@ class LiveCity:
     def closed(self) -> np.ndarray:
         """Links closed now, bool, shape (classes, n_links)."""
         return self._closures > 0
-
-
-def _groups(closed: np.ndarray) -> np.ndarray:
-    """Group of each class: classes with the same closed links share one, numbered as they come. Shape (classes,)."""
-    seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in closed], dtype=np.int64)

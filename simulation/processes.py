@@ -113,7 +113,7 @@ def routes_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
 def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
     """Release trips interval by interval; a day's trips are drawn when it begins."""
     row_of = np.full(len(live.city.links), -1, dtype=np.int64)
-    row_of[live.engine.dest_link] = np.arange(live.engine.dest_link.size)
+    row_of[live.routes.dest_link] = np.arange(live.routes.dest_link.size)
     day, trips = None, None
     while live.env.now < live.end_s:
         now = live.env.now

@@ -9,33 +9,55 @@ import numpy as np
 
 from simulation.errors import RunError
 from simulation.link_state import N_CLASSES, N_SPEED_BINS, LinkInterval
-from simulation.traffic.kernels import (
+from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.kernels import LOG_FULL, LOG_MARGIN, REACHED, advance, reschedule
+from simulation.traffic.layout import (
     ARRIVED,
+    ASKER,
+    CIRCLES,
     DEPARTED,
     DISTANCE,
+    END,
     ENTERED,
     EVENT,
     FORCED,
     INFLOW,
+    JUMPS,
+    LOG,
+    LOG_SIZE,
     LOST,
+    N_TOTALS,
     NEXT_TRIP,
     NONE,
     OCCUPANCY,
     OUTFLOW,
+    RULE,
     SLOT,
     TIME_SUM,
     TRAVERSALS,
     TRIP,
     State,
-    advance,
-    head_age,
-    queue_by_class,
-    reschedule,
 )
-from simulation.traffic.network import LinkArrays, make_links
+from simulation.traffic.network import LinkArrays, make_lanes, make_links, make_nodes, no_junctions
+from simulation.traffic.paths import Paths
+from simulation.traffic.reading_kernels import copy_rings, head_age, occupants, queue_by_class, queued
 
+#: How long a vehicle asks for a full link before a circle of full links is looked for, s (MATSim's default time
+#: after which a vehicle counts as stuck: 10 s).
+PATIENCE_S = 10.0
+#: How long a vehicle stands at the head of a queue before a full link, s (MATSim: 10 s, SUMO: 300 s).
+JUMP_S = 60.0
+#: Share of a link's storage above which nobody pulls out into it from the roadside; assumption.
+GATE_FILL = 0.7
+#: Links of the longest circle of full links that is looked for.
+MAX_CIRCLE = 256
+#: Rows of the buffer of the entry log.
+LOG_ROWS = 1 << 19
 #: What a link is, as against what happens on it: the fields that `set_links` may change.
-_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "cycle", "green_start", "green")
+_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "critical_gap", "cycle",
+            "green_start", "green")  # fmt: skip
+#: Arrays of the state that are not kept: buffers, and what the network says.
+_NOT_KEPT = ("log", "lane_targets", "yields", "rule")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +66,22 @@ class Trips:
 
     depart_s: np.ndarray  # s since the clock's zero
     origin_link: np.ndarray  # int64
-    dest_row: np.ndarray  # int64, row of the route table
+    dest_row: np.ndarray  # int64, destination of the route table
     layer: np.ndarray  # int64, layer of the route table
     vehicle_class: np.ndarray  # int64
+    paths: Paths | None = None  # trips with a path that is not empty drive it, whatever the route table says
 
     def __len__(self) -> int:
         return self.depart_s.size
+
+    def between(self, first: int, last: int) -> Trips:
+        """Trips from position `first` to before `last`."""
+        part = slice(first, last)
+        return Trips(
+            depart_s=self.depart_s[part], origin_link=self.origin_link[part], dest_row=self.dest_row[part],
+            layer=self.layer[part], vehicle_class=self.vehicle_class[part],
+            paths=None if self.paths is None else self.paths.take(np.arange(first, last)),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +109,44 @@ class TrafficEngine:
     ----------
     arrays : LinkArrays
         The links.
-    dest_link : ndarray, shape (D,)
-        Links at whose end trips may end; a trip names a row of this table.
+    n_dest : int
+        Destinations of the route table; a trip names one of them.
     start_s : float
         Time of the clock at the start, s.
+    books : bool
+        Whether flows are booked by class, for `read_interval`.
+    log : bool
+        Whether every entry into a link is logged, for `entry_log`.
+    gate_fill : float
+        Share of a link's storage above which nobody pulls out into it from the roadside.
+    patience_s, jump_s : float
+        The two times of the gridlock rules, s; see `simulation.traffic.kernels`.
+    seed : int
+        Of the order of events that are due at the same instant.
     """
 
-    def __init__(self, arrays: LinkArrays, dest_link: np.ndarray, *, start_s: float = 0.0) -> None:
-        self.arrays = arrays
-        self.dest_link = np.ascontiguousarray(dest_link, dtype=np.int64)
+    def __init__(
+        self,
+        arrays: LinkArrays,
+        n_dest: int,
+        *,
+        start_s: float = 0.0,
+        books: bool = True,
+        log: bool = False,
+        gate_fill: float = GATE_FILL,
+        patience_s: float = PATIENCE_S,
+        jump_s: float = JUMP_S,
+        seed: int = 0,
+    ) -> None:
+        self.arrays, self.n_dest = _own_signals(arrays), int(n_dest)
         self.now = float(start_s)
         self._read_at = float(start_s)
-        self.v: State = _empty_state(make_links(arrays))
+        self._released = 0
+        self._log: list[np.ndarray] = []
+        rule = np.zeros(1, dtype=RULE)
+        rule["gate_fill"], rule["patience"], rule["jump"], rule["max_circle"] = gate_fill, patience_s, jump_s, MAX_CIRCLE
+        rule["seed"], rule["books"], rule["log"] = seed, books, log
+        self.v: State = _empty_state(arrays, rule)
 
     @property
     def n_links(self) -> int:
@@ -106,28 +164,63 @@ class TrafficEngine:
         Raises
         ------
         RunError
-            If a trip departs in the past or the trips are out of order.
+            If trips depart in the past or out of order, or name links or destinations that are not there.
         """
-        if len(trips) and (trips.depart_s[0] < self.now or np.any(np.diff(trips.depart_s) < 0)):
-            raise RunError(f"trips must depart at or after {self.now:g} s, in order; first {trips.depart_s[0]:g} s")
+        _check_trips(trips, self.now, self.n_links, self.n_dest)
         if int(self.v.total[NEXT_TRIP]) < self.v.trips.size:
             raise RunError("trips of an earlier release have not all departed; release interval by interval")
-        self.v = _with_trips(self.v, trips)
+        self._take_log()
+        self.v = _with_trips(self.v, trips, self.n_dest, self._released)
+        self._released += len(trips)
 
-    def advance(self, until_s: float, next_link: np.ndarray) -> None:
+    def advance(self, until_s: float, next_link: np.ndarray, *, max_events: int = -1) -> bool:
         """Handle every vehicle event before `until_s`.
 
         Parameters
         ----------
         until_s : float
             Clock time, s.
-        next_link : ndarray, shape (layers, D, n_links)
-            Link to take at the end of each link, by route layer and destination row.
+        next_link : ndarray of int32, shape (layers, n_dest, n_links)
+            Link to take at the end of each link, by route layer and destination; END (-2) where the trip ends, NONE (-1)
+            where no way leads on.
+        max_events : int
+            Stop after so many events; -1: never.
+
+        Returns
+        -------
+        bool
+            Whether `until_s` was reached.
         """
         if until_s < self.now:
             raise RunError(f"the clock stands at {self.now:g} s and cannot go back to {until_s:g} s")
-        advance(self.v, next_link, self.dest_link, until_s)
-        self.now = float(until_s)
+        table = next_link.reshape(-1, self.n_links)
+        while (reason := advance(self.v, table, until_s, max_events)) == LOG_FULL:
+            self._take_log()
+        if reason == REACHED:
+            self.now = float(until_s)
+        return bool(reason == REACHED)
+
+    def run_out(self, next_link: np.ndarray) -> None:
+        """Handle events until none is left: until everybody has arrived, or whoever is left can never move."""
+        table = next_link.reshape(-1, self.n_links)
+        while advance(self.v, table, np.inf, -1) == LOG_FULL:
+            self._take_log()
+        self.now = float(max(self.v.links["last_out"].max(initial=self.now), self.now))
+
+    def entry_log(self) -> EntryLog:
+        """Every entry into a link and every arrival since the engine was made, in order of time."""
+        self._take_log()
+        rows = np.concatenate(self._log) if self._log else np.zeros(0, LOG)
+        self._log = [rows]
+        return EntryLog(trip=rows["trip"], link=rows["link"], time_s=rows["time"])
+
+    def _take_log(self) -> None:
+        size = int(self.v.total[LOG_SIZE])
+        if size:
+            rows = self.v.log[:size].copy()
+            rows["trip"] = self.v.trips["number"][rows["trip"]]
+            self._log.append(rows)
+            self.v.total[LOG_SIZE] = 0
 
     def read_interval(self) -> LinkInterval:
         """What happened on every link since the last reading; starts the next interval."""
@@ -163,7 +256,7 @@ class TrafficEngine:
         """Change speeds, lanes, capacities or signals from now on; what happens on links that stay as they are does not
         change, bit for bit."""
         fresh = make_links(arrays)
-        self.arrays = arrays
+        self.arrays = _own_signals(arrays)
         if (fresh["storage"] > self.v.links["ring_size"]).any():
             self.v = _with_rings(self.v, np.maximum(fresh["storage"], self.v.links["ring_size"]))
         links = self.v.links
@@ -172,6 +265,43 @@ class TrafficEngine:
             links[name] = fresh[name]
         if changed.size:
             reschedule(self.v, changed, self.now)
+
+    def set_signals(
+        self, link_ids: np.ndarray, *, cycle_s: float | np.ndarray, green_start_s: float | np.ndarray,
+        green_s: float | np.ndarray,
+    ) -> None:  # fmt: skip
+        """Change the signals at the ends of some links from now on, at a cost that does not grow with the network.
+
+        Parameters
+        ----------
+        link_ids : ndarray of int64, shape (k,)
+        cycle_s, green_start_s, green_s : float or ndarray, shape (k,)
+            Seconds. A cycle of 0 means no signal; of 1e9 with a green of 1e9 that begins now, green until told; with a
+            green of 0, red until told.
+        """
+        at = np.asarray(link_ids, dtype=np.int64)
+        links = self.v.links
+        links["cycle"][at], links["green_start"][at], links["green"][at] = cycle_s, green_start_s, green_s
+        self.arrays.cycle_s[at], self.arrays.green_start_s[at], self.arrays.green_s[at] = cycle_s, green_start_s, green_s
+        reschedule(self.v, at, self.now)
+
+    def queued(self, link_ids: np.ndarray) -> np.ndarray:
+        """Vehicles of some links past their free-flow time now. Shape (k,)."""
+        return queued(self.v, np.asarray(link_ids, dtype=np.int64), self.now)
+
+    def on_link(self, link_ids: np.ndarray) -> np.ndarray:
+        """Vehicles on some links now. Shape (k,)."""
+        return self.v.links["count"][np.asarray(link_ids, dtype=np.int64)].copy()
+
+    def relayer(self, layer: np.ndarray) -> None:
+        """Give every trip in the table of trips another layer of the route table. Shape (trips,)."""
+        trips = self.v.trips
+        trips["layer"] = layer
+        by_table = np.flatnonzero(trips["dest"] != NONE)
+        row = trips["layer"][by_table].astype(np.int64) * self.n_dest + trips["dest"][by_table]
+        trips["row"][by_table] = row
+        slot = occupants(self.v)[by_table]
+        self.v.slots["row"][slot[slot != NONE]] = row[slot != NONE]
 
     def counts(self) -> Counts:
         """Where all vehicles are now."""
@@ -191,10 +321,16 @@ class TrafficEngine:
         """Of arrived trips by class: number, s, m, s at free flow. Shape (C, 4)."""
         return self.v.trip_stats.copy()
 
+    def gridlock(self) -> dict[str, int]:
+        """What the gridlock rules did: circles turned, heads that jumped, and vehicles moved by either."""
+        total = self.v.total
+        return {"circles": int(total[CIRCLES]), "jumps": int(total[JUMPS]), "vehicles": int(total[FORCED])}
+
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that `restore` needs to go on as if nothing had happened."""
-        arrays = {name: value.copy() for name, value in self.v._asdict().items()}
-        return {**arrays, "clock": np.array([self.now, self._read_at])}
+        """Everything that `restore` needs to go on as if nothing had happened; the entry log so far is not part of it."""
+        self._take_log()
+        arrays = {name: value.copy() for name, value in self.v._asdict().items() if name not in _NOT_KEPT}
+        return {**arrays, "clock": np.array([self.now, self._read_at, self._released])}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on from a state of an engine with the same links and destinations.
@@ -204,27 +340,70 @@ class TrafficEngine:
         RunError
             If the state belongs to another network.
         """
-        fields = {name: np.array(state[name]) for name in State._fields}
+        fields = {name: np.array(state[name]) for name in State._fields if name not in _NOT_KEPT}
         links = fields["links"]
         if links.shape != self.v.links.shape or not np.array_equal(links["length"], self.v.links["length"]):
             raise RunError(
                 f"the state has {links.size} links of {links['length'].sum():.0f} m, this city {self.n_links} of"
                 f" {self.v.links['length'].sum():.0f} m; resume with the city that made the state"
             )
-        self.v = State(**fields)
-        self.now, self._read_at = (float(x) for x in state["clock"])
+        self.v = State(**fields, **{name: getattr(self.v, name) for name in _NOT_KEPT})
+        self.now, self._read_at = (float(x) for x in state["clock"][:2])
+        self._released = int(state["clock"][2])
+        self._log = []
 
 
-def _empty_state(links: np.ndarray) -> State:
+def _own_signals(arrays: LinkArrays) -> LinkArrays:
+    """Links whose signals may be changed in place."""
+    return replace(
+        arrays, cycle_s=arrays.cycle_s.copy(), green_start_s=arrays.green_start_s.copy(), green_s=arrays.green_s.copy()
+    )
+
+
+def _check_trips(trips: Trips, now: float, n_links: int, n_dest: int) -> None:
+    depart, faults = trips.depart_s, []
+    if not len(trips):
+        return
+    if not np.isfinite(depart).all() or depart.min() < now:
+        faults.append(f"trips must depart at or after {now:g} s; found {depart.min():g} s")
+    if (np.diff(depart) < 0).any():
+        faults.append("trips must be in order of departure")
+    for name, values, n in (("origin_link", trips.origin_link, n_links), ("vehicle_class", trips.vehicle_class, N_CLASSES)):
+        if values.min() < 0 or values.max() >= n:
+            faults.append(f"{name} runs from 0 to {n - 1}; found {values.min()} to {values.max()}")
+    if trips.paths is not None:
+        links, start = trips.paths.links, trips.paths.start
+        if len(trips.paths) != len(trips) or (links.size and (links.min() < 0 or links.max() >= n_links)):
+            faults.append(f"paths must be one a trip, of links 0 to {n_links - 1}; found {len(trips.paths)}")
+        else:
+            own = np.flatnonzero(start[1:] > start[:-1])
+            other = own[links[start[own]] != trips.origin_link[own]]
+            if other.size:
+                faults.append(f"the path of trip {other[0]} does not begin on its origin link ({other.size} such trips)")
+    by_table = trips.dest_row if trips.paths is None else trips.dest_row[np.diff(trips.paths.start) == 0]
+    if by_table.size and (by_table.min() < 0 or by_table.max() >= n_dest):
+        faults.append(f"destinations run from 0 to {n_dest - 1}; found {by_table.min()} to {by_table.max()}")
+    if faults:
+        raise RunError("the trips cannot be released: " + "; ".join(faults))
+
+
+def _empty_state(arrays: LinkArrays, rule: np.ndarray) -> State:
+    links, lanes = make_links(arrays), make_lanes(arrays)
     n = links.size
+    rules = arrays.junctions or no_junctions(n)
     slots = np.zeros(int(links["ring_size"].sum()), dtype=SLOT)
     slots["trip"], slots["exit"] = NONE, -np.inf
-    events = np.zeros(2 * n, dtype=EVENT)
-    events["time"], events["place"] = np.inf, NONE
+    askers = np.zeros(n + lanes.size, dtype=ASKER)
+    askers["target"] = askers["next"] = NONE
+    books = int(rule["books"][0])
     return State(
-        links=links, slots=slots, trips=np.zeros(0, dtype=TRIP), events=events, flow=np.zeros((n, N_CLASSES, 5)),
-        speed_distance=np.zeros((n, N_CLASSES, N_SPEED_BINS)), total=np.zeros(8, np.int64),
-        trip_stats=np.zeros((N_CLASSES, 4)),
+        links=links, slots=slots, trips=np.zeros(0, dtype=TRIP), heap=np.zeros(2 * n, dtype=EVENT),
+        place=np.full(2 * n, NONE, np.int32), askers=askers, lanes=lanes,
+        lane_targets=np.append(rules.pocket_to, NONE).astype(np.int32),
+        yields=np.append(rules.yield_to, NONE).astype(np.int32), nodes=make_nodes(arrays),
+        flow=np.zeros((books * n, N_CLASSES, 5)), speed_distance=np.zeros((books * n, N_CLASSES, N_SPEED_BINS)),
+        total=np.zeros(N_TOTALS, np.int64), trip_stats=np.zeros((N_CLASSES, 4)), rule=rule,
+        paths=np.zeros(0, np.int32), log=np.zeros(LOG_ROWS + MAX_CIRCLE + LOG_MARGIN if rule["log"][0] else 0, dtype=LOG),
     )  # fmt: skip
 
 
@@ -234,30 +413,57 @@ def _with_rings(v: State, size: np.ndarray) -> State:
     slots = np.zeros(int(size.sum()), dtype=SLOT)
     slots["trip"], slots["exit"] = NONE, -np.inf
     links["ring_size"], links["ring_start"] = size, np.concatenate([[0], np.cumsum(size)[:-1]])
-    for link, old in enumerate(v.links):
-        kept, count = old["ring_size"], old["count"]
-        by_age = old["ring_start"] + (old["head"] + count + np.arange(kept)) % kept
-        end = links["ring_start"][link] + size[link]
-        slots[end - kept : end] = v.slots[by_age]
-        links["head"][link] = (size[link] - count) % size[link]
+    copy_rings(v, links, slots)
     return v._replace(links=links, slots=slots)
 
 
-def _with_trips(v: State, trips: Trips) -> State:
+def _with_trips(v: State, trips: Trips, n_dest: int, released: int) -> State:
     """Drop finished trips, append new ones, and renumber whatever names a trip."""
     live = np.flatnonzero(v.trips["origin"] != NONE)
     renumber = np.full(v.trips.size + 1, NONE, dtype=np.int64)  # the last entry serves index NONE
     renumber[live] = np.arange(live.size)
+    old = v.trips[live]
+    old["next"] = renumber[old["next"]]
     new = np.zeros(len(trips), dtype=TRIP)
     new["origin"], new["dest"], new["layer"] = trips.origin_link, trips.dest_row, trips.layer
     new["vehicle_class"], new["depart"], new["next"] = trips.vehicle_class, trips.depart_s, NONE
-    old = v.trips[live]
-    old["next"] = renumber[old["next"]]
-    v.slots["trip"] = np.where(np.isposinf(v.slots["exit"]), renumber[v.slots["trip"]], NONE)
+    new["row"] = trips.layer * n_dest + trips.dest_row
+    new["number"] = released + np.arange(len(trips))
+    slot = occupants(v)[live]
+    v.slots["trip"] = renumber[np.where(np.isposinf(v.slots["exit"]), v.slots["trip"], NONE)]
     for name in ("gate_head", "gate_tail"):
         v.links[name] = renumber[v.links[name]]
+    for name in ("first", "last"):
+        v.lanes[name] = renumber[v.lanes[name]]
     v.total[NEXT_TRIP] = live.size
-    return v._replace(trips=np.concatenate([old, new]))
+    paths = _with_paths(v, old, slot, new, trips.paths)
+    return v._replace(trips=np.concatenate([old, new]), paths=paths)
+
+
+def _with_paths(v: State, old: np.ndarray, slot: np.ndarray, new: np.ndarray, paths: Paths | None) -> np.ndarray:
+    """What is left of the paths of trips on the road, and the new ones; rows of trips and slots follow."""
+    own = np.flatnonzero(old["dest"] == NONE)
+    parts = []
+    if own.size:
+        row = np.where(slot[own] == NONE, old["row"][own], v.slots["row"][np.maximum(slot[own], 0)])
+        begin = ~row.astype(np.int64)
+        ends = np.flatnonzero(v.paths == END)
+        length = ends[np.searchsorted(ends, begin)] + 1 - begin
+        start = np.cumsum(length) - length
+        parts.append(v.paths[np.repeat(begin - start, length) + np.arange(length.sum())])
+        old["row"][own] = ~start
+        v.slots["row"][slot[own][slot[own] != NONE]] = ~start[slot[own] != NONE]
+    if paths is not None:
+        length = np.diff(paths.start)
+        given = np.flatnonzero(length > 0)
+        base = sum(part.size for part in parts)
+        with_end = np.full(int(length.sum()) + given.size, END, dtype=np.int32)
+        at = np.arange(int(length.sum())) + np.repeat(np.arange(given.size), length[given])
+        with_end[at] = paths.links[paths.start[0] : paths.start[-1]]
+        new["dest"][given] = NONE
+        new["row"][given] = ~(base + np.cumsum(length[given] + 1) - length[given] - 1)
+        parts.append(with_end)
+    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
 
 
 def with_signal(

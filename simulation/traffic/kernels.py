@@ -1,188 +1,190 @@
 """The traffic model, one event at a time (Numba). Arrays in, arrays changed; callers check ranges.
 
 Vehicle form of the kinematic-wave model with a triangular fundamental diagram (Newell 1993,
-doi:10.1016/0191-2615(93)90038-C; link transmission: Yperman 2007). A link is a first-in-first-out queue:
+doi:10.1016/0191-2615(93)90038-C; link transmission: Yperman 2007):
 
 - a vehicle may leave a link at `entry + length / speed` at the earliest, one headway after the vehicle ahead, in green;
-- it may enter a link one headway after the vehicle ahead, and once the backward wave of the exit of the vehicle
-  `storage` places ahead has arrived: `exit + length / wave speed`. A ring of slots per link holds those exit times;
-- full links that wait for each other in a circle move on by one vehicle each, and a head that stands before a full
-  link for `JUMP_S` moves on to the first link of its route with room; both are counted, no vehicle ever vanishes;
+- it may enter a link one headway after the vehicle ahead, and once the backward wave of the exit `storage` exits ago
+  has arrived: `exit + length / wave speed`. A ring of slots per link holds those exit times;
+- a link is one queue, first in, first out, unless it has side lanes at its stop line: then a vehicle that cannot go on
+  steps aside, as long as there is room, and those behind it pass;
 - links that want to enter the same link are served by self-clocked fair queueing (Golestani 1994,
-  doi:10.1109/INFCOM.1994.337677) with their capacities as weights, so a saturated merge splits by capacity.
+  doi:10.1109/INFCOM.1994.337677), so a saturated merge splits by the links' weights;
+- who gives way goes when the next vehicle of every link with priority is a critical gap away (step function of
+  Harders 1968); a junction may have a capacity; the queue before a bottleneck may discharge less than the free street;
+- full links that wait for each other in a circle move on by one vehicle each, and a head that has stood long enough
+  before a full link moves on to the first link of its route with room; both are counted, no vehicle ever vanishes.
 
-Two kinds of event: `ready` (the head of link l may leave: event id l) and `serve` (link m takes one of the
-vehicles that want to enter it: event id L + m). At equal times `ready` comes first. So at most two events a link wait.
+Two kinds of event: `ready` (the head of link l may leave: event id l) and `serve` (link m takes one of the vehicles that
+want to enter it: event id n + m). At equal times `ready` comes first, and ties within a kind are broken by the links'
+keys and the instant, so that nothing depends on the links' numbers. At most two events a link wait.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
-NONE = -1
+from simulation.traffic.layout import (
+    ARRIVED,
+    CIRCLES,
+    DEPARTED,
+    DISTANCE,
+    END,
+    ENTERED,
+    FORCED,
+    HEAP_SIZE,
+    INFLOW,
+    JUMPS,
+    LOG_SIZE,
+    LOST,
+    NEXT_TRIP,
+    NONE,
+    OCCUPANCY,
+    OUTFLOW,
+    STAT_DISTANCE,
+    STAT_FREE_TIME,
+    STAT_TIME,
+    STAT_TRIPS,
+    TIME_SUM,
+    TRAVERSALS,
+)
+
 INF = np.inf
-JUMP_S = 60.0  # s at the head of a queue before a full link (MATSim: 10 s, SUMO: 300 s)
-GATE_FILL = 0.7  # share of a link's storage above which nobody pulls out into it from the roadside; assumption
-MAX_CIRCLE = 256  # links of the longest circle that is looked for
-
-# positions in State.total
-DEPARTED, ENTERED, ARRIVED, FORCED, TRAVERSALS, LOST, NEXT_TRIP, HEAP_SIZE = range(8)
-# positions in the last axis of State.flow
-TIME_SUM, DISTANCE, INFLOW, OUTFLOW, OCCUPANCY = range(5)
-# positions in the columns of State.trip_stats (by class)
-STAT_TRIPS, STAT_TIME, STAT_DISTANCE, STAT_FREE_TIME = range(4)
-
-#: One link: what it is (may be changed between two calls of `advance`), and what happens on it.
-LINK = np.dtype(
-    [
-        ("length", "f8"),  # m
-        ("free_time", "f8"),  # s, length / free-flow speed
-        ("headway_in", "f8"),  # s between vehicles at the capacity of the street
-        ("headway", "f8"),  # s between vehicles that leave at its end
-        ("wave_time", "f8"),  # s, length / backward wave speed
-        ("cycle", "f8"),  # s, 0 where the end of the link has no signal
-        ("green_start", "f8"),  # s into the cycle
-        ("green", "f8"),  # s
-        (
-            "patience",
-            "f8",
-        ),  # s a vehicle asks for this link, while it is full, before a circle of such links is looked for
-        ("storage", "i8"),  # vehicles that fit at jam density, at least 1
-        ("ring_start", "i8"),  # first slot of its ring
-        ("ring_size", "i8"),  # slots: the storage it was built with
-        ("head", "i8"),  # slot of the first vehicle, counted from ring_start
-        ("count", "i8"),  # vehicles on the link
-        ("last_entry", "f8"),  # s
-        ("last_exit", "f8"),  # s
-        ("want", "i8"),  # link that the head asks for, NONE
-        ("want_since", "f8"),  # s
-        ("want_next", "i8"),  # next link in the same list of asking links, NONE
-        ("ask_head", "i8"),  # first of the links that want to enter, NONE
-        ("stamp", "f8"),  # virtual finish of the head's request
-        ("finish", "f8"),  # virtual finish of the link's last service
-        ("finish_at", "i8"),  # link where that was, NONE
-        ("clock", "f8"),  # virtual time of this link's service
-        ("gate_head", "i8"),  # first trip waiting to start on the link, NONE
-        ("gate_tail", "i8"),
-        ("gate_count", "i8"),
-        ("gate_stamp", "f8"),  # virtual finish of the waiting trip's request
-        ("gate_since", "f8"),  # s since when the first waiting trip asks
-        ("exit_time_sum", "f8"),  # s of travel time of those who left since costs were read
-        ("exit_count", "f8"),
-    ]
-)
-#: One place in a link's ring.
-SLOT = np.dtype([("trip", "i8"), ("entry", "f8"), ("exit", "f8")])  # exit: inf while occupied, -inf if never used
-#: One trip, on the road or waiting.
-TRIP = np.dtype(
-    [
-        ("origin", "i8"),  # link; NONE once the trip has ended
-        ("dest", "i8"),  # row of the route table
-        ("layer", "i8"),  # layer of the route table
-        ("vehicle_class", "i8"),
-        ("depart", "f8"),  # s
-        ("free_time", "f8"),  # s at free flow, driven so far
-        ("distance", "f8"),  # m driven so far
-        ("next", "i8"),  # next trip at the same gate
-    ]
-)
-#: Two events a link (`ready`, `serve`): the time of each, its place in the heap, and the heap itself.
-EVENT = np.dtype([("time", "f8"), ("place", "i8"), ("heap", "i8")])
+IN_HAND = -2  # place of the event that is being handled: its entry is still at the heap's root
+SERVE_BIT = np.uint32(1 << 31)
+#: Rows of the log that one event may fill besides those of a circle.
+LOG_MARGIN = 1024
+#: What `advance` returns.
+REACHED, LOG_FULL, STOPPED = range(3)
 
 
-class State(NamedTuple):
-    """Where everything is. Links n, ring slots S, trips T, vehicle classes C, speed bins B."""
-
-    links: np.ndarray  # (n,) of LINK
-    slots: np.ndarray  # (S,) of SLOT
-    trips: np.ndarray  # (T,) of TRIP, in order of departure from NEXT_TRIP on
-    events: np.ndarray  # (2 n,) of EVENT
-    flow: np.ndarray  # (n, C, 5): s (exits minus entries), m, veh, veh since the last reading; vehicles on the link now
-    speed_distance: np.ndarray  # (n, C, B) m
-    total: np.ndarray  # (8,) int64
-    trip_stats: np.ndarray  # (C, 4) of arrived trips: number, s, m, free-flow s
+# --- events ---------------------------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
-def _before(v, a, b):
-    """Order of events: time, then `ready` before `serve` (ids below n), then id."""
-    ta = v.events[a].time
-    tb = v.events[b].time
-    return ta < tb or (ta == tb and a < b)
+def _tie(v, key, time):
+    """31 bits that order events of one instant: by the link's key, another order at each instant."""
+    x = key ^ v.rule[0].seed ^ np.uint64(np.int64(time * 1024.0))
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.uint32(x >> np.uint64(33))
 
 
 @njit(cache=True)
-def _sift_up(v, i):
-    ev = v.events
-    item = ev[i].heap
+def _sift_up(v, i, time, tie, event):
     while i > 0:
-        parent = (i - 1) >> 1
-        if not _before(v, item, ev[parent].heap):
+        parent = (i - 1) >> 2
+        above = v.heap[parent]
+        if above.time < time or (above.time == time and above.tie <= tie):
             break
-        ev[i].heap = ev[parent].heap
-        v.events[ev[i].heap].place = i
+        v.heap[i].time = above.time
+        v.heap[i].tie = above.tie
+        v.heap[i].id = above.id
+        v.place[above.id] = i
         i = parent
-    ev[i].heap = item
-    v.events[item].place = i
+    v.heap[i].time = time
+    v.heap[i].tie = tie
+    v.heap[i].id = event
+    v.place[event] = i
 
 
 @njit(cache=True)
-def _sift_down(v, i):
-    ev = v.events
+def _sift_down(v, i, time, tie, event):
     size = v.total[HEAP_SIZE]
-    item = ev[i].heap
     while True:
-        child = 2 * i + 1
+        child = 4 * i + 1
         if child >= size:
             break
-        if child + 1 < size and _before(v, ev[child + 1].heap, ev[child].heap):
-            child += 1
-        if not _before(v, ev[child].heap, item):
+        best = child
+        best_time = v.heap[child].time
+        best_tie = v.heap[child].tie
+        for other in range(child + 1, min(child + 4, size)):
+            at = v.heap[other].time
+            if at < best_time or (at == best_time and v.heap[other].tie < best_tie):
+                best = other
+                best_time = at
+                best_tie = v.heap[other].tie
+        if best_time > time or (best_time == time and best_tie >= tie):
             break
-        ev[i].heap = ev[child].heap
-        v.events[ev[i].heap].place = i
-        i = child
-    ev[i].heap = item
-    v.events[item].place = i
+        v.heap[i].time = best_time
+        v.heap[i].tie = best_tie
+        v.heap[i].id = v.heap[best].id
+        v.place[v.heap[best].id] = i
+        i = best
+    v.heap[i].time = time
+    v.heap[i].tie = tie
+    v.heap[i].id = event
+    v.place[event] = i
 
 
 @njit(cache=True)
 def _schedule(v, event, time):
     """Put an event at a time, or move it there."""
-    at = v.events[event].place
+    n = v.links.size
+    if event < n:
+        tie = _tie(v, v.links[event].key, time)
+    else:
+        tie = np.uint32(_tie(v, v.links[event - n].key, time) | SERVE_BIT)
+    at = v.place[event]
     if at == NONE:
         at = v.total[HEAP_SIZE]
         v.total[HEAP_SIZE] += 1
-        v.events[at].heap = event
-        v.events[event].place = at
-        v.events[event].time = time
-        _sift_up(v, at)
+        _sift_up(v, at, time, tie, event)
         return
-    old = v.events[event].time
-    v.events[event].time = time
-    if time < old:
-        _sift_up(v, at)
-    elif time > old:
-        _sift_down(v, at)
+    if at == IN_HAND:
+        _sift_down(v, 0, time, tie, event)
+        return
+    old = v.heap[at].time
+    if time < old or (time == old and tie < v.heap[at].tie):
+        _sift_up(v, at, time, tie, event)
+    else:
+        _sift_down(v, at, time, tie, event)
+
+
+@njit(cache=True)
+def _take_out(v, at):
+    """Close the gap at a place of the heap."""
+    v.total[HEAP_SIZE] -= 1
+    size = v.total[HEAP_SIZE]
+    if at == size:
+        return
+    time, tie, event = v.heap[size].time, v.heap[size].tie, v.heap[size].id
+    parent = (at - 1) >> 2
+    if at > 0 and (v.heap[parent].time > time or (v.heap[parent].time == time and v.heap[parent].tie > tie)):
+        _sift_up(v, at, time, tie, event)
+    else:
+        _sift_down(v, at, time, tie, event)
 
 
 @njit(cache=True)
 def _unschedule(v, event):
-    at = v.events[event].place
-    if at == NONE:
+    at = v.place[event]
+    if at < 0:
         return
-    v.total[HEAP_SIZE] -= 1
-    last = v.events[v.total[HEAP_SIZE]].heap
-    v.events[event].place = NONE
-    v.events[event].time = INF
-    if last != event:
-        v.events[at].heap = last
-        v.events[last].place = at
-        _sift_up(v, at)
-        _sift_down(v, v.events[last].place)
+    v.place[event] = NONE
+    _take_out(v, at)
+
+
+@njit(cache=True)
+def _due(v, event):
+    """When an event is due, inf if it is not scheduled."""
+    at = v.place[event]
+    if at < 0:
+        return INF
+    return v.heap[at].time
+
+
+@njit(cache=True)
+def _tied(v, time):
+    """Whether another event than the one in hand is due at this instant."""
+    for k in range(1, min(5, v.total[HEAP_SIZE])):
+        if v.heap[k].time <= time:
+            return True
+    return False
+
+
+# --- when a vehicle may move ----------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
@@ -203,32 +205,75 @@ def _green_from(v, link, time):
 
 @njit(cache=True)
 def _schedule_head(v, link, time):
-    """Next `ready` event of a link that holds at least one vehicle."""
-    slot = v.links[link].ring_start + v.links[link].head
-    at = v.slots[slot].entry + v.links[link].free_time
-    behind = v.links[link].last_exit + v.links[link].headway
-    if behind > at:
-        at = behind
+    """Next `ready` event of a link whose queue holds at least one vehicle."""
+    spec = v.links[link]
+    at = v.slots[spec.ring_start + spec.head].entry + spec.free_time
+    headway = spec.headway
+    if spec.aside > 0:  # the lanes that are left
+        busy = 0
+        for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
+            if v.lanes[s].count > 0:
+                busy += 1
+        headway *= (spec.lane_count + 1.0) / (spec.lane_count + 1.0 - busy)
+    if at < spec.last_out + headway:  # it stands in a queue
+        at = spec.last_out + headway * spec.drop
     if time > at:
         at = time
-    _schedule(v, link, _green_from(v, link, at))
+    if spec.cycle > 0.0:
+        at = _green_from(v, link, at)
+    _schedule(v, link, at)
 
 
 @njit(cache=True)
 def _accept_time(v, link):
-    """Earliest instant at which one more vehicle may enter; inf while the vehicle `storage` ahead is still there."""
-    size = v.links[link].ring_size
-    tail = v.links[link].head + v.links[link].count - v.links[link].storage
+    """Earliest instant at which one more vehicle may enter; inf while the link is full."""
+    spec = v.links[link]
+    if spec.count >= spec.storage:
+        return INF
+    tail = spec.head + spec.count - spec.aside - spec.storage
     if tail < 0:
-        tail += size
-    elif tail >= size:
-        tail -= size
-    slot = v.links[link].ring_start + tail
-    space = v.slots[slot].exit + v.links[link].wave_time
-    if v.links[link].count >= v.links[link].storage:
-        space = INF
-    flow = v.links[link].last_entry + v.links[link].headway_in
+        tail += spec.ring_size
+        if tail < 0:
+            tail += spec.ring_size
+    elif tail >= spec.ring_size:
+        tail -= spec.ring_size
+    space = v.slots[spec.ring_start + tail].exit + spec.wave_time
+    flow = spec.last_entry + spec.headway_in
+    if spec.ask_head != NONE:  # a queue waits to enter
+        flow = spec.last_entry + spec.headway_in * spec.drop
     return max(space, flow)
+
+
+@njit(cache=True)
+def _gap_from(v, link, time):
+    """First instant from which the next vehicle of every link with priority may be a critical gap away.
+
+    The head of such a link counts from when it is expected at the stop line; one that stands there and waits for room
+    is let out of account (vehicles then alternate).
+    """
+    spec = v.links[link]
+    at = time
+    for k in range(spec.yield_start, spec.yield_end):
+        comes = _due(v, np.int64(v.yields[k]))
+        if time <= comes < time + spec.critical_gap:
+            at = max(at, comes)
+    return at
+
+
+@njit(cache=True)
+def _leave_from(v, asker, link, time):
+    """Earliest instant at or after `time` at which an asker may cross the stop line, its target apart."""
+    n = v.links.size
+    at = time
+    if asker >= n:
+        lane = v.lanes[asker - n]
+        at = max(at, lane.last_out + lane.headway)
+    node = v.links[link].node
+    if node != NONE:
+        at = max(at, v.nodes[node].last + v.nodes[node].headway)
+    if v.links[link].yield_end > v.links[link].yield_start and at <= time:
+        at = _gap_from(v, link, at)
+    return _green_from(v, link, at)
 
 
 @njit(cache=True)
@@ -238,75 +283,158 @@ def _oldest_request(v, link):
         since = v.links[link].gate_since
     other = v.links[link].ask_head
     while other != NONE:
-        since = min(since, v.links[other].want_since)
-        other = v.links[other].want_next
+        since = min(since, v.askers[other].since)
+        other = v.askers[other].next
     return since
 
 
 @njit(cache=True)
 def _schedule_service(v, link, time):
     """Next `serve` event of a link that somebody wants to enter; a full link is asked again when patience ends."""
-    n = v.links.size
     at = _accept_time(v, link)
     if at == INF:
-        at = max(_oldest_request(v, link) + v.links[link].patience, time + 1.0)
-    _schedule(v, n + link, max(at, time))
+        at = max(_oldest_request(v, link) + v.rule[0].patience, time + 1.0)
+    _schedule(v, v.links.size + link, max(at, time))
+
+
+# --- moving ---------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True)
+def _book_exit(v, link, trip, spent, time):
+    """Flows by class of a vehicle that leaves."""
+    klass = v.trips[trip].vehicle_class
+    length = v.links[link].length
+    v.flow[link, klass, OCCUPANCY] -= 1
+    v.flow[link, klass, TIME_SUM] += time
+    v.flow[link, klass, OUTFLOW] += 1
+    v.flow[link, klass, DISTANCE] += 0.5 * length
+    speed_bin = int(length / max(spent, 1e-3) * 3.6 / 5.0)
+    speed_bin = min(speed_bin, v.speed_distance.shape[2] - 1)
+    v.speed_distance[link, klass, speed_bin] += length
+    v.trips[trip].free_time += v.links[link].free_time
+    v.trips[trip].distance += length
+
+
+@njit(cache=True)
+def _left(v, link, trip, entry, time):
+    """What the link notes when a vehicle has left it, from its queue or from a side lane."""
+    spec = v.links[link]
+    place = spec.head - spec.aside
+    if place < 0:
+        place += spec.ring_size
+    v.slots[spec.ring_start + place].exit = time
+    spec.exit_time_sum += time - entry
+    spec.exit_count += 1
+    v.total[TRAVERSALS] += 1
+    if v.rule[0].books:
+        _book_exit(v, link, trip, time - entry, time)
+
+
+@njit(cache=True)
+def _after_leaving(v, link, time):
+    n = v.links.size
+    if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
+        _schedule_service(v, link, time)
+    elif v.place[n + link] >= 0:
+        _unschedule(v, n + link)
+
+
+@njit(cache=True)
+def _step_on(v, link):
+    """Take the head off the link's queue."""
+    spec = v.links[link]
+    head = spec.head + 1
+    spec.head = 0 if head == spec.ring_size else head
 
 
 @njit(cache=True)
 def _leave(v, link, time):
-    """Take the head vehicle off a link; returns its trip."""
-    n = v.links.size
-    slot = v.links[link].ring_start + v.links[link].head
-    trip = v.slots[slot].trip
-    klass = v.trips[trip].vehicle_class
-    spent = time - v.slots[slot].entry
-    v.slots[slot].exit = time
-    size = v.links[link].ring_size
-    head = v.links[link].head + 1
-    v.links[link].head = 0 if head == size else head
-    v.links[link].count -= 1
-    v.links[link].last_exit = time
-    v.flow[link, klass, OCCUPANCY] -= 1
-    v.flow[link, klass, TIME_SUM] += time
-    v.flow[link, klass, OUTFLOW] += 1
-    v.flow[link, klass, DISTANCE] += 0.5 * v.links[link].length
-    v.links[link].exit_time_sum += spent
-    v.links[link].exit_count += 1
-    speed_bin = int(v.links[link].length / max(spent, 1e-3) * 3.6 / 5.0)
-    speed_bin = min(speed_bin, v.speed_distance.shape[2] - 1)
-    v.speed_distance[link, klass, speed_bin] += v.links[link].length
-    v.trips[trip].free_time += v.links[link].free_time
-    v.trips[trip].distance += v.links[link].length
-    v.total[TRAVERSALS] += 1
-    if v.links[link].count > 0:
+    """The head of the queue leaves the link; returns its trip and row."""
+    spec = v.links[link]
+    slot = spec.ring_start + spec.head
+    trip = np.int64(v.slots[slot].trip)
+    row = np.int64(v.slots[slot].row)
+    _left(v, link, trip, v.slots[slot].entry, time)
+    _step_on(v, link)
+    spec.count -= 1
+    spec.last_out = time
+    if spec.count > spec.aside:
         _schedule_head(v, link, time)
-    if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
-        _schedule_service(v, link, time)
-    elif v.events[n + link].place != NONE:
-        _unschedule(v, n + link)
-    return trip
+    _after_leaving(v, link, time)
+    return trip, row
 
 
 @njit(cache=True)
-def _enter(v, link, trip, time):
-    size = v.links[link].ring_size
-    place = v.links[link].head + v.links[link].count
-    if place >= size:
-        place -= size
-    slot = v.links[link].ring_start + place
-    klass = v.trips[trip].vehicle_class
+def _leave_lane(v, table, s, time):
+    """The first vehicle of a side lane leaves the link; returns its trip and row."""
+    link = np.int64(v.lanes[s].link)
+    trip = np.int64(v.lanes[s].first)
+    row = np.int64(v.trips[trip].row)
+    _left(v, link, trip, v.trips[trip].entry, time)
+    v.links[link].count -= 1
+    v.links[link].aside -= 1
+    v.lanes[s].count -= 1
+    v.lanes[s].last_out = time
+    v.lanes[s].first = v.trips[trip].next
+    if v.lanes[s].first == NONE:
+        v.lanes[s].last = NONE
+    else:
+        _ask_from_lane(v, table, s, time)
+    _fill_lane(v, table, link, s, time)
+    _after_leaving(v, link, time)
+    return trip, row
+
+
+@njit(cache=True)
+def _enter(v, link, trip, row, time):
+    """A vehicle enters; a trip on a path of its own moves on to the path's next link with it."""
+    spec = v.links[link]
+    place = spec.head + spec.count - spec.aside
+    if place >= spec.ring_size:
+        place -= spec.ring_size
+    slot = spec.ring_start + place
     v.slots[slot].trip = trip
+    v.slots[slot].row = row
     v.slots[slot].entry = time
     v.slots[slot].exit = INF
-    v.links[link].count += 1
-    v.links[link].last_entry = time
-    v.flow[link, klass, OCCUPANCY] += 1
-    v.flow[link, klass, TIME_SUM] -= time
-    v.flow[link, klass, INFLOW] += 1
-    v.flow[link, klass, DISTANCE] += 0.5 * v.links[link].length
-    if v.links[link].count == 1:
+    spec.count += 1
+    spec.last_entry = time
+    if v.rule[0].books:
+        klass = v.trips[trip].vehicle_class
+        v.flow[link, klass, OCCUPANCY] += 1
+        v.flow[link, klass, TIME_SUM] -= time
+        v.flow[link, klass, INFLOW] += 1
+        v.flow[link, klass, DISTANCE] += 0.5 * spec.length
+    if v.rule[0].log:
+        _log(v, trip, link, time)
+    if spec.count == spec.aside + 1:
         _schedule_head(v, link, time)
+
+
+@njit(cache=True)
+def _log(v, trip, link, time):
+    k = v.total[LOG_SIZE]
+    v.log[k].time = time
+    v.log[k].trip = trip
+    v.log[k].link = link
+    v.total[LOG_SIZE] = k + 1
+
+
+@njit(cache=True)
+def _next(v, table, link, row):
+    """Link that follows on a vehicle's route, END or NONE."""
+    if row >= 0:
+        return np.int64(table[row, link])
+    return np.int64(v.paths[~row + 1])
+
+
+@njit(cache=True)
+def _onward(row):
+    """The row of a vehicle that has moved on by one link."""
+    if row >= 0:
+        return row
+    return row - 1  # ~(position + 1)
 
 
 @njit(cache=True)
@@ -318,276 +446,426 @@ def _arrive(v, trip, time):
     v.trip_stats[klass, STAT_DISTANCE] += v.trips[trip].distance
     v.trip_stats[klass, STAT_FREE_TIME] += v.trips[trip].free_time
     v.trips[trip].origin = NONE
+    if v.rule[0].log:
+        _log(v, trip, END, time)
 
 
 @njit(cache=True)
-def _ask(v, link, target, time):
-    """The head of `link` asks to enter `target`."""
-    v.links[link].want = target
-    v.links[link].want_since = time
-    v.links[link].want_next = v.links[target].ask_head
-    v.links[target].ask_head = link
-    v.links[link].stamp = _stamp(v, link, target)
+def _lose(v, trip, time):
+    """No way on: the trip ends here and is counted, never silently."""
+    v.trips[trip].origin = NONE
+    v.total[LOST] += 1
+    if v.rule[0].log:
+        _log(v, trip, NONE, time)
+
+
+# --- asking to enter a link -----------------------------------------------------------------------------------------
+
+
+@njit(cache=True)
+def _link_of(v, asker):
+    n = v.links.size
+    if asker < n:
+        return asker
+    return np.int64(v.lanes[asker - n].link)
+
+
+@njit(cache=True)
+def _vehicle(v, asker):
+    """Trip and row of an asker."""
+    n = v.links.size
+    if asker < n:
+        slot = v.links[asker].ring_start + v.links[asker].head
+        return np.int64(v.slots[slot].trip), np.int64(v.slots[slot].row)
+    trip = np.int64(v.lanes[asker - n].first)
+    return trip, np.int64(v.trips[trip].row)
+
+
+@njit(cache=True)
+def _ask(v, asker, target, time, since):
+    """An asker wants to enter `target`."""
+    v.askers[asker].target = target
+    v.askers[asker].since = since
+    v.askers[asker].next = v.links[target].ask_head
+    v.links[target].ask_head = asker
+    v.askers[asker].stamp = v.links[target].clock + v.links[_link_of(v, asker)].turn
     _schedule_service(v, target, time)
 
 
 @njit(cache=True)
-def _stamp(v, link, target):
-    """Virtual finish of a request of `link` to enter `target`."""
-    start = v.links[target].clock
-    if v.links[link].finish_at == target:
-        start = max(start, v.links[link].finish)
-    return start + v.links[link].headway
-
-
-@njit(cache=True)
-def _withdraw(v, link):
-    target = v.links[link].want
+def _withdraw(v, asker):
+    target = v.askers[asker].target
     other = v.links[target].ask_head
-    if other == link:
-        v.links[target].ask_head = v.links[link].want_next
+    if other == asker:
+        v.links[target].ask_head = v.askers[asker].next
     else:
-        while v.links[other].want_next != link:
-            other = v.links[other].want_next
-        v.links[other].want_next = v.links[link].want_next
-    v.links[link].want = NONE
-    v.links[link].want_next = NONE
+        while v.askers[other].next != asker:
+            other = v.askers[other].next
+        v.askers[other].next = v.askers[asker].next
+    v.askers[asker].target = NONE
+    v.askers[asker].next = NONE
 
 
 @njit(cache=True)
-def _on_ready(v, next_link, dest_link, link, time):
-    """The head of a link is at the stop line in green: it arrives, or asks for its next link."""
-    slot = v.links[link].ring_start + v.links[link].head
+def _lane_for(v, link, target):
+    """Side lane of a link that leads to `target` alone or among others, or any that is free; NONE without room.
+
+    Second value: whether the lane belongs to its targets, so that no one else overtakes its queue.
+    """
+    spec = v.links[link]
+    for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
+        lane = v.lanes[s]
+        if lane.target_start == lane.target_end:
+            if lane.count == 0:
+                return s, False
+        else:
+            for k in range(lane.target_start, lane.target_end):
+                if v.lane_targets[k] == target:
+                    return s, True
+    return NONE, False
+
+
+@njit(cache=True)
+def _step_aside(v, link, s, time):
+    """Move the head of a link's queue to the end of a side lane; the next one may then come to the stop line."""
+    spec = v.links[link]
+    slot = spec.ring_start + spec.head
     trip = v.slots[slot].trip
-    row = v.trips[trip].dest
-    if dest_link[row] == link:
-        _leave(v, link, time)
-        _arrive(v, trip, time)
-        return
-    target = next_link[v.trips[trip].layer, row, link]
-    if target == NONE:  # no way on: the trip ends here and is counted as lost, never silently
-        _leave(v, link, time)
-        v.trips[trip].origin = NONE
-        v.total[LOST] += 1
-        return
-    alone = v.links[target].ask_head == NONE and v.links[target].gate_head == NONE
-    tied = v.total[HEAP_SIZE] > 0 and v.events[v.events[0].heap].time <= time
-    if alone and not tied and _accept_time(v, target) <= time:  # nobody to wait for: the request is served at once
-        stamp = _stamp(v, link, target)
-        v.links[target].clock = stamp
-        v.links[link].finish = stamp
-        v.links[link].finish_at = target
-        _leave(v, link, time)
-        _enter(v, target, trip, time)
-        return
-    _ask(v, link, target, time)
+    v.trips[trip].entry = v.slots[slot].entry
+    v.trips[trip].row = v.slots[slot].row
+    v.trips[trip].next = NONE
+    if v.lanes[s].first == NONE:
+        v.lanes[s].first = trip
+    else:
+        v.trips[v.lanes[s].last].next = trip
+    v.lanes[s].last = trip
+    v.lanes[s].count += 1
+    spec.aside += 1
+    _step_on(v, link)
+    spec.last_out = time
+    if spec.count > spec.aside:
+        _schedule_head(v, link, time)
 
 
 @njit(cache=True)
-def _choose_again(v, next_link, link, time):
-    """Heads that ask for a full link take another one if their routes have changed since they asked."""
-    other = v.links[link].ask_head
+def _ask_from_lane(v, table, s, time):
+    """The first vehicle of a side lane asks for its next link."""
+    trip = v.lanes[s].first
+    target = _next(v, table, np.int64(v.lanes[s].link), np.int64(v.trips[trip].row))
+    if target < 0:  # no way on any more: it goes where its lane leads
+        target = np.int64(v.lane_targets[v.lanes[s].target_start])
+    _ask(v, v.links.size + s, target, time, time)
+
+
+@njit(cache=True)
+def _fill_lane(v, table, link, s, time):
+    """There is room in a side lane again: the head of the queue that waits for it steps aside."""
+    spec = v.links[link]
+    if spec.count <= spec.aside:
+        return
+    target = np.int64(v.askers[link].target)
+    if target == NONE:
+        if v.place[link] == NONE:  # it waits for room in its lane
+            _schedule(v, link, _green_from(v, link, time))
+        return
+    if v.lanes[s].target_start == v.lanes[s].target_end:
+        stamp = v.askers[link].stamp
+        since = v.askers[link].since
+        _withdraw(v, link)
+        _step_aside(v, link, s, time)
+        _ask(v, v.links.size + s, target, time, since)
+        v.askers[v.links.size + s].stamp = stamp
+
+
+@njit(cache=True)
+def _cross(v, link, time):
+    """A vehicle crosses the junction at the end of a link."""
+    node = v.links[link].node
+    if node != NONE:
+        v.nodes[node].last = time
+
+
+@njit(cache=True)
+def _on_ready(v, table, link, time):
+    """The head of a link is at the stop line in green: it arrives, goes on, steps aside, or asks for its next link."""
+    spec = v.links[link]
+    slot = spec.ring_start + spec.head
+    target = _next(v, table, link, np.int64(v.slots[slot].row))
+    if target < 0:
+        trip, row = _leave(v, link, time)
+        if target == END:
+            _arrive(v, trip, time)
+        else:
+            _lose(v, trip, time)
+        return
+    s = NONE
+    own = False
+    if spec.lane_count > 0:
+        s, own = _lane_for(v, link, target)
+        if own and v.lanes[s].count > 0:
+            if v.lanes[s].count < v.lanes[s].capacity:
+                _step_aside(v, link, s, time)
+            return  # else the lane is full, and the queue behind it stands until there is room
+    into = v.links[target]
+    if (
+        into.ask_head == NONE
+        and into.gate_head == NONE
+        and _accept_time(v, target) <= time
+        and not _tied(v, time)
+        and _leave_from(v, link, link, time) <= time
+    ):  # nobody to wait for: the request is served at once
+        into.clock += spec.turn
+        trip, row = _leave(v, link, time)
+        _cross(v, link, time)
+        _enter(v, target, trip, _onward(row), time)
+        return
+    if s != NONE:
+        _step_aside(v, link, s, time)
+        _ask(v, v.links.size + s, target, time, time)
+    else:
+        _ask(v, link, target, time, time)
+
+
+@njit(cache=True)
+def _first_in_line(v, link, time):
+    """Who is next to enter a link: the asker with the earliest stamp among those who may go now, or NONE.
+
+    Second value: when another asker may go at the earliest.
+    """
+    best = np.int64(NONE)
+    best_stamp = INF
+    best_tie = np.uint32(0)
+    later = INF
+    other = np.int64(v.links[link].ask_head)
     while other != NONE:
-        following = v.links[other].want_next
-        trip = v.slots[v.links[other].ring_start + v.links[other].head].trip
-        target = next_link[v.trips[trip].layer, v.trips[trip].dest, other]
-        if target != link and target != NONE:
+        start = _link_of(v, other)
+        at = _leave_from(v, other, start, time)
+        if at > time:
+            later = min(later, at)
+            if _green_from(v, start, time) > time:
+                v.askers[other].stamp = INF
+        else:
+            if v.askers[other].stamp == INF:
+                v.askers[other].stamp = v.links[link].clock + v.links[start].turn
+            stamp = v.askers[other].stamp
+            if stamp <= best_stamp:
+                tie = _tie(v, v.links[start].key, time)
+                if stamp < best_stamp or tie < best_tie:
+                    best = other
+                    best_stamp = stamp
+                    best_tie = tie
+        other = np.int64(v.askers[other].next)
+    return best, best_stamp, later
+
+
+@njit(cache=True)
+def _on_serve(v, table, link, time):
+    """Let one vehicle into a link, or find out when that is possible."""
+    n = v.links.size
+    spec = v.links[link]
+    at = _accept_time(v, link)
+    if at > time:
+        if at == INF:
+            patience = v.rule[0].patience
+            if time - _oldest_request(v, link) >= patience - 1e-6:
+                _choose_again(v, table, link, time)
+                _turn_circle(v, table, link, time)
+                _jump(v, table, link, time)
+            at = time + patience
+            if spec.ask_head == NONE and spec.gate_head == NONE:
+                return
+        _schedule(v, n + link, at)
+        return
+    best, best_stamp, later = _first_in_line(v, link, time)
+    gap = spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
+    if gap and spec.gate_head != NONE and spec.gate_stamp < best_stamp:
+        trip = np.int64(spec.gate_head)
+        spec.gate_head = v.trips[trip].next
+        spec.gate_count -= 1
+        spec.clock = spec.gate_stamp
+        if spec.gate_head == NONE:
+            spec.gate_tail = NONE
+        else:
+            spec.gate_stamp += spec.turn
+            spec.gate_since = time
+        v.total[ENTERED] += 1
+        _enter(v, link, trip, np.int64(v.trips[trip].row), time)
+        later = time
+    elif best != NONE:
+        _withdraw(v, best)
+        spec.clock = best_stamp
+        start = _link_of(v, best)
+        if best < n:
+            trip, row = _leave(v, best, time)
+        else:
+            trip, row = _leave_lane(v, table, best - n, time)
+        _cross(v, start, time)
+        _enter(v, link, trip, _onward(row), time)
+        later = time
+    if spec.ask_head != NONE or (gap and spec.gate_head != NONE):
+        if later > time:  # nobody may go now
+            _schedule(v, n + link, max(later, _accept_time(v, link)))
+        else:
+            _schedule_service(v, link, time)
+
+
+@njit(cache=True)
+def _depart(v, trip, time):
+    """A trip starts: it waits at the gate of its first link."""
+    link = np.int64(v.trips[trip].origin)
+    spec = v.links[link]
+    v.trips[trip].next = NONE
+    v.total[DEPARTED] += 1
+    spec.gate_count += 1
+    if spec.gate_head == NONE:
+        spec.gate_head = trip
+        spec.gate_tail = trip
+        spec.gate_since = time
+        spec.gate_stamp = max(spec.clock, spec.gate_stamp) + spec.turn
+        _schedule_service(v, link, time)
+    else:
+        v.trips[spec.gate_tail].next = trip
+        spec.gate_tail = trip
+
+
+# --- where no one could move ----------------------------------------------------------------------------------------
+
+
+@njit(cache=True)
+def _choose_again(v, table, link, time):
+    """Askers of a full link take another one if their routes have changed since they asked."""
+    other = np.int64(v.links[link].ask_head)
+    while other != NONE:
+        following = np.int64(v.askers[other].next)
+        _, row = _vehicle(v, other)
+        target = _next(v, table, _link_of(v, other), row)
+        if target != link and target >= 0:
+            since = v.askers[other].since
             _withdraw(v, other)
-            _ask(v, other, target, time)
+            _ask(v, other, target, time, since)
         other = following
 
 
 @njit(cache=True)
-def _jump(v, next_link, dest_link, link, time):
-    """Heads that have stood before a full link for `JUMP_S` leave the jam: on their route, to the first link with room.
+def _jump(v, table, link, time):
+    """Askers that have stood before a full link for long leave the jam: on their route, to the first link with room.
 
     Where all of the rest of the route is full, the trip ends. The rule is SUMO's (`time-to-teleport`); it keeps an
     overloaded network from locking for good. Moved vehicles are counted.
     """
-    other = v.links[link].ask_head
+    n = v.links.size
+    other = np.int64(v.links[link].ask_head)
     while other != NONE:
-        following = v.links[other].want_next
-        slot = v.links[other].ring_start + v.links[other].head
-        stands_since = max(v.slots[slot].entry + v.links[other].free_time, v.links[other].last_exit)
-        if time - stands_since >= JUMP_S:
-            trip = v.slots[slot].trip
-            row = v.trips[trip].dest
+        following = np.int64(v.askers[other].next)
+        if time - v.askers[other].since >= v.rule[0].jump:
+            trip, row = _vehicle(v, other)
             at = link
-            while at != NONE and v.links[at].count >= v.links[at].storage and at != dest_link[row]:
-                at = next_link[v.trips[trip].layer, row, at]
+            row = _onward(row)
+            while v.links[at].count >= v.links[at].storage:
+                on = _next(v, table, at, row)
+                if on < 0:
+                    if on == NONE:
+                        at = NONE
+                    break
+                at = on
+                row = _onward(row)
             if at != NONE:
                 _withdraw(v, other)
-                _leave(v, other, time)
+                if other < n:
+                    _leave(v, other, time)
+                else:
+                    _leave_lane(v, table, other - n, time)
                 v.total[FORCED] += 1
+                v.total[JUMPS] += 1
                 if v.links[at].count < v.links[at].storage:
-                    _enter(v, at, trip, time)
+                    _enter(v, at, trip, row, time)
                 else:
                     _arrive(v, trip, time)
+                following = np.int64(v.links[link].ask_head)  # the list may have changed
         other = following
 
 
 @njit(cache=True)
-def _turn_circle(v, next_link, dest_link, first, time):
+def _turn_circle(v, table, first, time):
     """Resolve a deadlock: where full links wait for each other in a circle, the head of each moves on by one.
 
     Only then could no vehicle of the circle ever move; signals are passed at red. Moved vehicles are counted.
     """
-    path = np.empty(MAX_CIRCLE, dtype=np.int64)
+    longest = v.rule[0].max_circle
+    path = np.empty(longest, dtype=np.int64)
     link = first
     length = 0
     while True:
-        if length == MAX_CIRCLE or v.links[link].count < v.links[link].storage:
+        spec = v.links[link]
+        if length == longest or spec.count < spec.storage or spec.count == spec.aside:
             return
-        slot = v.links[link].ring_start + v.links[link].head
-        if v.slots[slot].entry + v.links[link].free_time > time:
-            return
-        trip = v.slots[slot].trip
-        row = v.trips[trip].dest
-        if dest_link[row] == link:
+        slot = spec.ring_start + spec.head
+        if v.slots[slot].entry + spec.free_time > time:
             return
         path[length] = link
         length += 1
-        link = next_link[v.trips[trip].layer, row, link]
-        if link == NONE:
+        link = _next(v, table, link, np.int64(v.slots[slot].row))
+        if link < 0:
             return
         if link == first:
             break
         for k in range(1, length):
             if path[k] == link:  # a circle further on, which finds itself
                 return
-    moving = np.empty(length, dtype=np.int64)
+    trips = np.empty(length, dtype=np.int64)
+    rows = np.empty(length, dtype=np.int64)
     for k in range(length):
-        if v.links[path[k]].want != NONE:
+        if v.askers[path[k]].target != NONE:
             _withdraw(v, path[k])
-        moving[k] = _leave(v, path[k], time)
+        trips[k], rows[k] = _leave(v, path[k], time)
     for k in range(length):
-        _enter(v, path[(k + 1) % length], moving[k], time)
+        _enter(v, path[(k + 1) % length], trips[k], _onward(rows[k]), time)
     v.total[FORCED] += length
+    v.total[CIRCLES] += 1
+
+
+# --- the loop -------------------------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
-def _on_serve(v, next_link, dest_link, link, time):
-    """Let one vehicle into a link, or find out when that is possible."""
-    at = _accept_time(v, link)
-    if at > time:
-        if at == INF:
-            if time - _oldest_request(v, link) >= v.links[link].patience - 1e-6:
-                _choose_again(v, next_link, link, time)
-                _turn_circle(v, next_link, dest_link, link, time)
-                _jump(v, next_link, dest_link, link, time)
-            at = time + v.links[link].patience
-            if v.links[link].ask_head == NONE and v.links[link].gate_head == NONE:
-                return
-        _schedule(v, v.links.size + link, at)
-        return
-    best = NONE
-    best_stamp = INF
-    other = v.links[link].ask_head
-    while other != NONE:
-        following = v.links[other].want_next
-        green = _green_from(v, other, time)
-        if green > time:  # its light turned red while it waited
-            _withdraw(v, other)
-            _schedule(v, other, green)
-        elif v.links[other].stamp < best_stamp or (v.links[other].stamp == best_stamp and other < best):
-            best = other
-            best_stamp = v.links[other].stamp
-        other = following
-    gap = v.links[link].count < max(1.0, GATE_FILL * v.links[link].storage)
-    from_gate = gap and v.links[link].gate_head != NONE and v.links[link].gate_stamp < best_stamp
-    if from_gate:
-        trip = v.links[link].gate_head
-        v.links[link].gate_head = v.trips[trip].next
-        v.links[link].gate_count -= 1
-        v.links[link].clock = v.links[link].gate_stamp
-        if v.links[link].gate_head == NONE:
-            v.links[link].gate_tail = NONE
-        else:
-            v.links[link].gate_stamp += v.links[link].headway
-            v.links[link].gate_since = time
-        v.total[ENTERED] += 1
-        _enter(v, link, trip, time)
-    elif best != NONE:
-        _withdraw(v, best)
-        v.links[link].clock = best_stamp
-        v.links[best].finish = best_stamp
-        v.links[best].finish_at = link
-        trip = _leave(v, best, time)
-        _enter(v, link, trip, time)
-    if v.links[link].ask_head != NONE or (gap and v.links[link].gate_head != NONE):
-        _schedule_service(v, link, time)
+def advance(v, table, until, max_events):
+    """Handle every event before `until` (s), at most `max_events`; events at `until` stay for the next call.
 
-
-@njit(cache=True)
-def _depart(v, trip, time):
-    """A trip starts: it waits at the gate of its first link."""
-    link = v.trips[trip].origin
-    v.trips[trip].next = NONE
-    v.total[DEPARTED] += 1
-    v.links[link].gate_count += 1
-    if v.links[link].gate_head == NONE:
-        v.links[link].gate_head = trip
-        v.links[link].gate_tail = trip
-        v.links[link].gate_since = time
-        v.links[link].gate_stamp = max(v.links[link].clock, v.links[link].gate_stamp) + v.links[link].headway
-        _schedule_service(v, link, time)
-    else:
-        v.trips[v.links[link].gate_tail].next = trip
-        v.links[link].gate_tail = trip
-
-
-@njit(cache=True)
-def advance(v, next_link, dest_link, until):
-    """Handle every event before `until` (s); events at `until` stay for the next call.
-
-    `next_link` is (layers, destinations, n), `dest_link` (destinations,). Trips from `next_trip` on are in order of
-    departure.
+    `table` is (rows, n): link to take at the end of each link, END or NONE. Trips from `NEXT_TRIP` on are in order of
+    departure. Returns REACHED, LOG_FULL (make room and call again) or STOPPED.
     """
     n = v.links.size
     n_trips = v.trips.size
+    room = v.log.size - v.rule[0].max_circle - LOG_MARGIN
+    left = max_events
     while True:
+        if v.rule[0].log and v.total[LOG_SIZE] > room:
+            return LOG_FULL
+        if left == 0:
+            return STOPPED
+        left -= 1
         time = INF
         if v.total[HEAP_SIZE] > 0:
-            time = v.events[v.events[0].heap].time
+            time = v.heap[0].time
         trip = v.total[NEXT_TRIP]
         if trip < n_trips and v.trips[trip].depart <= time:
             if v.trips[trip].depart >= until:
-                return
+                return REACHED
             v.total[NEXT_TRIP] += 1
             _depart(v, trip, v.trips[trip].depart)
             continue
         if time >= until:
-            return
-        event = v.events[0].heap
-        _unschedule(v, event)
+            return REACHED
+        event = np.int64(v.heap[0].id)
+        v.place[event] = IN_HAND
+        v.heap[0].time = -INF
         if event < n:
-            _on_ready(v, next_link, dest_link, event, time)
+            _on_ready(v, table, event, time)
         else:
-            _on_serve(v, next_link, dest_link, event - n, time)
-
-
-@njit(cache=True)
-def queue_by_class(v, time, n_classes):
-    """Vehicles past their free-flow time, (n, C)."""
-    out = np.zeros((v.links.size, n_classes))
-    for link in range(v.links.size):
-        size = v.links[link].ring_size
-        for k in range(v.links[link].count):
-            slot = v.links[link].ring_start + (v.links[link].head + k) % size
-            if v.slots[slot].entry + v.links[link].free_time >= time:
-                break
-            out[link, v.trips[v.slots[slot].trip].vehicle_class] += 1
-    return out
-
-
-@njit(cache=True)
-def head_age(v, time):
-    """Time that the first vehicle of each link has spent on it, s; 0 where the link is empty. (n,)"""
-    out = np.zeros(v.links.size)
-    for link in range(v.links.size):
-        if v.links[link].count > 0:
-            out[link] = time - v.slots[v.links[link].ring_start + v.links[link].head].entry
-    return out
+            _on_serve(v, table, event - n, time)
+        if v.place[event] == IN_HAND:
+            v.place[event] = NONE
+            _take_out(v, 0)
 
 
 @njit(cache=True)
@@ -595,9 +873,14 @@ def reschedule(v, changed, time):
     """After some links have changed: bring their events in line with the new headways, signals and storage."""
     n = v.links.size
     for link in changed:
-        if v.links[link].count > 0 and v.links[link].want == NONE:
+        if v.links[link].count > v.links[link].aside and v.askers[link].target == NONE:
             _schedule_head(v, link, time)
+        for s in range(v.links[link].lane_start, v.links[link].lane_start + v.links[link].lane_count):
+            if v.lanes[s].count > 0:
+                _schedule_service(v, np.int64(v.askers[n + s].target), time)
+        if v.askers[link].target != NONE:
+            _schedule_service(v, np.int64(v.askers[link].target), time)
         if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
             _schedule_service(v, link, time)
-        elif v.events[n + link].place != NONE:
+        elif v.place[n + link] >= 0:
             _unschedule(v, n + link)

@@ -10,15 +10,12 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simulation.errors import NetworkError
-from simulation.traffic.kernels import LINK, NONE
+from simulation.traffic.layout import LANE, LINK, NODE, NONE
 
 #: Saturation flow of a lane at a signal, veh/s: 1,800 veh/h, i.e. 2 s headway (SUMO tlsCycleAdaptation default).
 SATURATION_FLOW_PER_LANE = 0.5
 #: Shortest free-flow time of a link, s: OSM links of a few metres must not cost less than one reaction time.
 MIN_FREE_TIME_S = 0.5
-#: How long a vehicle asks for a full link before a circle of full links is looked for, s (MATSim's default time
-#: after which a vehicle counts as stuck: 10 s).
-PATIENCE_S = 10.0
 #: Backward wave of a street that is not held up at its end, m/s: about 1.5 s of reaction a vehicle at 7.5 m of street
 #: each (Newell 2002, doi:10.1016/S0191-2615(00)00044-8).
 WAVE_SPEED_MPS = 5.0
@@ -50,6 +47,40 @@ class LinkArrays:
     cycle_s: np.ndarray
     green_start_s: np.ndarray
     green_s: np.ndarray
+    merge_weight: np.ndarray | None = None  # share of a link in a saturated merge; None: its discharge
+    capacity_drop: np.ndarray | None = None  # share of capacity that a queue before a bottleneck loses; None: 0
+    side_lanes: np.ndarray | None = None  # int: vehicles that may stand beside the head at the stop line; None: 0, FIFO
+    key: np.ndarray | None = None  # (n,) uint64: names a link whatever its number; None: its number
+    junctions: Junctions | None = None  # who gives way, and what a junction can pass on; None: by weight alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Junctions:
+    """What links do at the junctions at their ends, besides merging by weight.
+
+    Links n, junctions of limited capacity k, turn pockets p.
+    """
+
+    node: np.ndarray  # (n,) int32, limited junction at the end of each link, -1
+    node_headway_s: np.ndarray  # (k,) s between two vehicles that cross it
+    yield_start: np.ndarray  # (n + 1,) int64, ranges of yield_to
+    yield_to: np.ndarray  # int32, links that a link gives way to
+    critical_gap_s: np.ndarray  # (n,) s
+    pocket_link: np.ndarray  # (p,) int32, in order; lanes of a link that serve some of its turns only
+    pocket_storage: np.ndarray  # (p,) int32, vehicles
+    pocket_headway_s: np.ndarray  # (p,) s
+    pocket_start: np.ndarray  # (p + 1,) int64, ranges of pocket_to
+    pocket_to: np.ndarray  # int32, links that a pocket leads to
+
+
+def no_junctions(n_links: int) -> Junctions:
+    """Junctions without any rule."""
+    none = np.zeros(0, dtype=np.int32)
+    return Junctions(
+        node=np.full(n_links, NONE, np.int32), node_headway_s=np.zeros(0),
+        yield_start=np.zeros(n_links + 1, np.int64), yield_to=none, critical_gap_s=np.zeros(n_links), pocket_link=none,
+        pocket_storage=none, pocket_headway_s=np.zeros(0), pocket_start=np.zeros(1, np.int64), pocket_to=none,
+    )  # fmt: skip
 
 
 def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
@@ -89,8 +120,18 @@ def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
         length_m=links["length_m"].to_numpy(float), lanes=lanes, speed_mps=speed, capacity_veh_per_s=capacity,
         discharge_veh_per_s=np.where(cycle > 0, saturation, discharge),
         jam_density_veh_per_m=np.maximum(jam, MIN_JAM_RATIO * capacity / speed),
-        cycle_s=cycle, green_start_s=start, green_s=green,
+        cycle_s=cycle, green_start_s=start, green_s=green, key=link_keys(links),
     )  # fmt: skip
+
+
+def link_keys(links: pd.DataFrame) -> np.ndarray:
+    """Names of links that do not depend on their numbers: a hash of their ends, length, speed and lanes. uint64, (n,).
+
+    Links that agree in all of these are told apart in the order they come.
+    """
+    named = links[["from_node_id", "to_node_id", "length_m", "free_flow_speed_mps", "lanes"]].reset_index(drop=True)
+    named = named.assign(again=named.groupby(list(named.columns)).cumcount())
+    return pd.util.hash_pandas_object(named, index=False).to_numpy(np.uint64)
 
 
 def _gives_way(links: pd.DataFrame, signals: pd.DataFrame) -> np.ndarray:
@@ -133,20 +174,72 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
         Of dtype `simulation.traffic.kernels.LINK`.
     """
     length, speed, capacity = arrays.length_m, arrays.speed_mps, arrays.capacity_veh_per_s
-    links = np.zeros(length.size, dtype=LINK)
+    n = length.size
+    links = np.zeros(n, dtype=LINK)
     links["length"] = length
     links["free_time"] = np.maximum(length / speed, MIN_FREE_TIME_S)
     links["headway_in"], links["headway"] = 1.0 / capacity, 1.0 / arrays.discharge_veh_per_s
     links["wave_time"] = length * (arrays.jam_density_veh_per_m - capacity / speed) / capacity
-    links["storage"] = np.maximum(np.ceil(arrays.jam_density_veh_per_m * length - 1e-9), 1)
+    links["storage"] = storage(arrays)
     links["ring_size"] = links["storage"]
-    links["ring_start"] = np.concatenate([[0], np.cumsum(links["ring_size"])[:-1]])
+    links["ring_start"] = np.concatenate([[0], np.cumsum(links["ring_size"], dtype=np.int64)[:-1]])
     links["cycle"], links["green_start"], links["green"] = arrays.cycle_s, arrays.green_start_s, arrays.green_s
-    links["patience"] = PATIENCE_S
-    links["last_entry"] = links["last_exit"] = -np.inf
-    for name in ("want", "want_next", "ask_head", "finish_at", "gate_head", "gate_tail"):
+    links["turn"] = 1.0 / (arrays.discharge_veh_per_s if arrays.merge_weight is None else arrays.merge_weight)
+    links["drop"] = 1.0 if arrays.capacity_drop is None else 1.0 / (1.0 - arrays.capacity_drop)
+    links["key"] = np.arange(n) if arrays.key is None else arrays.key
+    links["last_entry"] = links["last_out"] = -np.inf
+    for name in ("ask_head", "gate_head", "gate_tail"):
         links[name] = NONE
+    rules = arrays.junctions or no_junctions(n)
+    links["node"] = rules.node
+    links["yield_start"], links["yield_end"] = rules.yield_start[:-1], rules.yield_start[1:]
+    links["critical_gap"] = rules.critical_gap_s
+    owner = make_lanes(arrays)["link"]
+    links["lane_start"] = np.searchsorted(owner, np.arange(n))
+    links["lane_count"] = np.bincount(owner, minlength=n)
     return links
+
+
+def storage(arrays: LinkArrays) -> np.ndarray:
+    """Vehicles that fit on each link at jam density, rounded up to whole ones, at least 1. int64, (n_links,)."""
+    return np.maximum(np.ceil(arrays.jam_density_veh_per_m * arrays.length_m - 1e-9), 1).astype(np.int64)
+
+
+def rounded_up(arrays: LinkArrays) -> int:
+    """Number of links shorter than one vehicle, which hold one all the same."""
+    return int((arrays.jam_density_veh_per_m * arrays.length_m < 1 - 1e-9).sum())
+
+
+def make_lanes(arrays: LinkArrays) -> np.ndarray:
+    """Side lanes at the stop lines: the turn pockets of a link, or places for any vehicle where it has none.
+
+    Returns
+    -------
+    ndarray
+        Of dtype `simulation.traffic.layout.LANE`, in order of link.
+    """
+    n = arrays.length_m.size
+    rules = arrays.junctions or no_junctions(n)
+    plain = np.zeros(n, np.int64) if arrays.side_lanes is None else np.asarray(arrays.side_lanes, np.int64).copy()
+    plain[rules.pocket_link] = 0
+    owner = np.concatenate([rules.pocket_link, np.repeat(np.arange(n), plain)]).astype(np.int32)
+    lanes = np.zeros(owner.size, dtype=LANE)
+    p = rules.pocket_link.size
+    lanes["link"], lanes["first"], lanes["last"], lanes["last_out"] = owner, NONE, NONE, -np.inf
+    lanes["capacity"][:p], lanes["capacity"][p:] = rules.pocket_storage, 1
+    lanes["headway"][:p] = rules.pocket_headway_s
+    lanes["target_start"][:p], lanes["target_end"][:p] = rules.pocket_start[:-1], rules.pocket_start[1:]
+    return lanes[np.argsort(owner, kind="stable")]
+
+
+def make_nodes(arrays: LinkArrays) -> np.ndarray:
+    """Kernel records of the junctions of limited capacity, of dtype `simulation.traffic.layout.NODE`."""
+    rules = arrays.junctions
+    nodes = np.zeros(0 if rules is None else rules.node_headway_s.size, dtype=NODE)
+    nodes["last"] = -np.inf
+    if rules is not None:
+        nodes["headway"] = rules.node_headway_s
+    return nodes
 
 
 def turn_index(turns: pd.DataFrame, n_links: int) -> TurnIndex:

@@ -8,6 +8,7 @@ import pytest
 from data.schemas import SIGNALS, empty
 from data.toy import toy_links, toy_nodes, toy_turns
 from simulation.traffic.engine import TrafficEngine, Trips
+from simulation.traffic.layout import END
 from simulation.traffic.network import LinkArrays, link_arrays, turn_index
 from simulation.traffic.routing import Routes
 from simulation.traffic.signals import fixed_plans
@@ -22,7 +23,7 @@ USUAL = {
 class Road:
     """An engine on hand-made links, with the way to each destination given as a path of links."""
 
-    def __init__(self, paths, n=None, **fields):
+    def __init__(self, paths, n=None, engine=None, **fields):
         n = n if n is not None else 1 + max(max(path) for path in paths)
         values = {
             name: np.broadcast_to(np.asarray(fields.get(name, usual), float), n).copy() for name, usual in USUAL.items()
@@ -34,10 +35,12 @@ class Road:
         dest = sorted({path[-1] for path in paths})
         self.next_link = np.full((1, len(dest), n), -1, dtype=np.int32)
         for path in paths:
+            row = self.next_link[0, dest.index(path[-1])]
+            row[path[-1]] = END
             for link, following in pairwise(path):
-                self.next_link[0, dest.index(path[-1]), link] = following
+                row[link] = following
         self.dest = dest
-        self.engine = TrafficEngine(self.arrays, np.array(dest))
+        self.engine = TrafficEngine(self.arrays, len(dest), **engine or {})
 
     def release(self, depart_s, origin=0, to=None, vehicle_class=0):
         depart = np.atleast_1d(np.asarray(depart_s, float))
@@ -96,7 +99,7 @@ class ToyTraffic:
         self.routes.update()
 
     def engine(self):
-        return TrafficEngine(self.arrays, self.dest)
+        return TrafficEngine(self.arrays, self.dest.size)
 
 
 @pytest.fixture(scope="session")

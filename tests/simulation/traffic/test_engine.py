@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from simulation.errors import RunError
 from simulation.link_state import N_CLASSES
-from simulation.traffic.engine import TrafficEngine, Trips, with_signal
-from simulation.traffic.kernels import GATE_FILL, JUMP_S
-from simulation.traffic.network import PATIENCE_S
+from simulation.traffic.engine import GATE_FILL, JUMP_S, PATIENCE_S, TrafficEngine, Trips, with_signal
 
 # --- one link -------------------------------------------------------------------------------------------------------
 
@@ -103,8 +101,10 @@ def test_spillback_reaches_the_next_link_when_the_shock_does(road):
 
 def test_the_start_wave_climbs_at_the_wave_speed(road):
     """A full 100 m link gets green at 200 s, at 2 s a vehicle: the link before moves 30 s later, at 3.33 m/s."""
-    one = road([[0, 1]], length_m=[1000.0, 100.0], cycle_s=[0.0, 5000.0], green_start_s=200.0, green_s=4800.0)
-    one.engine.v.links["patience"] = 1e9  # nobody looks for another way out
+    one = road(
+        [[0, 1]], length_m=[1000.0, 100.0], cycle_s=[0.0, 5000.0], green_start_s=200.0, green_s=4800.0,
+        engine={"patience_s": 1e9},  # nobody looks for another way out
+    )  # fmt: skip
     one.release(2.0 * np.arange(40)).go(229.0)
     assert one.exits(1).tolist() == [200.0 + 2.0 * k for k in range(15)]
     one.go(1e4)
@@ -264,7 +264,7 @@ def test_vehicles_are_conserved_however_the_clock_is_cut(toy_traffic, seed, numb
         engine.advance(3600.0, toy_traffic.routes.next_link)
     assert whole.counts() == cut.counts() and whole.counts().conserved
     assert whole.trip_stats().tobytes() == cut.trip_stats().tobytes()
-    for name in ("slots", "trips", "events", "total", "links"):
+    for name in ("slots", "trips", "heap", "place", "askers", "total", "links"):
         assert getattr(whole.v, name).tobytes() == getattr(cut.v, name).tobytes(), name
     one, last = whole.read_interval(), cut.read_interval()
     assert np.asarray(distance + last.vehicle_distance_m) == pytest.approx(one.vehicle_distance_m)
@@ -295,7 +295,7 @@ def test_trips_released_by_interval_drive_as_if_released_at_once(toy_traffic):
     whole.advance(3600.0, toy_traffic.routes.next_link)
     for begin in (0.0, 600.0, 1200.0):
         first, last = np.searchsorted(demand.depart_s, [begin, begin + 600.0])
-        parts.release(Trips(**{name: getattr(demand, name)[first:last] for name in Trips.__slots__}))
+        parts.release(demand.between(first, last))
         parts.advance(begin + 600.0, toy_traffic.routes.next_link)
     parts.advance(3600.0, toy_traffic.routes.next_link)
     assert parts.counts() == whole.counts() and parts.trip_stats().tobytes() == whole.trip_stats().tobytes()

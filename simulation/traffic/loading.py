@@ -1,0 +1,326 @@
+"""Dynamic network loading: trips from node to node over a network, to the end, with what came of it.
+
+The short way from a network and a list of trips to an entry log, without a city: for studies of the engine, for
+equilibria and for comparison with other engines. Drivers follow a route table that is renewed at intervals, or paths of
+their own.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from data.schemas import SIGNALS, empty
+from simulation.errors import NetworkError, RunError
+from simulation.streams import Purpose, uniform
+from simulation.traffic.engine import Counts, TrafficEngine, Trips
+from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.network import LinkArrays, TurnIndex, link_arrays, turn_index
+from simulation.traffic.paths import Paths
+from simulation.traffic.routing import Routes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """Links between nodes, with the turns that are allowed.
+
+    Attributes
+    ----------
+    arrays : LinkArrays
+    turns : TurnIndex
+    from_node, to_node : ndarray of int64, shape (n_links,)
+        Nodes 0 .. n_nodes - 1.
+    n_nodes : int
+    """
+
+    arrays: LinkArrays
+    turns: TurnIndex
+    from_node: np.ndarray
+    to_node: np.ndarray
+    n_nodes: int
+
+    @classmethod
+    def from_tables(
+        cls, links: pd.DataFrame, *, turns: pd.DataFrame | None = None, signals: pd.DataFrame | None = None
+    ) -> Network:
+        """A network from tables in the form of `data.schemas`.
+
+        Parameters
+        ----------
+        links : DataFrame
+            Columns of `LINKS`.
+        turns : DataFrame, optional
+            Columns of `TURNS`; without it every movement is allowed but the way back where another leads on.
+        signals : DataFrame, optional
+            Columns of `SIGNALS`.
+        """
+        arrays = link_arrays(links, empty(SIGNALS) if signals is None else signals)
+        start, end = links["from_node_id"].to_numpy(np.int64), links["to_node_id"].to_numpy(np.int64)
+        index = all_turns(start, end) if turns is None else turn_index(turns, len(links))
+        return cls(arrays=arrays, turns=index, from_node=start, to_node=end, n_nodes=int(max(start.max(), end.max())) + 1)
+
+    @classmethod
+    def from_arrays(cls, arrays: LinkArrays, from_node: np.ndarray, to_node: np.ndarray) -> Network:
+        """A network on which every movement is allowed but the way back where another leads on."""
+        start, end = np.asarray(from_node, np.int64), np.asarray(to_node, np.int64)
+        faults = [
+            f"{name} must have one node a link ({arrays.length_m.size}), at least 0; found shape {nodes.shape}"
+            for name, nodes in (("from_node", start), ("to_node", end))
+            if nodes.shape != arrays.length_m.shape or (nodes.size and nodes.min() < 0)
+        ]
+        if faults:
+            raise NetworkError("; ".join(faults))
+        return cls(
+            arrays=arrays, turns=all_turns(start, end), from_node=start, to_node=end,
+            n_nodes=int(max(start.max(), end.max())) + 1,
+        )  # fmt: skip
+
+
+def all_turns(from_node: np.ndarray, to_node: np.ndarray) -> TurnIndex:
+    """Every movement from link to link, but the way back where another leads on."""
+    n = from_node.size
+    links = pd.DataFrame({"link": np.arange(n), "start": from_node, "end": to_node})
+    pairs = links.merge(links, left_on="end", right_on="start", suffixes=("_in", "_out"))
+    back = (pairs["start_in"] == pairs["end_out"]).to_numpy()
+    onward = np.bincount(pairs["link_in"].to_numpy()[~back], minlength=n)
+    pairs = pairs[~back | (onward[pairs["link_in"]] == 0)]
+    order = np.lexsort((pairs["link_in"], pairs["link_out"]))
+    after = pairs["link_out"].to_numpy()[order]
+    return TurnIndex(
+        in_start=np.searchsorted(after, np.arange(n + 1)).astype(np.int64),
+        in_link=pairs["link_in"].to_numpy(np.int64)[order],
+        in_penalty=np.zeros(len(pairs)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeTrips:
+    """Trips from node to node, in order of departure. Shape (k,) each."""
+
+    depart_s: np.ndarray
+    orig: np.ndarray  # int64, node
+    dest: np.ndarray  # int64, node
+    vehicle_class: np.ndarray | None = None  # int64; None: 0
+
+    def __len__(self) -> int:
+        return self.depart_s.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficRun:
+    """What came of a loading. Trips k."""
+
+    log: EntryLog | None
+    counts: Counts
+    engine: TrafficEngine
+    depart_s: np.ndarray  # (k,)
+    arrival_s: np.ndarray  # (k,), nan where a trip did not arrive; all nan without a log
+    seconds: dict[str, float] = field(default_factory=dict)  # CPU seconds of "routing" and "movement"
+
+    @property
+    def travel_time_s(self) -> np.ndarray:
+        """From departure to arrival, the wait for room on the first link included; nan where a trip did not arrive."""
+        return self.arrival_s - self.depart_s
+
+
+def simulate(
+    network: Network,
+    trips: NodeTrips,
+    *,
+    until_s: float | None = None,
+    paths: Paths | None = None,
+    reroute_every_s: float | None = 600.0,
+    perceptions: int = 1,
+    perception_sd: float = 0.0,
+    newest: float = 1.0,
+    seed: int = 0,
+    log: bool = True,
+    books: bool = False,
+    gate_fill: float = 1.0,
+    **options: Any,
+) -> TrafficRun:
+    """Load trips onto a network.
+
+    Parameters
+    ----------
+    network : Network
+    trips : NodeTrips
+    until_s : float, optional
+        When to stop, s; without it the run goes on until everybody has arrived.
+    paths : Paths, optional
+        A path for each trip, driven whatever happens; without it drivers follow a route table.
+    reroute_every_s : float, optional
+        How often the route table is renewed from the travel times of those who left each link since, s; None: never.
+    perceptions, perception_sd, newest
+        Route layers, the standard deviation of the log of perceived time, and the weight of the newest times; see
+        `simulation.traffic.routing.Routes`. The defaults are one layer that sees the newest times as they are.
+    seed : int
+        Of perceptions and of ties.
+    log : bool
+        Whether every entry into a link is logged; arrival times need it.
+    books : bool
+        Whether flows are booked by class, for `engine.read_interval`.
+    gate_fill, **options
+        Of `TrafficEngine`.
+
+    Returns
+    -------
+    TrafficRun
+
+    Raises
+    ------
+    RunError
+        If trips are out of order, name nodes that are not there, or no way leads from origin to destination.
+    """
+    _check(network, trips)
+    if paths is not None:
+        return _on_paths(network, trips, paths, until_s, dict(seed=seed, log=log, books=books, gate_fill=gate_fill, **options))
+    begun = time.process_time()
+    dest_nodes, row = np.unique(trips.dest, return_inverse=True)
+    orig_nodes, origin = np.unique(trips.orig, return_inverse=True)
+    dest_start, dest_link = _links_at(network.to_node, dest_nodes)
+    origin_start, origin_link = _links_at(network.from_node, orig_nodes)
+    routes = Routes(
+        network.arrays, network.turns, dest_link, np.zeros((1, network.from_node.size), bool), seed=seed,
+        perceptions=perceptions, perception_sd=perception_sd, dest_start=dest_start, origin_start=origin_start,
+        origin_link=origin_link, switch_share=0.0, switch_s=0.0, newest=[newest] * perceptions,
+    )  # fmt: skip
+    routes.update()
+    routing = time.process_time() - begun
+    lost = np.flatnonzero(routes.first_link[0, row, origin] < 0)
+    if lost.size:
+        k = lost[0]
+        raise RunError(
+            f"no way leads from node {trips.orig[k]} to node {trips.dest[k]} (trip {k}; {lost.size} such trips): leave these"
+            " trips out, or add the missing links or turns"
+        )
+    engine = TrafficEngine(
+        network.arrays, dest_nodes.size, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, seed=seed,
+        log=log, books=books, gate_fill=gate_fill, **options,
+    )  # fmt: skip
+    taste = uniform(seed, 0, np.arange(len(trips), dtype=np.uint64), Purpose.TRIP_LAYER)
+    layer = np.minimum((taste * perceptions).astype(np.int64), perceptions - 1)
+    klass = np.zeros(len(trips), np.int64) if trips.vehicle_class is None else trips.vehicle_class
+    movement, first = 0.0, 0
+    step = np.inf if reroute_every_s is None else float(reroute_every_s)
+    while True:
+        until = min(engine.now + step, np.inf if until_s is None else until_s)
+        begun = time.process_time()
+        last = int(np.searchsorted(trips.depart_s, until))
+        part = slice(first, last)
+        engine.release(
+            Trips(
+                depart_s=trips.depart_s[part], origin_link=routes.first_link[layer[part], row[part], origin[part]].astype(np.int64),
+                dest_row=row[part], layer=layer[part], vehicle_class=klass[part],
+            )
+        )  # fmt: skip
+        first = last
+        done = _go(engine, routes.next_link, until)
+        movement += time.process_time() - begun
+        if done and first == len(trips) or until == until_s:
+            break
+        begun = time.process_time()
+        routes.learn(engine.travel_times(), engine.free_time_s)
+        routes.update()
+        routing += time.process_time() - begun
+    return _result(engine, trips, log, {"routing": routing, "movement": movement})
+
+
+def _on_paths(
+    network: Network, trips: NodeTrips, paths: Paths, until_s: float | None, options: dict[str, Any]
+) -> TrafficRun:
+    begun = time.process_time()
+    _check_paths(network, trips, paths)
+    engine = TrafficEngine(
+        network.arrays, 1, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, **options
+    )
+    k = np.zeros(len(trips), np.int64)
+    engine.release(
+        Trips(
+            depart_s=trips.depart_s, origin_link=paths.links[paths.start[:-1]].astype(np.int64), dest_row=k, layer=k,
+            vehicle_class=k if trips.vehicle_class is None else trips.vehicle_class, paths=paths,
+        )
+    )  # fmt: skip
+    _go(engine, np.full((1, 1, engine.n_links), -1, np.int32), np.inf if until_s is None else until_s)
+    return _result(engine, trips, bool(options["log"]), {"routing": 0.0, "movement": time.process_time() - begun})
+
+
+def _go(engine: TrafficEngine, next_link: np.ndarray, until_s: float) -> bool:
+    """Advance, to the end if `until_s` is infinite; whether everybody has arrived."""
+    if np.isfinite(until_s):
+        engine.advance(until_s, next_link)
+    else:
+        engine.run_out(next_link)
+    counts = engine.counts()
+    return counts.on_road + counts.waiting == 0
+
+
+def _result(engine: TrafficEngine, trips: NodeTrips, log: bool, seconds: dict[str, float]) -> TrafficRun:
+    entries = engine.entry_log() if log else None
+    arrival = np.full(len(trips), np.nan)
+    if entries is not None:
+        ended = np.flatnonzero(entries.link == -2)
+        arrival[entries.trip[ended]] = entries.time_s[ended]
+    return TrafficRun(
+        log=entries, counts=engine.counts(), engine=engine, depart_s=trips.depart_s, arrival_s=arrival, seconds=seconds
+    )
+
+
+def _links_at(node_of_link: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Links at each node: ranges and links."""
+    order = np.argsort(node_of_link, kind="stable")
+    sorted_nodes = node_of_link[order]
+    first, last = np.searchsorted(sorted_nodes, nodes), np.searchsorted(sorted_nodes, nodes, side="right")
+    size = last - first
+    if (size == 0).any():
+        raise RunError(f"no link leads to or from node {nodes[size == 0][0]}, where a trip begins or ends")
+    start = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
+    return start, order[np.repeat(first - start[:-1], size) + np.arange(start[-1])].astype(np.int64)
+
+
+def _check(network: Network, trips: NodeTrips) -> None:
+    faults = []
+    depart = np.asarray(trips.depart_s)
+    if not np.isfinite(depart).all():
+        faults.append("departures must be finite")
+    elif (np.diff(depart) < 0).any():
+        faults.append("trips must be in order of departure; sort them by depart_s")
+    elif depart.size and depart[0] < 0:
+        faults.append(f"trips must depart at 0 s or later; the first departs at {depart[0]:g} s")
+    for name, nodes in (("orig", trips.orig), ("dest", trips.dest)):
+        if nodes.shape != depart.shape:
+            faults.append(f"{name} must have one node a trip: shape {depart.shape}; found {nodes.shape}")
+        elif nodes.size and (nodes.min() < 0 or nodes.max() >= network.n_nodes):
+            faults.append(f"{name} runs from node 0 to {network.n_nodes - 1}; found {nodes.min()} to {nodes.max()}")
+    same = int((np.asarray(trips.orig) == np.asarray(trips.dest)).sum()) if not faults else 0
+    if same:
+        faults.append(f"{same} trips end where they begin; leave them out")
+    if faults:
+        raise RunError("the trips cannot be loaded: " + "; ".join(faults))
+
+
+def _check_paths(network: Network, trips: NodeTrips, paths: Paths) -> None:
+    size = np.diff(paths.start)
+    if len(paths) != len(trips) or (size <= 0).any():
+        raise RunError(f"every trip needs a path of at least one link; {len(paths)} paths for {len(trips)} trips")
+    links = paths.links.astype(np.int64)
+    if links.size and (links.min() < 0 or links.max() >= network.from_node.size):
+        raise RunError(f"paths name links outside 0..{network.from_node.size - 1}")
+    inner = np.ones(links.size, dtype=bool)
+    inner[paths.start[1:] - 1] = False
+    at = np.flatnonzero(inner)
+    torn = at[network.to_node[links[at]] != network.from_node[links[at + 1]]]
+    first, last = links[paths.start[:-1]], links[paths.start[1:] - 1]
+    astray = np.flatnonzero((network.from_node[first] != trips.orig) | (network.to_node[last] != trips.dest))
+    faults = []
+    if torn.size:
+        k = int(np.searchsorted(paths.start, torn[0], side="right")) - 1
+        faults.append(f"the path of trip {k} is torn: link {links[torn[0] + 1]} does not follow {links[torn[0]]}")
+    if astray.size:
+        faults.append(f"the path of trip {astray[0]} does not lead from its origin to its destination ({astray.size} such)")
+    if faults:
+        raise RunError("; ".join(faults))

@@ -31,6 +31,7 @@ from simulation.air.fleet import Fleet, default_fleet
 from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
 from simulation.demand.spec import DemandSpec, make_demand
 from simulation.observe import place_sensors
+from simulation.traffic.costs import Toll, UserCosts
 from simulation.traffic.network import LinkArrays, TurnIndex, core_links, link_arrays, turn_index
 from simulation.traffic.routing import Routes
 from simulation.traffic.signals import fixed_plans
@@ -69,6 +70,8 @@ class City:
     fleet: Fleet = field(default_factory=default_fleet)
     link_fleet: tuple[tuple[tuple[int, ...], Fleet], ...] = ()
     closed: frozenset[tuple[int, int]] = frozenset()  # (link_id, index of the vehicle class)
+    costs: UserCosts = field(default_factory=UserCosts)  # what time and distance cost each vehicle class
+    tolls: tuple[Toll, ...] = ()
 
     def link_arrays(self) -> LinkArrays:
         """The links as the traffic engine reads them."""

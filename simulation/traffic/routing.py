@@ -178,7 +178,7 @@ class Routes:
         return np.maximum(cost + self.charge_s[group], LEAST_COST_S)
 
     def update(self, perceptions: Sequence[int] | None = None, *, in_use: np.ndarray | None = None) -> int:
-        """Bring the routes of some perceptions (all, if None) up to date; returns how many trees were mended or renewed.
+        """Bring the routes of some perceptions (all, if None) up to date; returns how many trees changed.
 
         A tree is looked at only if some cost of its layer has moved since it was last.
 

@@ -3,8 +3,8 @@
 The engine decides when a vehicle enters and leaves a link. In between, the vehicle's place follows from the vehicles
 ahead (Newell 1993, doi:10.1016/0191-2615(93)90038-C; vehicle by vehicle: Newell 2002,
 doi:10.1016/S0191-2615(00)00044-8): at the place where j vehicles fit between it and the link's end, x = L - j / kappa,
-it passes at the later of `entry + x / u` and `exit of the j-th vehicle ahead + (L - x) / w`. So it drives freely, meets
-the tail of the queue, and moves up, stop by stop, as those ahead leave. Lines between these points are straight.
+it moves on no earlier than `exit of the j-th vehicle ahead + (L - x) / w`. So it drives freely, meets the tail of the
+queue, and moves up, stop by stop, as those ahead leave. Lines between these points are straight.
 """
 
 from __future__ import annotations

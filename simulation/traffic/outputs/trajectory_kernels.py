@@ -23,7 +23,7 @@ def positions(
     """Corner points of the vehicles' trajectories, each traversal's in order of time."""
     room = 0
     for k in range(wanted.size):
-        room += int(length_m[link[wanted[k]]] * jam_veh_per_m[link[wanted[k]]]) + 4
+        room += 2 * int(length_m[link[wanted[k]]] * jam_veh_per_m[link[wanted[k]]]) + 6
     which = np.empty(room, dtype=np.int64)
     time = np.empty(room)
     place = np.empty(room)
@@ -39,7 +39,6 @@ def positions(
             ready_link = a
         come = entry_s[row]
         gone = exit_s[row]
-        end = min(gone, until_s)
         length = length_m[a]
         spacing = 1.0 / jam_veh_per_m[a]
         pace = free_s[a] / length
@@ -54,44 +53,40 @@ def positions(
         first = n
         which[n], time[n], place[n] = row, come, 0.0
         n += 1
-        at = come
-        fits = int(length / spacing)
-        for j in range(fits, 0, -1):  # j vehicles fit between here and the end
+        at, here = come, 0.0
+        for j in range(int(length / spacing + 1e-9), -1, -1):  # j vehicles fit between here and the end
             x = length - j * spacing
-            if x <= 0.0:
+            if x <= 1e-9:
                 continue
-            t = come + x * pace
-            if rank - j >= 0 and rank - j < leave.size:
-                t = max(t, leave[rank - j] + j * spacing / wave_mps[a])
-            t = min(max(t, at), gone)
-            if t >= end:
+            arrive = at + (x - here) * pace
+            move = gone
+            if j > 0:
+                move = arrive
+                if 0 <= rank - j < leave.size:
+                    move = max(move, leave[rank - j] + j * spacing / wave_mps[a])
+                move = min(move, gone)
+            arrive = min(arrive, move)
+            if arrive > until_s:
+                n = _add(which, time, place, n, first, row, until_s, here + (until_s - at) / pace)
                 break
-            n = _add(which, time, place, n, first, row, t, x)
-            at = t
-        if gone <= until_s:
-            n = _add(which, time, place, n, first, row, gone, length)
-        elif end > time[n - 1]:
-            x = min(place[n - 1] + (end - time[n - 1]) / pace, length)
-            n = _add(which, time, place, n, first, row, end, _held(x, leave, rank, length, spacing, wave_mps[a], end))
+            n = _add(which, time, place, n, first, row, arrive, x)
+            if move > until_s:
+                n = _add(which, time, place, n, first, row, until_s, x)
+                break
+            n = _add(which, time, place, n, first, row, move, x)
+            at, here = move, x
     return which[:n].copy(), time[:n].copy(), place[:n].copy()
-
-
-@njit(cache=True)
-def _held(x, leave, rank, length, spacing, wave, at):  # (all float but rank): m
-    """The place of a vehicle that is still on its link: free flow, or behind those ahead."""
-    ahead = 0
-    while ahead < rank and rank - ahead - 1 < leave.size and leave[rank - ahead - 1] > at:
-        ahead += 1
-    return min(x, max(length - ahead * spacing, 0.0))
 
 
 @njit(cache=True)
 def _add(which, time, place, n, first, row, t, x):
     """Add a corner; one on the line of the two before it replaces the last."""
+    if t == time[n - 1] and x == place[n - 1]:
+        return n
     if n - first >= 2:
         left = (place[n - 1] - place[n - 2]) * (t - time[n - 1])
         right = (x - place[n - 1]) * (time[n - 1] - time[n - 2])
-        if abs(left - right) <= 1e-9 * max(abs(left), abs(right)) or (t == time[n - 1] and x == place[n - 1]):
+        if abs(left - right) <= 1e-9 * max(abs(left), abs(right)):
             n -= 1
     which[n], time[n], place[n] = row, t, x
     return n + 1

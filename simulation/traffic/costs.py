@@ -112,7 +112,7 @@ def toll_eur(tolls: Iterable[Toll], n_links: int) -> np.ndarray:
         wrong = links[(links < 0) | (links >= n_links)]
         if wrong.size:
             raise RunError(f"a toll names links {wrong[:5].tolist()}; link ids run from 0 to {n_links - 1}")
-        total[np.ix_(list(toll.classes), np.unique(links))] += toll.eur
+        total[np.ix_(np.asarray(toll.classes, dtype=np.int64), np.unique(links))] += toll.eur
     return total
 
 

@@ -28,11 +28,12 @@ from simulation.traffic.static_assignment_demand import class_number, clean_dema
 from simulation.traffic.static_assignment_kernels import exchange, renew_paths
 from simulation.traffic.static_assignment_network import StaticNetwork, UserClass
 from simulation.traffic.static_assignment_result import PathSet, StaticEquilibrium
+from simulation.traffic.static_assignment_warm import warm_paths
 
 _LOG = logging.getLogger(__name__)
 #: Passes over the known paths go on until this share of the excess cost is left: then new paths are worth more.
 _KEEP_SHARE = 0.1
-_MAX_PASSES = 20
+_MAX_PASSES = 100
 #: OD pairs whose used paths differ by less than this share of the relative gap wait for a later iteration.
 _NEGLIGIBLE = 0.1
 _CURVE = ("iteration", "relative_gap", "objective", "total_cost", "shortest_cost", "paths_used", "passes")
@@ -124,8 +125,8 @@ def assign(
     max_iterations : int
         Searches for new paths; a result that has not reached `gap` says so and is logged as a warning.
     start : StaticEquilibrium, optional
-        Begin with its routes, in proportion, on the same graph (other times, capacities, costs, bans and demand are
-        allowed). The result is the same, sooner.
+        Begin with its routes, in proportion, on links with the same ends in the same order (times, capacities, turns,
+        costs, bans and demand may differ). The result is the same, sooner.
 
     Returns
     -------
@@ -138,7 +139,7 @@ def assign(
     NetworkError
         If the costs of a class cannot be used.
     RunError
-        If the options are impossible, or `start` belongs to another graph.
+        If the options are impossible, or `start` belongs to other links.
     """
     _check_options(gap, max_iterations, start, network)
     problem = _Problem.of(network, od, classes)
@@ -173,8 +174,8 @@ def _check_options(gap: float, max_iterations: int, start: StaticEquilibrium | N
         faults.append(f"gap={gap!r}; allowed is a number above 0")
     if max_iterations < 1:
         faults.append(f"max_iterations={max_iterations!r}; allowed is 1 or more")
-    if start is not None and not network.same_graph(start.network):
-        faults.append("start belongs to other links or turns; ban links by a class instead of leaving them out")
+    if start is not None and not np.array_equal(network.link_ends, start.network.link_ends):
+        faults.append("start has links with other ends; ban links by a class instead of leaving them out")
     if faults:
         raise RunError("the assignment cannot be run: " + "; ".join(faults))
 
@@ -220,7 +221,10 @@ class _Problem:
 
     def load(self, start: StaticEquilibrium | None) -> tuple[PathSet, np.ndarray]:
         """Paths and class flows to begin with: those of `start`, and for other OD pairs the cheapest in turn."""
-        paths = self._known_paths(start)
+        if start is None:
+            paths = PathSet.none(len(self.od))
+        else:
+            paths = warm_paths(start, self.network, self.od, self.od_class, self.fixed)
         flow = np.bincount(paths.arc, weights=paths.flow[paths.arc_path], minlength=self.fixed.shape[1])
         paths, class_flow, _, _ = self.renew(paths, self.network.arc_time.time(flow), loading_on=flow)
         stranded = stranded_faults(self.od[np.diff(paths.of) == 0])
@@ -240,26 +244,6 @@ class _Problem:
             paths.arc, paths.flow, class_flow, loading, *self.function, total_flow,
         )  # fmt: skip
         return PathSet(of=of, start=begin, arc=arc, flow=flow), class_flow, shortest, total
-
-    def _known_paths(self, start: StaticEquilibrium | None) -> PathSet:
-        """Routes of an earlier solution for the OD pairs of this one, in proportion; none without it."""
-        n_od = len(self.od)
-        if start is None or not n_od:
-            return PathSet.none(n_od)
-        keys = ["user_class", "origin_node_id", "dest_node_id"]
-        here = pd.MultiIndex.from_frame(self.od[keys]).get_indexer(pd.MultiIndex.from_frame(start.od[keys]))
-        paths = start.paths
-        od, arc_path = here[paths.od], paths.arc_path
-        usable = np.isfinite(self.fixed[self.od_class[od][arc_path], paths.arc])  # where od is -1 it does not matter
-        barred = np.bincount(arc_path, weights=~usable, minlength=od.size) > 0
-        keep = (od >= 0) & ~barred & (paths.flow > 0)
-        rows = np.flatnonzero(keep)[np.argsort(od[keep], kind="stable")]
-        pair, taken = od[rows], paths.take(rows)
-        total = np.bincount(pair, weights=taken.flow, minlength=n_od)
-        return PathSet(
-            of=np.searchsorted(pair, np.arange(n_od + 1)), start=taken.start, arc=taken.arc,
-            flow=taken.flow * self.demand[pair] / total[pair],
-        )  # fmt: skip
 
     def result(self, paths: PathSet, class_flow: np.ndarray, curve: pd.DataFrame, gap: float) -> StaticEquilibrium:
         """What the caller gets, in the caller's order of links."""

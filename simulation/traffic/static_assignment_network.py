@@ -200,11 +200,6 @@ class StaticNetwork:
         """Arcs out of search node v are `out_start[v] .. out_start[v + 1] - 1`. Shape (n_search_nodes + 1,)."""
         return np.searchsorted(self.tail, np.arange(self.through.size + 1))
 
-    def same_graph(self, other: StaticNetwork) -> bool:
-        """Whether the arcs are the same, so that paths of one network are paths of the other."""
-        pairs = ((self.tail, other.tail), (self.head, other.head), (self.arc_link, other.arc_link))
-        return np.array_equal(self.nodes, other.nodes) and all(np.array_equal(a, b) for a, b in pairs)
-
     def fixed(self, classes: Sequence[UserClass]) -> np.ndarray:
         """Fixed cost of each class on each arc, inf where banned. Shape (n_classes, n_arcs).
 

@@ -200,7 +200,7 @@ def make_city(
         demand = make_demand(zones, links, link_zone, gateways, _free_flow_times(arrays, index), core_links(index))
     peak = _expected_flow(arrays, index, demand) * PEAK_HOUR_SHARE / 3600.0  # veh/s
     if signals is None:
-        signals = fixed_plans(nodes, links, flow_veh_per_s=peak, seed=seed)
+        signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
     if guessed:
         demand = _bearable(demand, peak, link_arrays(links, signals))
     return City(

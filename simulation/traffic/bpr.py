@@ -49,7 +49,7 @@ class Bpr:
         shape = np.broadcast_shapes(*(np.shape(getattr(self, name)) for name in self.__slots__))
         for name in self.__slots__:
             values = np.broadcast_to(np.asarray(getattr(self, name), dtype=float), shape)
-            object.__setattr__(self, name, np.ascontiguousarray(values))
+            object.__setattr__(self, name, np.array(values, order="C"))  # its own: others may change theirs
         depends = (self.free_time > 0) & (self.alpha > 0)
         faults = [
             *_faults("free_time", self.free_time, self.free_time >= 0, "at least 0"),

@@ -36,6 +36,8 @@ _KEEP_SHARE = 0.1
 _MAX_PASSES = 100
 #: OD pairs whose used paths differ by less than this share of the relative gap wait for a later iteration.
 _NEGLIGIBLE = 0.1
+#: Iterations without a smaller gap after which the search ends: rounding is reached.
+_PATIENCE = 20
 _CURVE = ("iteration", "relative_gap", "objective", "total_cost", "shortest_cost", "paths_used", "passes")
 
 
@@ -123,7 +125,8 @@ def assign(
     gap : float
         Relative gap to reach, above 0.
     max_iterations : int
-        Searches for new paths; a result that has not reached `gap` says so and is logged as a warning.
+        Searches for new paths. The search also ends where 20 of them bring no smaller gap (rounding: about 1e-15). A
+        result that has not reached `gap` says so, and is logged as a warning.
     start : StaticEquilibrium, optional
         Begin with its routes, in proportion, on links with the same ends in the same order (times, capacities, turns,
         costs, bans and demand may differ). The result is the same, sooner.
@@ -146,15 +149,16 @@ def assign(
     paths, class_flow = problem.load(start)
     flow, rows = class_flow.sum(axis=0), []
     cost, fixed = network.arc_time, np.where(np.isfinite(problem.fixed), problem.fixed, 0.0)
-    mark, stamp = np.full(flow.size, -1, dtype=np.int64), 1
+    mark, stamp, best, best_at = np.full(flow.size, -1, dtype=np.int64), 1, np.inf, 0
     for iteration in range(1, max_iterations + 1):
         time, slope = cost.time(flow), cost.slope(flow)
         paths, class_flow, shortest, total = problem.renew(paths, time)
         flow = class_flow.sum(axis=0)
-        reached = (total - shortest) / shortest if shortest > 0 else 0.0
+        reached = (total - shortest) / shortest if shortest > 0 else (np.inf if total > 0 else 0.0)
         objective = float(cost.integral(flow).sum() + (fixed * class_flow).sum())
         rows.append([iteration, reached, objective, total, shortest, int(np.count_nonzero(paths.flow > 0)), 0])
-        if reached <= gap or iteration == max_iterations:
+        best, best_at = min((best, best_at), (reached, iteration))
+        if reached <= gap or iteration == max_iterations or iteration - best_at == _PATIENCE:
             break
         rows[-1][-1], _, stamp = exchange(
             problem.group_class, problem.group_od, paths.of, paths.start, paths.arc, paths.flow, problem.fixed,
@@ -164,7 +168,7 @@ def assign(
     curve = pd.DataFrame(rows, columns=list(_CURVE))
     if curve["relative_gap"].iloc[-1] > gap:
         _LOG.warning("static assignment stopped after %d iterations at relative gap %.3g; asked was %.3g",
-                     max_iterations, curve["relative_gap"].iloc[-1], gap)  # fmt: skip
+                     len(curve), curve["relative_gap"].iloc[-1], gap)  # fmt: skip
     return problem.result(paths, class_flow, curve, gap)
 
 
@@ -210,7 +214,7 @@ class _Problem:
             od_class=od_class, group_class=group // network.nodes.size,
             group_node=network.source[group % network.nodes.size],
             group_od=np.append(group_od, len(table)).astype(np.int64), od_node=network.sink[dest],
-            demand=table["flow"].to_numpy(float),
+            demand=np.array(table["flow"], dtype=float),
         )  # fmt: skip
 
     @property
@@ -225,7 +229,8 @@ class _Problem:
             paths = PathSet.none(len(self.od))
         else:
             paths = warm_paths(start, self.network, self.od, self.od_class, self.fixed)
-        flow = np.bincount(paths.arc, weights=paths.flow[paths.arc_path], minlength=self.fixed.shape[1])
+        flow = np.zeros(self.fixed.shape[1])
+        np.add.at(flow, paths.arc, paths.flow[paths.arc_path])
         paths, class_flow, _, _ = self.renew(paths, self.network.arc_time.time(flow), loading_on=flow)
         stranded = stranded_faults(self.od[np.diff(paths.of) == 0])
         if self.faults or stranded:

@@ -13,7 +13,7 @@ from numba import njit
 NONE = -1
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _power(ratio, power):
     """ratio ** power, fast for the fourth and first powers."""
     if power == 4.0:
@@ -104,6 +104,18 @@ def shortest_tree(
 
 
 @njit(cache=True)
+def _longer(
+    values,  # int32
+    more,
+):
+    """The same values with room for `more` and as many again behind them."""
+    longer = np.empty(2 * values.size + more, dtype=np.int32)
+    for k in range(values.size):
+        longer[k] = values[k]
+    return longer
+
+
+@njit(cache=True)
 def renew_paths(
     out_start,  # (n_nodes + 1,)
     tail,  # (n_arcs,)
@@ -138,19 +150,21 @@ def renew_paths(
     before = np.empty(n_nodes, dtype=np.int64)
     heap = np.empty(n_nodes, dtype=np.int64)
     place = np.empty(n_nodes, dtype=np.int64)
-    mark = np.full(n_nodes, NONE, dtype=np.int64)
+    mark = np.empty(n_nodes, dtype=np.int64)
+    mark[:] = NONE
     cost = np.empty(time.size)
-    new_of = np.zeros(n_od + 1, dtype=np.int64)
-    new_start = np.zeros(path_flow.size + n_od + 1, dtype=np.int64)
+    new_of = np.empty(n_od + 1, dtype=np.int64)
+    new_start = np.empty(path_flow.size + n_od + 1, dtype=np.int64)
+    new_start[0] = 0
     new_flow = np.empty(path_flow.size + n_od)
-    new_arc = np.empty(path_arc.size + max(path_arc.size >> 2, 16 * n_od) + n_nodes, dtype=np.int32)
+    new_arc = np.empty(path_arc.size + max(path_arc.size >> 2, 16 * n_od), dtype=np.int32)
     n_paths, n_used = 0, 0
     shortest, total = 0.0, 0.0
     for group in range(group_node.size):
         kind = group_class[group]
         for arc in range(time.size):
             cost[arc] = time[arc] + fixed[kind, arc]
-        wanted = 0
+        wanted = np.int64(0)
         for w in range(group_od[group], group_od[group + 1]):
             if mark[od_node[w]] != group:
                 mark[od_node[w]] = group
@@ -168,8 +182,9 @@ def renew_paths(
                 if f <= 0.0:
                     continue
                 own = 0.0
-                if n_used + n_nodes > new_arc.size:
-                    new_arc = np.concatenate((new_arc, np.empty(new_arc.size + n_nodes, dtype=np.int32)))
+                size = path_start[p + 1] - path_start[p]
+                if n_used + size > new_arc.size:
+                    new_arc = _longer(new_arc, size)
                 for k in range(path_start[p], path_start[p + 1]):
                     arc = path_arc[k]
                     new_arc[n_used] = arc
@@ -182,16 +197,19 @@ def renew_paths(
                 n_paths += 1
                 new_start[n_paths] = n_used
             if best < least - 1e-14 * best and best < np.inf:
-                if n_used + n_nodes > new_arc.size:
-                    new_arc = np.concatenate((new_arc, np.empty(new_arc.size + n_nodes, dtype=np.int32)))
-                first = n_used
                 node = od_node[w]
+                size = 0
                 while before[node] != NONE:
-                    arc = before[node]
-                    new_arc[n_used] = arc
-                    n_used += 1
-                    node = tail[arc]
-                new_arc[first:n_used] = new_arc[first:n_used][::-1].copy()
+                    size += 1
+                    node = tail[before[node]]
+                if n_used + size > new_arc.size:
+                    new_arc = _longer(new_arc, size)
+                first = n_used
+                n_used += size
+                node = od_node[w]
+                for k in range(n_used - 1, first - 1, -1):
+                    new_arc[k] = before[node]
+                    node = tail[before[node]]
                 new_flow[n_paths] = 0.0
                 if loading and least == np.inf:
                     new_flow[n_paths] = demand[w]
@@ -204,7 +222,7 @@ def renew_paths(
             for arc in range(time.size):
                 time[arc] = free[arc] + growth[arc] * _power(total_flow[arc] * per_capacity[arc], power[arc])
     new_of[n_od] = n_paths
-    return new_of, new_start[: n_paths + 1].copy(), new_arc[:n_used].copy(), new_flow[:n_paths].copy(), shortest, total
+    return new_of, new_start[: n_paths + 1], new_arc[:n_used], new_flow[:n_paths], shortest, total
 
 
 @njit(cache=True)
@@ -304,7 +322,6 @@ def _settle(
     size = abs(gain)
     step = limit if steep * limit <= size else size / steep
     sign = 1.0 if gain > 0.0 else -1.0
-    low, low_gain = 0.0, size  # last step known to be too short, and what it leaves
     for _ in range(12):
         left = 0.0
         for k in range(b0, b1):
@@ -320,10 +337,8 @@ def _settle(
         left *= sign
         if left >= -0.1 * size:
             break
-        step = low + (step - low) * max(0.1, low_gain / (low_gain - left))
+        step *= max(0.1, size / (size - left))  # too far: where a straight line would end
     moved = sign * step
-    if step >= limit:
-        moved = sign * limit
     path_flow[p] -= moved
     path_flow[best] += moved
     if step >= limit:
@@ -339,7 +354,7 @@ def _settle(
             _shift(path_arc[k], -moved, free, growth, per_capacity, power, flow, time, slope)
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _shift(arc, moved, free, growth, per_capacity, power, flow, time, slope):
     flow[arc] += moved
     x = max(flow[arc], 0.0) * per_capacity[arc]

@@ -10,7 +10,7 @@ import numpy as np
 from simulation.errors import RunError
 from simulation.link_state import N_CLASSES, N_SPEED_BINS, LinkInterval
 from simulation.traffic.entry_log import EntryLog
-from simulation.traffic.kernels import LOG_FULL, LOG_MARGIN, REACHED, advance, reschedule
+from simulation.traffic.event_kernels import LOG_FULL, LOG_MARGIN, REACHED, advance, reschedule
 from simulation.traffic.layout import (
     ARRIVED,
     ASKER,
@@ -26,6 +26,8 @@ from simulation.traffic.layout import (
     LOG,
     LOG_SIZE,
     LOST,
+    MAX_CIRCLE,
+    N_FLOWS,
     N_TOTALS,
     NEXT_TRIP,
     NONE,
@@ -38,9 +40,17 @@ from simulation.traffic.layout import (
     TRIP,
     State,
 )
-from simulation.traffic.network import LinkArrays, make_lanes, make_links, make_nodes, no_junctions
+from simulation.traffic.network import LinkArrays, make_lanes, make_links, make_pool
 from simulation.traffic.paths import Paths
-from simulation.traffic.reading_kernels import copy_rings, head_age, occupants, queue_by_class, queued
+from simulation.traffic.reading_kernels import (
+    copy_rings,
+    head_age,
+    keep_trips,
+    occupants,
+    queue_by_class,
+    queued,
+    renumber_trips,
+)
 
 #: How long a vehicle asks for a full link before a circle of full links is looked for, s (MATSim's default time
 #: after which a vehicle counts as stuck: 10 s).
@@ -49,15 +59,13 @@ PATIENCE_S = 10.0
 JUMP_S = 60.0
 #: Share of a link's storage above which nobody pulls out into it from the roadside; assumption.
 GATE_FILL = 0.7
-#: Links of the longest circle of full links that is looked for.
-MAX_CIRCLE = 256
 #: Rows of the buffer of the entry log.
 LOG_ROWS = 1 << 19
 #: What a link is, as against what happens on it: the fields that `set_links` may change.
 _PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "critical_gap", "cycle",
             "green_start", "green")  # fmt: skip
 #: Arrays of the state that are not kept: buffers, and what the network says.
-_NOT_KEPT = ("log", "lane_targets", "yields", "rule")
+_NOT_KEPT = ("log", "rule")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +73,7 @@ class Trips:
     """Trips to release, in order of departure. Shape (k,) each."""
 
     depart_s: np.ndarray  # s since the clock's zero
-    origin_link: np.ndarray  # int64
+    origin_link: np.ndarray  # int64; -2 - k: the best link of origin k of the table of first links, at departure
     dest_row: np.ndarray  # int64, destination of the route table
     layer: np.ndarray  # int64, layer of the route table
     vehicle_class: np.ndarray  # int64
@@ -120,7 +128,7 @@ class TrafficEngine:
     gate_fill : float
         Share of a link's storage above which nobody pulls out into it from the roadside.
     patience_s, jump_s : float
-        The two times of the gridlock rules, s; see `simulation.traffic.kernels`.
+        The two times of the gridlock rules, s; see `simulation.traffic.event_kernels`.
     seed : int
         Of the order of events that are due at the same instant.
     """
@@ -144,7 +152,7 @@ class TrafficEngine:
         self._released = 0
         self._log: list[np.ndarray] = []
         rule = np.zeros(1, dtype=RULE)
-        rule["gate_fill"], rule["patience"], rule["jump"], rule["max_circle"] = gate_fill, patience_s, jump_s, MAX_CIRCLE
+        rule["gate_fill"], rule["patience"], rule["jump"] = gate_fill, patience_s, jump_s
         rule["seed"], rule["books"], rule["log"] = seed, books, log
         self.v: State = _empty_state(arrays, rule)
 
@@ -173,7 +181,9 @@ class TrafficEngine:
         self.v = _with_trips(self.v, trips, self.n_dest, self._released)
         self._released += len(trips)
 
-    def advance(self, until_s: float, next_link: np.ndarray, *, max_events: int = -1) -> bool:
+    def advance(
+        self, until_s: float, next_link: np.ndarray, *, first_link: np.ndarray | None = None, max_events: int = -1
+    ) -> bool:
         """Handle every vehicle event before `until_s`.
 
         Parameters
@@ -183,6 +193,8 @@ class TrafficEngine:
         next_link : ndarray of int32, shape (layers, n_dest, n_links)
             Link to take at the end of each link, by route layer and destination; END (-2) where the trip ends, NONE (-1)
             where no way leads on.
+        first_link : ndarray of int32, shape (layers, n_dest, n_origins), optional
+            Link on which a trip from each origin begins, for trips that name an origin instead of a first link.
         max_events : int
             Stop after so many events; -1: never.
 
@@ -193,17 +205,22 @@ class TrafficEngine:
         """
         if until_s < self.now:
             raise RunError(f"the clock stands at {self.now:g} s and cannot go back to {until_s:g} s")
-        table = next_link.reshape(-1, self.n_links)
-        while (reason := advance(self.v, table, until_s, max_events)) == LOG_FULL:
+        table, first = self._tables(next_link, first_link)
+        while (reason := advance(self.v, table, first, until_s, max_events)) == LOG_FULL:
             self._take_log()
         if reason == REACHED:
             self.now = float(until_s)
         return bool(reason == REACHED)
 
-    def run_out(self, next_link: np.ndarray) -> None:
-        """Handle events until none is left: until everybody has arrived, or whoever is left can never move."""
+    def _tables(self, next_link: np.ndarray, first_link: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         table = next_link.reshape(-1, self.n_links)
-        while advance(self.v, table, np.inf, -1) == LOG_FULL:
+        first = np.zeros((table.shape[0], 0), np.int32) if first_link is None else first_link
+        return table, first.reshape(table.shape[0], -1)
+
+    def run_out(self, next_link: np.ndarray, *, first_link: np.ndarray | None = None) -> None:
+        """Handle events until none is left: until everybody has arrived, or whoever is left can never move."""
+        table, first = self._tables(next_link, first_link)
+        while advance(self.v, table, first, np.inf, -1) == LOG_FULL:
             self._take_log()
         self.now = float(max(self.v.links["last_out"].max(initial=self.now), self.now))
 
@@ -232,11 +249,11 @@ class TrafficEngine:
             vehicle_time_s=np.maximum(flow[:, :, TIME_SUM] + flow[:, :, OCCUPANCY] * now, 0.0),
             inflow_veh=flow[:, :, INFLOW].copy(), outflow_veh=flow[:, :, OUTFLOW].copy(),
             queue_veh=queue_by_class(v, now, N_CLASSES),
-            speed_distance_m=v.speed_distance.copy(),
+            speed_distance_m=flow[:, :, N_FLOWS:].copy(),
         )  # fmt: skip
         flow[:, :, TIME_SUM] = -flow[:, :, OCCUPANCY] * now
         flow[:, :, [DISTANCE, INFLOW, OUTFLOW]] = 0.0
-        v.speed_distance[:] = 0.0
+        flow[:, :, N_FLOWS:] = 0.0
         self._read_at = now
         return interval
 
@@ -282,7 +299,11 @@ class TrafficEngine:
         at = np.asarray(link_ids, dtype=np.int64)
         links = self.v.links
         links["cycle"][at], links["green_start"][at], links["green"][at] = cycle_s, green_start_s, green_s
-        self.arrays.cycle_s[at], self.arrays.green_start_s[at], self.arrays.green_s[at] = cycle_s, green_start_s, green_s
+        self.arrays.cycle_s[at], self.arrays.green_start_s[at], self.arrays.green_s[at] = (
+            cycle_s,
+            green_start_s,
+            green_s,
+        )
         reschedule(self.v, at, self.now)
 
     def queued(self, link_ids: np.ndarray) -> np.ndarray:
@@ -311,6 +332,11 @@ class TrafficEngine:
             on_road=int(self.v.links["count"].sum()), waiting=int(self.v.links["gate_count"].sum()),
             forced=int(total[FORCED]), traversals=int(total[TRAVERSALS]),
         )  # fmt: skip
+
+    @property
+    def released(self) -> int:
+        """Trips released so far, departed or not."""
+        return self._released
 
     @property
     def entered(self) -> int:
@@ -368,7 +394,11 @@ def _check_trips(trips: Trips, now: float, n_links: int, n_dest: int) -> None:
         faults.append(f"trips must depart at or after {now:g} s; found {depart.min():g} s")
     if (np.diff(depart) < 0).any():
         faults.append("trips must be in order of departure")
-    for name, values, n in (("origin_link", trips.origin_link, n_links), ("vehicle_class", trips.vehicle_class, N_CLASSES)):
+    if (trips.origin_link == NONE).any():
+        faults.append("origin_link must not be -1")
+    for name, values, n in (
+        ("origin_link", np.maximum(trips.origin_link, 0), n_links), ("vehicle_class", trips.vehicle_class, N_CLASSES)
+    ):  # fmt: skip
         if values.min() < 0 or values.max() >= n:
             faults.append(f"{name} runs from 0 to {n - 1}; found {values.min()} to {values.max()}")
     if trips.paths is not None:
@@ -379,7 +409,9 @@ def _check_trips(trips: Trips, now: float, n_links: int, n_dest: int) -> None:
             own = np.flatnonzero(start[1:] > start[:-1])
             other = own[links[start[own]] != trips.origin_link[own]]
             if other.size:
-                faults.append(f"the path of trip {other[0]} does not begin on its origin link ({other.size} such trips)")
+                faults.append(
+                    f"the path of trip {other[0]} does not begin on its origin link ({other.size} such trips)"
+                )
     by_table = trips.dest_row if trips.paths is None else trips.dest_row[np.diff(trips.paths.start) == 0]
     if by_table.size and (by_table.min() < 0 or by_table.max() >= n_dest):
         faults.append(f"destinations run from 0 to {n_dest - 1}; found {by_table.min()} to {by_table.max()}")
@@ -390,20 +422,19 @@ def _check_trips(trips: Trips, now: float, n_links: int, n_dest: int) -> None:
 def _empty_state(arrays: LinkArrays, rule: np.ndarray) -> State:
     links, lanes = make_links(arrays), make_lanes(arrays)
     n = links.size
-    rules = arrays.junctions or no_junctions(n)
     slots = np.zeros(int(links["ring_size"].sum()), dtype=SLOT)
     slots["trip"], slots["exit"] = NONE, -np.inf
+    events = np.zeros(2 * n + 1, dtype=EVENT)
+    events["place"] = NONE
     askers = np.zeros(n + lanes.size, dtype=ASKER)
     askers["target"] = askers["next"] = NONE
     books = int(rule["books"][0])
+    log_rows = LOG_ROWS + MAX_CIRCLE + LOG_MARGIN if rule["log"][0] else 0
     return State(
-        links=links, slots=slots, trips=np.zeros(0, dtype=TRIP), heap=np.zeros(2 * n, dtype=EVENT),
-        place=np.full(2 * n, NONE, np.int32), askers=askers, lanes=lanes,
-        lane_targets=np.append(rules.pocket_to, NONE).astype(np.int32),
-        yields=np.append(rules.yield_to, NONE).astype(np.int32), nodes=make_nodes(arrays),
-        flow=np.zeros((books * n, N_CLASSES, 5)), speed_distance=np.zeros((books * n, N_CLASSES, N_SPEED_BINS)),
+        links=links, slots=slots, trips=np.zeros(0, dtype=TRIP), events=events, askers=askers, lanes=lanes,
+        pool=make_pool(arrays), flow=np.zeros((books * n, N_CLASSES, N_FLOWS + N_SPEED_BINS)),
         total=np.zeros(N_TOTALS, np.int64), trip_stats=np.zeros((N_CLASSES, 4)), rule=rule,
-        paths=np.zeros(0, np.int32), log=np.zeros(LOG_ROWS + MAX_CIRCLE + LOG_MARGIN if rule["log"][0] else 0, dtype=LOG),
+        log=np.zeros(log_rows, dtype=LOG),
     )  # fmt: skip
 
 
@@ -419,40 +450,35 @@ def _with_rings(v: State, size: np.ndarray) -> State:
 
 def _with_trips(v: State, trips: Trips, n_dest: int, released: int) -> State:
     """Drop finished trips, append new ones, and renumber whatever names a trip."""
-    live = np.flatnonzero(v.trips["origin"] != NONE)
-    renumber = np.full(v.trips.size + 1, NONE, dtype=np.int64)  # the last entry serves index NONE
-    renumber[live] = np.arange(live.size)
-    old = v.trips[live]
-    old["next"] = renumber[old["next"]]
-    new = np.zeros(len(trips), dtype=TRIP)
+    number = np.empty(v.trips.size, dtype=np.int64)
+    both = np.zeros(int((v.trips["origin"] != NONE).sum()) + len(trips), dtype=TRIP)
+    live = keep_trips(v.trips, both, number)
+    old, new = both[:live], both[live:]
     new["origin"], new["dest"], new["layer"] = trips.origin_link, trips.dest_row, trips.layer
     new["vehicle_class"], new["depart"], new["next"] = trips.vehicle_class, trips.depart_s, NONE
     new["row"] = trips.layer * n_dest + trips.dest_row
     new["number"] = released + np.arange(len(trips))
-    slot = occupants(v)[live]
-    v.slots["trip"] = renumber[np.where(np.isposinf(v.slots["exit"]), v.slots["trip"], NONE)]
-    for name in ("gate_head", "gate_tail"):
-        v.links[name] = renumber[v.links[name]]
-    for name in ("first", "last"):
-        v.lanes[name] = renumber[v.lanes[name]]
-    v.total[NEXT_TRIP] = live.size
-    paths = _with_paths(v, old, slot, new, trips.paths)
-    return v._replace(trips=np.concatenate([old, new]), paths=paths)
+    renumber_trips(v, number)
+    v.total[NEXT_TRIP] = live
+    v = v._replace(trips=both)
+    return v._replace(pool=_with_paths(v, old, new, trips.paths))
 
 
-def _with_paths(v: State, old: np.ndarray, slot: np.ndarray, new: np.ndarray, paths: Paths | None) -> np.ndarray:
+def _with_paths(v: State, old: np.ndarray, new: np.ndarray, paths: Paths | None) -> np.ndarray:
     """What is left of the paths of trips on the road, and the new ones; rows of trips and slots follow."""
     own = np.flatnonzero(old["dest"] == NONE)
-    parts = []
+    fixed = int(v.links["yield_end"][-1])  # what comes before the paths
+    parts = [v.pool[:fixed]]
     if own.size:
-        row = np.where(slot[own] == NONE, old["row"][own], v.slots["row"][np.maximum(slot[own], 0)])
-        begin = ~row.astype(np.int64)
-        ends = np.flatnonzero(v.paths == END)
+        slot = occupants(v)[own]
+        begin = ~np.where(slot == NONE, old["row"][own], v.slots["row"][np.maximum(slot, 0)]).astype(np.int64)
+        ends = np.flatnonzero(v.pool == END)
         length = ends[np.searchsorted(ends, begin)] + 1 - begin
         start = np.cumsum(length) - length
-        parts.append(v.paths[np.repeat(begin - start, length) + np.arange(length.sum())])
-        old["row"][own] = ~start
-        v.slots["row"][slot[own][slot[own] != NONE]] = ~start[slot[own] != NONE]
+        parts.append(v.pool[np.repeat(begin - start, length) + np.arange(length.sum())])
+        row = (~(fixed + start)).astype(np.int32)
+        old["row"][own] = row
+        v.slots["row"][slot[slot != NONE]] = row[slot != NONE]
     if paths is not None:
         length = np.diff(paths.start)
         given = np.flatnonzero(length > 0)
@@ -463,7 +489,7 @@ def _with_paths(v: State, old: np.ndarray, slot: np.ndarray, new: np.ndarray, pa
         new["dest"][given] = NONE
         new["row"][given] = ~(base + np.cumsum(length[given] + 1) - length[given] - 1)
         parts.append(with_end)
-    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    return np.concatenate(parts)
 
 
 def with_signal(

@@ -13,8 +13,8 @@ NONE = -1
 END = -2  # in a route: the trip ends at the end of this link
 
 # positions in State.total
-DEPARTED, ENTERED, ARRIVED, FORCED, TRAVERSALS, LOST, NEXT_TRIP, HEAP_SIZE, LOG_SIZE, CIRCLES, JUMPS = range(11)
-N_TOTALS = 11
+DEPARTED, ENTERED, ARRIVED, FORCED, TRAVERSALS, LOST, NEXT_TRIP, LOG_SIZE, CIRCLES, JUMPS = range(10)
+N_TOTALS = 10
 # positions in the last axis of State.flow
 TIME_SUM, DISTANCE, INFLOW, OUTFLOW, OCCUPANCY = range(5)
 # positions in the columns of State.trip_stats (by class)
@@ -53,8 +53,8 @@ LINK = np.dtype(
         ("gate_stamp", "f8"),  # virtual finish of the waiting trip's request
         ("gate_since", "f8"),  # s since when the first waiting trip asks
         ("gate_count", "i4"),
-        ("node", "i4"),  # junction of limited capacity at its end, NONE
-        ("yield_start", "i4"),  # links that it gives way to: a range of State.yields
+        ("node", "i4"),  # junction of limited capacity at its end, by its place in State.lanes; NONE
+        ("yield_start", "i4"),  # links that it gives way to: a range of State.pool
         ("yield_end", "i4"),
         ("critical_gap", "f8"),  # s that the next vehicle of such a link must be away
     ],
@@ -72,7 +72,8 @@ ASKER = np.dtype(
     ],
     align=True,
 )
-#: One side lane at the stop line of a link: a short queue beside the link's own.
+#: One side lane at the stop line of a link: a short queue beside the link's own. Junctions of limited capacity follow
+#: in the same array: what crosses them is spaced likewise.
 LANE = np.dtype(
     [
         ("headway", "f8"),  # s between vehicles that leave it
@@ -82,14 +83,12 @@ LANE = np.dtype(
         ("count", "i4"),
         ("first", "i4"),  # trip, NONE
         ("last", "i4"),
-        ("target_start", "i4"),  # links that it leads to: a range of State.lane_targets; empty: to any
+        ("target_start", "i4"),  # links that it leads to: a range of State.pool; empty: to any
         ("target_end", "i4"),
         ("unused", "i4"),
     ],
     align=True,
 )
-#: One junction of limited capacity.
-NODE = np.dtype([("headway", "f8"), ("last", "f8")])  # s between vehicles that cross it; s of the last
 #: One trip, on the road or waiting.
 TRIP = np.dtype(
     [
@@ -97,7 +96,7 @@ TRIP = np.dtype(
         ("entry", "f8"),  # s, of who stands in a side lane
         ("free_time", "f8"),  # s at free flow, driven so far (books only)
         ("distance", "f8"),  # m driven so far (books only)
-        ("origin", "i4"),  # link; NONE once the trip has ended
+        ("origin", "i4"),  # link; NONE once the trip has ended; -2 - k: it begins at origin k, on the best link then
         ("dest", "i4"),  # destination of the route table; NONE for a trip on a path of its own
         ("layer", "i4"),  # layer of the route table
         ("vehicle_class", "i4"),
@@ -108,8 +107,9 @@ TRIP = np.dtype(
     ],
     align=True,
 )
-#: One event of the heap: `ready` of link l has id l, `serve` of link m has id n + m. `tie` orders equal times.
-EVENT = np.dtype([("time", "f8"), ("tie", "u4"), ("id", "i4")])
+#: Events. Row i holds the heap's entry i (time, tie, id), and the place of event i in the heap. `ready` of link l has id
+#: l, `serve` of link m has id n + m; `tie` orders equal times.
+EVENT = np.dtype([("time", "f8"), ("tie", "u4"), ("id", "i4"), ("place", "i4"), ("unused", "i4")])
 #: One row of the entry log.
 LOG = np.dtype([("time", "f8"), ("trip", "i4"), ("link", "i4")])
 #: Rules that hold for all links.
@@ -118,7 +118,6 @@ RULE = np.dtype(
         ("gate_fill", "f8"),  # share of a link's storage above which nobody pulls out into it from the roadside
         ("patience", "f8"),  # s a vehicle asks for a full link before a circle of such links is looked for
         ("jump", "f8"),  # s at the head of a queue before a full link, after which it moves on
-        ("max_circle", "i8"),  # links of the longest circle that is looked for
         ("seed", "u8"),  # of ties
         ("books", "i8"),  # whether flows by class are booked
         ("log", "i8"),  # whether entries are logged
@@ -126,23 +125,31 @@ RULE = np.dtype(
 )
 
 
+#: First columns of State.flow, by link and class; bins of speed follow, in m.
+N_FLOWS = 5
+#: Links of the longest circle of full links that is looked for; three times as many places of State.pool are its desk.
+MAX_CIRCLE = 256
+
+
 class State(NamedTuple):
-    """Where everything is. Links n, side lanes s, ring slots S, trips T, vehicle classes C, speed bins B."""
+    """Where everything is. Links n, side lanes s, ring slots S, trips T, vehicle classes C, speed bins B.
+
+    Few arrays: the kernels hand all of them from function to function.
+    """
 
     links: np.ndarray  # (n,) of LINK
     slots: np.ndarray  # (S,) of SLOT
     trips: np.ndarray  # (T,) of TRIP, in order of departure from NEXT_TRIP on
-    heap: np.ndarray  # (2 n,) of EVENT, a 4-ary heap
-    place: np.ndarray  # (2 n,) int32, place of each event in the heap, NONE
+    events: np.ndarray  # (2 n + 1,) of EVENT, a 4-ary heap; see simulation.traffic.heap_kernels
     askers: np.ndarray  # (n + s,) of ASKER
-    lanes: np.ndarray  # (s,) of LANE
-    lane_targets: np.ndarray  # int32, links
-    yields: np.ndarray  # int32, links
-    nodes: np.ndarray  # of NODE
-    flow: np.ndarray  # (n, C, 5): s (exits minus entries), m, veh, veh since the last reading; vehicles on the link now
-    speed_distance: np.ndarray  # (n, C, B) m
+    lanes: np.ndarray  # (s,) of LANE, then the junctions of limited capacity
+    pool: (
+        np.ndarray
+    )  # int32: 3 MAX_CIRCLE places to work in, targets of lanes, links given way to, paths (END behind each)
+    flow: (
+        np.ndarray
+    )  # (n, C, 5 + B): s (exits minus entries), m, veh, veh since the last reading; vehicles now; m by speed
     total: np.ndarray  # (N_TOTALS,) int64
     trip_stats: np.ndarray  # (C, 4) of arrived trips: number, s, m, free-flow s
     rule: np.ndarray  # (1,) of RULE
-    paths: np.ndarray  # int32, links of the fixed paths one after another, END behind each
     log: np.ndarray  # of LOG, LOG_SIZE rows in use

@@ -61,7 +61,9 @@ class Network:
         arrays = link_arrays(links, empty(SIGNALS) if signals is None else signals)
         start, end = links["from_node_id"].to_numpy(np.int64), links["to_node_id"].to_numpy(np.int64)
         index = all_turns(start, end) if turns is None else turn_index(turns, len(links))
-        return cls(arrays=arrays, turns=index, from_node=start, to_node=end, n_nodes=int(max(start.max(), end.max())) + 1)
+        return cls(
+            arrays=arrays, turns=index, from_node=start, to_node=end, n_nodes=int(max(start.max(), end.max())) + 1
+        )
 
     @classmethod
     def from_arrays(cls, arrays: LinkArrays, from_node: np.ndarray, to_node: np.ndarray) -> Network:
@@ -178,7 +180,9 @@ def simulate(
     """
     _check(network, trips)
     if paths is not None:
-        return _on_paths(network, trips, paths, until_s, dict(seed=seed, log=log, books=books, gate_fill=gate_fill, **options))
+        return _on_paths(
+            network, trips, paths, until_s, dict(seed=seed, log=log, books=books, gate_fill=gate_fill, **options)
+        )
     begun = time.process_time()
     dest_nodes, row = np.unique(trips.dest, return_inverse=True)
     orig_nodes, origin = np.unique(trips.orig, return_inverse=True)
@@ -205,23 +209,18 @@ def simulate(
     taste = uniform(seed, 0, np.arange(len(trips), dtype=np.uint64), Purpose.TRIP_LAYER)
     layer = np.minimum((taste * perceptions).astype(np.int64), perceptions - 1)
     klass = np.zeros(len(trips), np.int64) if trips.vehicle_class is None else trips.vehicle_class
-    movement, first = 0.0, 0
+    begun = time.process_time()
+    engine.release(
+        Trips(depart_s=trips.depart_s, origin_link=-2 - origin, dest_row=row, layer=layer, vehicle_class=klass)
+    )
+    movement = time.process_time() - begun
     step = np.inf if reroute_every_s is None else float(reroute_every_s)
     while True:
         until = min(engine.now + step, np.inf if until_s is None else until_s)
         begun = time.process_time()
-        last = int(np.searchsorted(trips.depart_s, until))
-        part = slice(first, last)
-        engine.release(
-            Trips(
-                depart_s=trips.depart_s[part], origin_link=routes.first_link[layer[part], row[part], origin[part]].astype(np.int64),
-                dest_row=row[part], layer=layer[part], vehicle_class=klass[part],
-            )
-        )  # fmt: skip
-        first = last
-        done = _go(engine, routes.next_link, until)
+        done = _go(engine, routes, until)
         movement += time.process_time() - begun
-        if done and first == len(trips) or until == until_s:
+        if done or until == until_s:
             break
         begun = time.process_time()
         routes.learn(engine.travel_times(), engine.free_time_s)
@@ -245,18 +244,22 @@ def _on_paths(
             vehicle_class=k if trips.vehicle_class is None else trips.vehicle_class, paths=paths,
         )
     )  # fmt: skip
-    _go(engine, np.full((1, 1, engine.n_links), -1, np.int32), np.inf if until_s is None else until_s)
+    nowhere = np.full((1, 1, engine.n_links), -1, np.int32)
+    if until_s is None:
+        engine.run_out(nowhere)
+    else:
+        engine.advance(until_s, nowhere)
     return _result(engine, trips, bool(options["log"]), {"routing": 0.0, "movement": time.process_time() - begun})
 
 
-def _go(engine: TrafficEngine, next_link: np.ndarray, until_s: float) -> bool:
+def _go(engine: TrafficEngine, routes: Routes, until_s: float) -> bool:
     """Advance, to the end if `until_s` is infinite; whether everybody has arrived."""
     if np.isfinite(until_s):
-        engine.advance(until_s, next_link)
+        engine.advance(until_s, routes.next_link, first_link=routes.first_link)
     else:
-        engine.run_out(next_link)
+        engine.run_out(routes.next_link, first_link=routes.first_link)
     counts = engine.counts()
-    return counts.on_road + counts.waiting == 0
+    return counts.departed == engine.released and counts.on_road + counts.waiting == 0
 
 
 def _result(engine: TrafficEngine, trips: NodeTrips, log: bool, seconds: dict[str, float]) -> TrafficRun:
@@ -321,6 +324,8 @@ def _check_paths(network: Network, trips: NodeTrips, paths: Paths) -> None:
         k = int(np.searchsorted(paths.start, torn[0], side="right")) - 1
         faults.append(f"the path of trip {k} is torn: link {links[torn[0] + 1]} does not follow {links[torn[0]]}")
     if astray.size:
-        faults.append(f"the path of trip {astray[0]} does not lead from its origin to its destination ({astray.size} such)")
+        faults.append(
+            f"the path of trip {astray[0]} does not lead from its origin to its destination ({astray.size} such)"
+        )
     if faults:
         raise RunError("; ".join(faults))

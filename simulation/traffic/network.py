@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simulation.errors import NetworkError
-from simulation.traffic.layout import LANE, LINK, NODE, NONE
+from simulation.traffic.layout import LANE, LINK, MAX_CIRCLE, NONE
 
 #: Saturation flow of a lane at a signal, veh/s: 1,800 veh/h, i.e. 2 s headway (SUMO tlsCycleAdaptation default).
 SATURATION_FLOW_PER_LANE = 0.5
@@ -171,7 +171,7 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_links,)
-        Of dtype `simulation.traffic.kernels.LINK`.
+        Of dtype `simulation.traffic.event_kernels.LINK`.
     """
     length, speed, capacity = arrays.length_m, arrays.speed_mps, arrays.capacity_veh_per_s
     n = length.size
@@ -191,10 +191,12 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
     for name in ("ask_head", "gate_head", "gate_tail"):
         links[name] = NONE
     rules = arrays.junctions or no_junctions(n)
-    links["node"] = rules.node
-    links["yield_start"], links["yield_end"] = rules.yield_start[:-1], rules.yield_start[1:]
+    lanes = make_lanes(arrays)
+    links["node"] = np.where(rules.node < 0, NONE, rules.node + lanes.size - rules.node_headway_s.size)
+    base = 3 * MAX_CIRCLE + rules.pocket_to.size
+    links["yield_start"], links["yield_end"] = rules.yield_start[:-1] + base, rules.yield_start[1:] + base
     links["critical_gap"] = rules.critical_gap_s
-    owner = make_lanes(arrays)["link"]
+    owner = lanes["link"][lanes["link"] != NONE]
     links["lane_start"] = np.searchsorted(owner, np.arange(n))
     links["lane_count"] = np.bincount(owner, minlength=n)
     return links
@@ -216,30 +218,35 @@ def make_lanes(arrays: LinkArrays) -> np.ndarray:
     Returns
     -------
     ndarray
-        Of dtype `simulation.traffic.layout.LANE`, in order of link.
+        Of dtype `simulation.traffic.layout.LANE`, in order of link; junctions of limited capacity behind them.
     """
     n = arrays.length_m.size
     rules = arrays.junctions or no_junctions(n)
     plain = np.zeros(n, np.int64) if arrays.side_lanes is None else np.asarray(arrays.side_lanes, np.int64).copy()
     plain[rules.pocket_link] = 0
     owner = np.concatenate([rules.pocket_link, np.repeat(np.arange(n), plain)]).astype(np.int32)
-    lanes = np.zeros(owner.size, dtype=LANE)
+    lanes = _empty_lanes(owner.size)
     p = rules.pocket_link.size
-    lanes["link"], lanes["first"], lanes["last"], lanes["last_out"] = owner, NONE, NONE, -np.inf
-    lanes["capacity"][:p], lanes["capacity"][p:] = rules.pocket_storage, 1
-    lanes["headway"][:p] = rules.pocket_headway_s
-    lanes["target_start"][:p], lanes["target_end"][:p] = rules.pocket_start[:-1], rules.pocket_start[1:]
-    return lanes[np.argsort(owner, kind="stable")]
+    lanes["link"], lanes["capacity"] = owner, 1
+    lanes["capacity"][:p], lanes["headway"][:p] = rules.pocket_storage, rules.pocket_headway_s
+    base = 3 * MAX_CIRCLE
+    lanes["target_start"][:p], lanes["target_end"][:p] = rules.pocket_start[:-1] + base, rules.pocket_start[1:] + base
+    nodes = _empty_lanes(rules.node_headway_s.size)
+    nodes["headway"] = rules.node_headway_s
+    return np.concatenate([lanes[np.argsort(owner, kind="stable")], nodes])
 
 
-def make_nodes(arrays: LinkArrays) -> np.ndarray:
-    """Kernel records of the junctions of limited capacity, of dtype `simulation.traffic.layout.NODE`."""
-    rules = arrays.junctions
-    nodes = np.zeros(0 if rules is None else rules.node_headway_s.size, dtype=NODE)
-    nodes["last"] = -np.inf
-    if rules is not None:
-        nodes["headway"] = rules.node_headway_s
-    return nodes
+def _empty_lanes(n: int) -> np.ndarray:
+    lanes = np.zeros(n, dtype=LANE)
+    lanes["link"] = lanes["first"] = lanes["last"] = NONE
+    lanes["last_out"] = -np.inf
+    return lanes
+
+
+def make_pool(arrays: LinkArrays) -> np.ndarray:
+    """Places to work in, targets of pockets, links given way to: the beginning of the kernel's pool, int32."""
+    rules = arrays.junctions or no_junctions(arrays.length_m.size)
+    return np.concatenate([np.zeros(3 * MAX_CIRCLE), rules.pocket_to, rules.yield_to]).astype(np.int32)
 
 
 def turn_index(turns: pd.DataFrame, n_links: int) -> TurnIndex:

@@ -1,4 +1,4 @@
-"""What is read from the traffic kernel's state without changing it (Numba)."""
+"""Reading the traffic kernel's state, and moving it into other arrays (Numba)."""
 
 from __future__ import annotations
 
@@ -66,6 +66,40 @@ def occupants(v):
             slot = spec.ring_start + (spec.head + j) % spec.ring_size
             out[v.slots[slot].trip] = slot
     return out
+
+
+@njit(cache=True)
+def keep_trips(trips, kept, number):
+    """Copy the trips that have not ended, in order, and tell their new numbers; returns how many there are."""
+    k = 0
+    for old in range(trips.size):
+        if trips[old].origin != NONE:
+            kept[k] = trips[old]
+            number[old] = k
+            k += 1
+        else:
+            number[old] = NONE
+    for j in range(k):
+        if kept[j].next != NONE:
+            kept[j].next = number[kept[j].next]
+    return k
+
+
+@njit(cache=True)
+def renumber_trips(v, number):
+    """Give every trip on the road or at a gate its new number; `number` is (T,)."""
+    for link in range(v.links.size):
+        spec = v.links[link]
+        for j in range(spec.count - spec.aside):
+            slot = spec.ring_start + (spec.head + j) % spec.ring_size
+            v.slots[slot].trip = number[v.slots[slot].trip]
+        if spec.gate_head != NONE:
+            spec.gate_head = number[spec.gate_head]
+            spec.gate_tail = number[spec.gate_tail]
+    for s in range(v.lanes.size):
+        if v.lanes[s].first != NONE:
+            v.lanes[s].first = number[v.lanes[s].first]
+            v.lanes[s].last = number[v.lanes[s].last]
 
 
 @njit(cache=True)

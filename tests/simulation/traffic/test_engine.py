@@ -264,7 +264,7 @@ def test_vehicles_are_conserved_however_the_clock_is_cut(toy_traffic, seed, numb
         engine.advance(3600.0, toy_traffic.routes.next_link)
     assert whole.counts() == cut.counts() and whole.counts().conserved
     assert whole.trip_stats().tobytes() == cut.trip_stats().tobytes()
-    for name in ("slots", "trips", "heap", "place", "askers", "total", "links"):
+    for name in ("slots", "trips", "events", "askers", "total", "links"):
         assert getattr(whole.v, name).tobytes() == getattr(cut.v, name).tobytes(), name
     one, last = whole.read_interval(), cut.read_interval()
     assert np.asarray(distance + last.vehicle_distance_m) == pytest.approx(one.vehicle_distance_m)

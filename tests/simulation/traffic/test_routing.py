@@ -88,7 +88,13 @@ def test_two_equal_ways_are_shared_by_perception():
 
     Standard deviation 15; four of them allow 450 +- 60.
     """
-    arrays = LinkArrays(**{name: getattr(ARRAYS, name)[:4] * 0 + getattr(ARRAYS, name)[0] for name in ARRAYS.__slots__})
+    arrays = LinkArrays(
+        **{
+            name: getattr(ARRAYS, name)[:4] * 0 + getattr(ARRAYS, name)[0]
+            for name in ARRAYS.__slots__
+            if getattr(ARRAYS, name) is not None
+        }
+    )
     turns = pd.DataFrame({"from_link_id": [0, 0, 1, 2], "to_link_id": [1, 2, 3, 3], "angle_deg": 0.0, "penalty_s": 0.0})
     index, upper = turn_index(turns, 4), 0
     for seed in range(300):
@@ -103,7 +109,13 @@ def test_a_turn_penalty_counts():
     turns = pd.DataFrame(
         {"from_link_id": [0, 0, 1, 2], "to_link_id": [1, 2, 3, 3], "angle_deg": 0.0, "penalty_s": [9.0, 0.0, 0.0, 0.0]}
     )
-    arrays = LinkArrays(**{name: getattr(ARRAYS, name)[:4] * 0 + getattr(ARRAYS, name)[0] for name in ARRAYS.__slots__})
+    arrays = LinkArrays(
+        **{
+            name: getattr(ARRAYS, name)[:4] * 0 + getattr(ARRAYS, name)[0]
+            for name in ARRAYS.__slots__
+            if getattr(ARRAYS, name) is not None
+        }
+    )
     made = Routes(
         arrays, turn_index(turns, 4), np.array([3]), np.zeros((1, 4), bool), seed=1, perceptions=1, perception_sd=0.0
     )

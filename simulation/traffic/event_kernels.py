@@ -23,8 +23,8 @@ keys and the instant, so that nothing depends on the links' numbers. At most two
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from simulation.traffic.heap_kernels import IN_HAND, due, inlined, kernel, schedule, sift_down, take_out, tie_of, tied
 from simulation.traffic.layout import (
     ARRIVED,
     CIRCLES,
@@ -33,11 +33,12 @@ from simulation.traffic.layout import (
     END,
     ENTERED,
     FORCED,
-    HEAP_SIZE,
     INFLOW,
     JUMPS,
     LOG_SIZE,
     LOST,
+    MAX_CIRCLE,
+    N_FLOWS,
     NEXT_TRIP,
     NONE,
     OCCUPANCY,
@@ -51,7 +52,6 @@ from simulation.traffic.layout import (
 )
 
 INF = np.inf
-IN_HAND = -2  # place of the event that is being handled: its entry is still at the heap's root
 SERVE_BIT = np.uint32(1 << 31)
 #: Rows of the log that one event may fill besides those of a circle.
 LOG_MARGIN = 1024
@@ -59,135 +59,10 @@ LOG_MARGIN = 1024
 REACHED, LOG_FULL, STOPPED = range(3)
 
 
-# --- events ---------------------------------------------------------------------------------------------------------
-
-
-@njit(cache=True)
-def _tie(v, key, time):
-    """31 bits that order events of one instant: by the link's key, another order at each instant."""
-    x = key ^ v.rule[0].seed ^ np.uint64(np.int64(time * 1024.0))
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.uint32(x >> np.uint64(33))
-
-
-@njit(cache=True)
-def _sift_up(v, i, time, tie, event):
-    while i > 0:
-        parent = (i - 1) >> 2
-        above = v.heap[parent]
-        if above.time < time or (above.time == time and above.tie <= tie):
-            break
-        v.heap[i].time = above.time
-        v.heap[i].tie = above.tie
-        v.heap[i].id = above.id
-        v.place[above.id] = i
-        i = parent
-    v.heap[i].time = time
-    v.heap[i].tie = tie
-    v.heap[i].id = event
-    v.place[event] = i
-
-
-@njit(cache=True)
-def _sift_down(v, i, time, tie, event):
-    size = v.total[HEAP_SIZE]
-    while True:
-        child = 4 * i + 1
-        if child >= size:
-            break
-        best = child
-        best_time = v.heap[child].time
-        best_tie = v.heap[child].tie
-        for other in range(child + 1, min(child + 4, size)):
-            at = v.heap[other].time
-            if at < best_time or (at == best_time and v.heap[other].tie < best_tie):
-                best = other
-                best_time = at
-                best_tie = v.heap[other].tie
-        if best_time > time or (best_time == time and best_tie >= tie):
-            break
-        v.heap[i].time = best_time
-        v.heap[i].tie = best_tie
-        v.heap[i].id = v.heap[best].id
-        v.place[v.heap[best].id] = i
-        i = best
-    v.heap[i].time = time
-    v.heap[i].tie = tie
-    v.heap[i].id = event
-    v.place[event] = i
-
-
-@njit(cache=True)
-def _schedule(v, event, time):
-    """Put an event at a time, or move it there."""
-    n = v.links.size
-    if event < n:
-        tie = _tie(v, v.links[event].key, time)
-    else:
-        tie = np.uint32(_tie(v, v.links[event - n].key, time) | SERVE_BIT)
-    at = v.place[event]
-    if at == NONE:
-        at = v.total[HEAP_SIZE]
-        v.total[HEAP_SIZE] += 1
-        _sift_up(v, at, time, tie, event)
-        return
-    if at == IN_HAND:
-        _sift_down(v, 0, time, tie, event)
-        return
-    old = v.heap[at].time
-    if time < old or (time == old and tie < v.heap[at].tie):
-        _sift_up(v, at, time, tie, event)
-    else:
-        _sift_down(v, at, time, tie, event)
-
-
-@njit(cache=True)
-def _take_out(v, at):
-    """Close the gap at a place of the heap."""
-    v.total[HEAP_SIZE] -= 1
-    size = v.total[HEAP_SIZE]
-    if at == size:
-        return
-    time, tie, event = v.heap[size].time, v.heap[size].tie, v.heap[size].id
-    parent = (at - 1) >> 2
-    if at > 0 and (v.heap[parent].time > time or (v.heap[parent].time == time and v.heap[parent].tie > tie)):
-        _sift_up(v, at, time, tie, event)
-    else:
-        _sift_down(v, at, time, tie, event)
-
-
-@njit(cache=True)
-def _unschedule(v, event):
-    at = v.place[event]
-    if at < 0:
-        return
-    v.place[event] = NONE
-    _take_out(v, at)
-
-
-@njit(cache=True)
-def _due(v, event):
-    """When an event is due, inf if it is not scheduled."""
-    at = v.place[event]
-    if at < 0:
-        return INF
-    return v.heap[at].time
-
-
-@njit(cache=True)
-def _tied(v, time):
-    """Whether another event than the one in hand is due at this instant."""
-    for k in range(1, min(5, v.total[HEAP_SIZE])):
-        if v.heap[k].time <= time:
-            return True
-    return False
-
-
 # --- when a vehicle may move ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inlined
 def _green_from(v, link, time):
     """First instant at or after `time` at which the signal at the link's end is green.
 
@@ -203,28 +78,42 @@ def _green_from(v, link, time):
     return max(start + (turn + 1.0) * cycle, time)
 
 
-@njit(cache=True)
-def _schedule_head(v, link, time):
-    """Next `ready` event of a link whose queue holds at least one vehicle."""
+@kernel
+def _left_lanes(v, link):
+    """Factor on the headway of a link of whose lanes at the stop line some are taken."""
+    spec = v.links[link]
+    busy = 0
+    for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
+        if v.lanes[s].count > 0:
+            busy += 1
+    return (spec.lane_count + 1.0) / (spec.lane_count + 1.0 - busy)
+
+
+@inlined
+def _head_time(v, link, time):
+    """When the head of a link's queue may leave."""
     spec = v.links[link]
     at = v.slots[spec.ring_start + spec.head].entry + spec.free_time
     headway = spec.headway
-    if spec.aside > 0:  # the lanes that are left
-        busy = 0
-        for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
-            if v.lanes[s].count > 0:
-                busy += 1
-        headway *= (spec.lane_count + 1.0) / (spec.lane_count + 1.0 - busy)
+    if spec.aside > 0:
+        headway *= _left_lanes(v, link)
     if at < spec.last_out + headway:  # it stands in a queue
         at = spec.last_out + headway * spec.drop
     if time > at:
         at = time
     if spec.cycle > 0.0:
         at = _green_from(v, link, at)
-    _schedule(v, link, at)
+    return at
 
 
-@njit(cache=True)
+@kernel
+def _schedule_head(v, link, time):
+    """Next `ready` event of a link whose queue holds at least one vehicle."""
+    at = _head_time(v, link, time)
+    schedule(v.events, link, at, tie_of(v.links[link].key, v.rule[0].seed, at))
+
+
+@inlined
 def _accept_time(v, link):
     """Earliest instant at which one more vehicle may enter; inf while the link is full."""
     spec = v.links[link]
@@ -244,7 +133,7 @@ def _accept_time(v, link):
     return max(space, flow)
 
 
-@njit(cache=True)
+@kernel
 def _gap_from(v, link, time):
     """First instant from which the next vehicle of every link with priority may be a critical gap away.
 
@@ -254,13 +143,13 @@ def _gap_from(v, link, time):
     spec = v.links[link]
     at = time
     for k in range(spec.yield_start, spec.yield_end):
-        comes = _due(v, np.int64(v.yields[k]))
+        comes = due(v.events, np.int64(v.pool[k]))
         if time <= comes < time + spec.critical_gap:
             at = max(at, comes)
     return at
 
 
-@njit(cache=True)
+@inlined
 def _leave_from(v, asker, link, time):
     """Earliest instant at or after `time` at which an asker may cross the stop line, its target apart."""
     n = v.links.size
@@ -270,13 +159,13 @@ def _leave_from(v, asker, link, time):
         at = max(at, lane.last_out + lane.headway)
     node = v.links[link].node
     if node != NONE:
-        at = max(at, v.nodes[node].last + v.nodes[node].headway)
+        at = max(at, v.lanes[node].last_out + v.lanes[node].headway)
     if v.links[link].yield_end > v.links[link].yield_start and at <= time:
         at = _gap_from(v, link, at)
     return _green_from(v, link, at)
 
 
-@njit(cache=True)
+@kernel
 def _oldest_request(v, link):
     since = INF
     if v.links[link].gate_head != NONE:
@@ -288,19 +177,26 @@ def _oldest_request(v, link):
     return since
 
 
-@njit(cache=True)
+@kernel
 def _schedule_service(v, link, time):
     """Next `serve` event of a link that somebody wants to enter; a full link is asked again when patience ends."""
     at = _accept_time(v, link)
     if at == INF:
         at = max(_oldest_request(v, link) + v.rule[0].patience, time + 1.0)
-    _schedule(v, v.links.size + link, max(at, time))
+    _serve_at(v, link, max(at, time))
+
+
+@inlined
+def _serve_at(v, link, at):
+    """Put the `serve` event of a link at an instant."""
+    tie = np.uint32(tie_of(v.links[link].key, v.rule[0].seed, at) | SERVE_BIT)
+    schedule(v.events, v.links.size + link, at, tie)
 
 
 # --- moving ---------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@kernel
 def _book_exit(v, link, trip, spent, time):
     """Flows by class of a vehicle that leaves."""
     klass = v.trips[trip].vehicle_class
@@ -310,13 +206,13 @@ def _book_exit(v, link, trip, spent, time):
     v.flow[link, klass, OUTFLOW] += 1
     v.flow[link, klass, DISTANCE] += 0.5 * length
     speed_bin = int(length / max(spent, 1e-3) * 3.6 / 5.0)
-    speed_bin = min(speed_bin, v.speed_distance.shape[2] - 1)
-    v.speed_distance[link, klass, speed_bin] += length
+    speed_bin = min(speed_bin, v.flow.shape[2] - N_FLOWS - 1)
+    v.flow[link, klass, N_FLOWS + speed_bin] += length
     v.trips[trip].free_time += v.links[link].free_time
     v.trips[trip].distance += length
 
 
-@njit(cache=True)
+@inlined
 def _left(v, link, trip, entry, time):
     """What the link notes when a vehicle has left it, from its queue or from a side lane."""
     spec = v.links[link]
@@ -331,16 +227,14 @@ def _left(v, link, trip, entry, time):
         _book_exit(v, link, trip, time - entry, time)
 
 
-@njit(cache=True)
+@inlined
 def _after_leaving(v, link, time):
-    n = v.links.size
+    """There is room again for those who want to enter."""
     if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
         _schedule_service(v, link, time)
-    elif v.place[n + link] >= 0:
-        _unschedule(v, n + link)
 
 
-@njit(cache=True)
+@inlined
 def _step_on(v, link):
     """Take the head off the link's queue."""
     spec = v.links[link]
@@ -348,9 +242,9 @@ def _step_on(v, link):
     spec.head = 0 if head == spec.ring_size else head
 
 
-@njit(cache=True)
-def _leave(v, link, time):
-    """The head of the queue leaves the link; returns its trip and row."""
+@inlined
+def _take_head(v, link, time):
+    """Take the head of the queue off the link; returns its trip and row. The next head is the caller's to schedule."""
     spec = v.links[link]
     slot = spec.ring_start + spec.head
     trip = np.int64(v.slots[slot].trip)
@@ -359,13 +253,20 @@ def _leave(v, link, time):
     _step_on(v, link)
     spec.count -= 1
     spec.last_out = time
-    if spec.count > spec.aside:
+    return trip, row
+
+
+@kernel
+def _leave(v, link, time):
+    """The head of the queue leaves the link; returns its trip and row."""
+    trip, row = _take_head(v, link, time)
+    if v.links[link].count > v.links[link].aside:
         _schedule_head(v, link, time)
     _after_leaving(v, link, time)
     return trip, row
 
 
-@njit(cache=True)
+@kernel
 def _leave_lane(v, table, s, time):
     """The first vehicle of a side lane leaves the link; returns its trip and row."""
     link = np.int64(v.lanes[s].link)
@@ -386,9 +287,9 @@ def _leave_lane(v, table, s, time):
     return trip, row
 
 
-@njit(cache=True)
-def _enter(v, link, trip, row, time):
-    """A vehicle enters; a trip on a path of its own moves on to the path's next link with it."""
+@inlined
+def _put_in(v, link, trip, row, time):
+    """Put a vehicle at the end of a link; the caller schedules it where it is the head of its queue."""
     spec = v.links[link]
     place = spec.head + spec.count - spec.aside
     if place >= spec.ring_size:
@@ -401,18 +302,29 @@ def _enter(v, link, trip, row, time):
     spec.count += 1
     spec.last_entry = time
     if v.rule[0].books:
-        klass = v.trips[trip].vehicle_class
-        v.flow[link, klass, OCCUPANCY] += 1
-        v.flow[link, klass, TIME_SUM] -= time
-        v.flow[link, klass, INFLOW] += 1
-        v.flow[link, klass, DISTANCE] += 0.5 * spec.length
+        _book_entry(v, link, trip, time)
     if v.rule[0].log:
         _log(v, trip, link, time)
-    if spec.count == spec.aside + 1:
+
+
+@kernel
+def _enter(v, link, trip, row, time):
+    """A vehicle enters a link."""
+    _put_in(v, link, trip, row, time)
+    if v.links[link].count == v.links[link].aside + 1:
         _schedule_head(v, link, time)
 
 
-@njit(cache=True)
+@kernel
+def _book_entry(v, link, trip, time):
+    klass = v.trips[trip].vehicle_class
+    v.flow[link, klass, OCCUPANCY] += 1
+    v.flow[link, klass, TIME_SUM] -= time
+    v.flow[link, klass, INFLOW] += 1
+    v.flow[link, klass, DISTANCE] += 0.5 * v.links[link].length
+
+
+@inlined
 def _log(v, trip, link, time):
     k = v.total[LOG_SIZE]
     v.log[k].time = time
@@ -421,15 +333,15 @@ def _log(v, trip, link, time):
     v.total[LOG_SIZE] = k + 1
 
 
-@njit(cache=True)
+@inlined
 def _next(v, table, link, row):
     """Link that follows on a vehicle's route, END or NONE."""
     if row >= 0:
         return np.int64(table[row, link])
-    return np.int64(v.paths[~row + 1])
+    return np.int64(v.pool[~row + 1])
 
 
-@njit(cache=True)
+@inlined
 def _onward(row):
     """The row of a vehicle that has moved on by one link."""
     if row >= 0:
@@ -437,7 +349,7 @@ def _onward(row):
     return row - 1  # ~(position + 1)
 
 
-@njit(cache=True)
+@inlined
 def _arrive(v, trip, time):
     klass = v.trips[trip].vehicle_class
     v.total[ARRIVED] += 1
@@ -450,7 +362,7 @@ def _arrive(v, trip, time):
         _log(v, trip, END, time)
 
 
-@njit(cache=True)
+@inlined
 def _lose(v, trip, time):
     """No way on: the trip ends here and is counted, never silently."""
     v.trips[trip].origin = NONE
@@ -462,7 +374,7 @@ def _lose(v, trip, time):
 # --- asking to enter a link -----------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@inlined
 def _link_of(v, asker):
     n = v.links.size
     if asker < n:
@@ -470,7 +382,7 @@ def _link_of(v, asker):
     return np.int64(v.lanes[asker - n].link)
 
 
-@njit(cache=True)
+@kernel
 def _vehicle(v, asker):
     """Trip and row of an asker."""
     n = v.links.size
@@ -481,7 +393,7 @@ def _vehicle(v, asker):
     return trip, np.int64(v.trips[trip].row)
 
 
-@njit(cache=True)
+@kernel
 def _ask(v, asker, target, time, since):
     """An asker wants to enter `target`."""
     v.askers[asker].target = target
@@ -492,7 +404,7 @@ def _ask(v, asker, target, time, since):
     _schedule_service(v, target, time)
 
 
-@njit(cache=True)
+@kernel
 def _withdraw(v, asker):
     target = v.askers[asker].target
     other = v.links[target].ask_head
@@ -506,7 +418,7 @@ def _withdraw(v, asker):
     v.askers[asker].next = NONE
 
 
-@njit(cache=True)
+@kernel
 def _lane_for(v, link, target):
     """Side lane of a link that leads to `target` alone or among others, or any that is free; NONE without room.
 
@@ -520,12 +432,12 @@ def _lane_for(v, link, target):
                 return s, False
         else:
             for k in range(lane.target_start, lane.target_end):
-                if v.lane_targets[k] == target:
+                if v.pool[k] == target:
                     return s, True
     return NONE, False
 
 
-@njit(cache=True)
+@kernel
 def _step_aside(v, link, s, time):
     """Move the head of a link's queue to the end of a side lane; the next one may then come to the stop line."""
     spec = v.links[link]
@@ -547,17 +459,17 @@ def _step_aside(v, link, s, time):
         _schedule_head(v, link, time)
 
 
-@njit(cache=True)
+@kernel
 def _ask_from_lane(v, table, s, time):
     """The first vehicle of a side lane asks for its next link."""
     trip = v.lanes[s].first
     target = _next(v, table, np.int64(v.lanes[s].link), np.int64(v.trips[trip].row))
     if target < 0:  # no way on any more: it goes where its lane leads
-        target = np.int64(v.lane_targets[v.lanes[s].target_start])
+        target = np.int64(v.pool[v.lanes[s].target_start])
     _ask(v, v.links.size + s, target, time, time)
 
 
-@njit(cache=True)
+@kernel
 def _fill_lane(v, table, link, s, time):
     """There is room in a side lane again: the head of the queue that waits for it steps aside."""
     spec = v.links[link]
@@ -565,8 +477,9 @@ def _fill_lane(v, table, link, s, time):
         return
     target = np.int64(v.askers[link].target)
     if target == NONE:
-        if v.place[link] == NONE:  # it waits for room in its lane
-            _schedule(v, link, _green_from(v, link, time))
+        if v.events[link].place == NONE:  # it waits for room in its lane
+            at = _green_from(v, link, time)
+            schedule(v.events, link, at, tie_of(v.links[link].key, v.rule[0].seed, at))
         return
     if v.lanes[s].target_start == v.lanes[s].target_end:
         stamp = v.askers[link].stamp
@@ -577,56 +490,73 @@ def _fill_lane(v, table, link, s, time):
         v.askers[v.links.size + s].stamp = stamp
 
 
-@njit(cache=True)
+@inlined
 def _cross(v, link, time):
     """A vehicle crosses the junction at the end of a link."""
     node = v.links[link].node
     if node != NONE:
-        v.nodes[node].last = time
+        v.lanes[node].last_out = time
 
 
-@njit(cache=True)
+@kernel
+def _into_lane(v, table, link, target, time):
+    """The head of a link with side lanes: into the queue of its own lane, if there is one. Whether that is settled."""
+    s, own = _lane_for(v, link, target)
+    if not own or v.lanes[s].count == 0:
+        return False
+    if v.lanes[s].count < v.lanes[s].capacity:
+        _step_aside(v, link, s, time)
+    return True  # else the lane is full, and the queue behind it stands until there is room
+
+
+@kernel
+def _ask_aside(v, link, target, time):
+    """The head of a link cannot go on: it asks from a side lane where one is free, else from the stop line."""
+    s, _ = _lane_for(v, link, target)
+    if s == NONE:
+        _ask(v, link, target, time, time)
+    else:
+        _step_aside(v, link, s, time)
+        _ask(v, v.links.size + s, target, time, time)
+
+
+@inlined
 def _on_ready(v, table, link, time):
     """The head of a link is at the stop line in green: it arrives, goes on, steps aside, or asks for its next link."""
     spec = v.links[link]
-    slot = spec.ring_start + spec.head
-    target = _next(v, table, link, np.int64(v.slots[slot].row))
-    if target < 0:
-        trip, row = _leave(v, link, time)
-        if target == END:
-            _arrive(v, trip, time)
-        else:
-            _lose(v, trip, time)
-        return
-    s = NONE
-    own = False
-    if spec.lane_count > 0:
-        s, own = _lane_for(v, link, target)
-        if own and v.lanes[s].count > 0:
-            if v.lanes[s].count < v.lanes[s].capacity:
-                _step_aside(v, link, s, time)
-            return  # else the lane is full, and the queue behind it stands until there is room
-    into = v.links[target]
-    if (
-        into.ask_head == NONE
-        and into.gate_head == NONE
-        and _accept_time(v, target) <= time
-        and not _tied(v, time)
-        and _leave_from(v, link, link, time) <= time
-    ):  # nobody to wait for: the request is served at once
-        into.clock += spec.turn
-        trip, row = _leave(v, link, time)
+    target = _next(v, table, link, np.int64(v.slots[spec.ring_start + spec.head].row))
+    if target >= 0:
+        if spec.lane_count > 0 and _into_lane(v, table, link, target, time):
+            return
+        into = v.links[target]
+        if (
+            into.ask_head != NONE
+            or into.gate_head != NONE
+            or _accept_time(v, target) > time
+            or tied(v.events, time)
+            or _leave_from(v, link, link, time) > time
+        ):
+            if spec.lane_count > 0:
+                _ask_aside(v, link, target, time)
+            else:
+                _ask(v, link, target, time, time)
+            return
+        into.clock += spec.turn  # nobody to wait for: the request is served at once
         _cross(v, link, time)
+    trip, row = _take_head(v, link, time)
+    if spec.count > spec.aside:
+        at = _head_time(v, link, time)
+        sift_down(v.events, 0, at, tie_of(spec.key, v.rule[0].seed, at), link)
+    _after_leaving(v, link, time)
+    if target >= 0:
         _enter(v, target, trip, _onward(row), time)
-        return
-    if s != NONE:
-        _step_aside(v, link, s, time)
-        _ask(v, v.links.size + s, target, time, time)
+    elif target == END:
+        _arrive(v, trip, time)
     else:
-        _ask(v, link, target, time, time)
+        _lose(v, trip, time)
 
 
-@njit(cache=True)
+@inlined
 def _first_in_line(v, link, time):
     """Who is next to enter a link: the asker with the earliest stamp among those who may go now, or NONE.
 
@@ -634,7 +564,6 @@ def _first_in_line(v, link, time):
     """
     best = np.int64(NONE)
     best_stamp = INF
-    best_tie = np.uint32(0)
     later = INF
     other = np.int64(v.links[link].ask_head)
     while other != NONE:
@@ -648,17 +577,21 @@ def _first_in_line(v, link, time):
             if v.askers[other].stamp == INF:
                 v.askers[other].stamp = v.links[link].clock + v.links[start].turn
             stamp = v.askers[other].stamp
-            if stamp <= best_stamp:
-                tie = _tie(v, v.links[start].key, time)
-                if stamp < best_stamp or tie < best_tie:
-                    best = other
-                    best_stamp = stamp
-                    best_tie = tie
+            if stamp < best_stamp or (stamp == best_stamp and _goes_first(v, start, _link_of(v, best), time)):
+                best = other
+                best_stamp = stamp
         other = np.int64(v.askers[other].next)
     return best, best_stamp, later
 
 
-@njit(cache=True)
+@kernel
+def _goes_first(v, one, other, time):
+    """Which of two links goes first where nothing else tells: by their keys, another one at each instant."""
+    seed = v.rule[0].seed
+    return tie_of(v.links[one].key, seed, time) < tie_of(v.links[other].key, seed, time)
+
+
+@inlined
 def _on_serve(v, table, link, time):
     """Let one vehicle into a link, or find out when that is possible."""
     n = v.links.size
@@ -666,72 +599,97 @@ def _on_serve(v, table, link, time):
     at = _accept_time(v, link)
     if at > time:
         if at == INF:
-            patience = v.rule[0].patience
-            if time - _oldest_request(v, link) >= patience - 1e-6:
-                _choose_again(v, table, link, time)
-                _turn_circle(v, table, link, time)
-                _jump(v, table, link, time)
-            at = time + patience
-            if spec.ask_head == NONE and spec.gate_head == NONE:
-                return
-        _schedule(v, n + link, at)
+            at = _stand_still(v, table, link, time)
+        if spec.ask_head != NONE or spec.gate_head != NONE:
+            _serve_at(v, link, at)
         return
     best, best_stamp, later = _first_in_line(v, link, time)
     gap = spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
+    trip = np.int64(NONE)
+    row = np.int64(0)
     if gap and spec.gate_head != NONE and spec.gate_stamp < best_stamp:
         trip = np.int64(spec.gate_head)
+        row = np.int64(v.trips[trip].row)
         spec.gate_head = v.trips[trip].next
         spec.gate_count -= 1
         spec.clock = spec.gate_stamp
-        if spec.gate_head == NONE:
-            spec.gate_tail = NONE
-        else:
-            spec.gate_stamp += spec.turn
-            spec.gate_since = time
+        spec.gate_stamp += spec.turn
+        spec.gate_since = time
         v.total[ENTERED] += 1
-        _enter(v, link, trip, np.int64(v.trips[trip].row), time)
-        later = time
     elif best != NONE:
         _withdraw(v, best)
         spec.clock = best_stamp
-        start = _link_of(v, best)
         if best < n:
-            trip, row = _leave(v, best, time)
+            trip, row = _take_head(v, best, time)
+            _cross(v, best, time)
+            if v.links[best].count > v.links[best].aside:
+                _schedule_head(v, best, time)
+            _after_leaving(v, best, time)
         else:
+            start = _link_of(v, best)
             trip, row = _leave_lane(v, table, best - n, time)
-        _cross(v, start, time)
-        _enter(v, link, trip, _onward(row), time)
+            _cross(v, start, time)
+        row = _onward(row)
+    if trip != NONE:
+        _enter(v, link, trip, row, time)
         later = time
     if spec.ask_head != NONE or (gap and spec.gate_head != NONE):
         if later > time:  # nobody may go now
-            _schedule(v, n + link, max(later, _accept_time(v, link)))
+            _serve_at(v, link, max(later, _accept_time(v, link)))
         else:
             _schedule_service(v, link, time)
 
 
-@njit(cache=True)
-def _depart(v, trip, time):
-    """A trip starts: it waits at the gate of its first link."""
+@inlined
+def _depart(v, first, trip, time):
+    """A trip starts: on its first link where nobody is before it, else it waits at the gate."""
     link = np.int64(v.trips[trip].origin)
-    spec = v.links[link]
-    v.trips[trip].next = NONE
+    if link < NONE:  # it begins at a node: the best first link as of now
+        link = np.int64(first[v.trips[trip].row, NONE - 1 - link])
+        v.trips[trip].origin = link
     v.total[DEPARTED] += 1
+    if link == NONE:
+        _lose(v, trip, time)
+        return
+    spec = v.links[link]
+    if (
+        spec.gate_head == NONE
+        and spec.ask_head == NONE
+        and spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
+        and _accept_time(v, link) <= time
+        and (v.events[v.events.size - 1].id == 0 or v.events[0].time > time)
+    ):
+        spec.clock += spec.turn
+        v.total[ENTERED] += 1
+        _enter(v, link, trip, np.int64(v.trips[trip].row), time)
+        return
+    v.trips[trip].next = NONE
     spec.gate_count += 1
     if spec.gate_head == NONE:
         spec.gate_head = trip
-        spec.gate_tail = trip
         spec.gate_since = time
         spec.gate_stamp = max(spec.clock, spec.gate_stamp) + spec.turn
         _schedule_service(v, link, time)
     else:
         v.trips[spec.gate_tail].next = trip
-        spec.gate_tail = trip
+    spec.gate_tail = trip
 
 
 # --- where no one could move ----------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
+@kernel
+def _stand_still(v, table, link, time):
+    """A full link that others have asked for long: look for ways out. Returns when to look again."""
+    patience = v.rule[0].patience
+    if time - _oldest_request(v, link) >= patience - 1e-6:
+        _choose_again(v, table, link, time)
+        _turn_circle(v, table, link, time)
+        _jump(v, table, link, time)
+    return time + patience
+
+
+@kernel
 def _choose_again(v, table, link, time):
     """Askers of a full link take another one if their routes have changed since they asked."""
     other = np.int64(v.links[link].ask_head)
@@ -746,7 +704,7 @@ def _choose_again(v, table, link, time):
         other = following
 
 
-@njit(cache=True)
+@kernel
 def _jump(v, table, link, time):
     """Askers that have stood before a full link for long leave the jam: on their route, to the first link with room.
 
@@ -785,24 +743,22 @@ def _jump(v, table, link, time):
         other = following
 
 
-@njit(cache=True)
+@kernel
 def _turn_circle(v, table, first, time):
     """Resolve a deadlock: where full links wait for each other in a circle, the head of each moves on by one.
 
     Only then could no vehicle of the circle ever move; signals are passed at red. Moved vehicles are counted.
     """
-    longest = v.rule[0].max_circle
-    path = np.empty(longest, dtype=np.int64)
     link = first
     length = 0
     while True:
         spec = v.links[link]
-        if length == longest or spec.count < spec.storage or spec.count == spec.aside:
+        if length == MAX_CIRCLE or spec.count < spec.storage or spec.count == spec.aside:
             return
         slot = spec.ring_start + spec.head
         if v.slots[slot].entry + spec.free_time > time:
             return
-        path[length] = link
+        v.pool[length] = link
         length += 1
         link = _next(v, table, link, np.int64(v.slots[slot].row))
         if link < 0:
@@ -810,16 +766,18 @@ def _turn_circle(v, table, first, time):
         if link == first:
             break
         for k in range(1, length):
-            if path[k] == link:  # a circle further on, which finds itself
+            if v.pool[k] == link:  # a circle further on, which finds itself
                 return
-    trips = np.empty(length, dtype=np.int64)
-    rows = np.empty(length, dtype=np.int64)
     for k in range(length):
-        if v.askers[path[k]].target != NONE:
-            _withdraw(v, path[k])
-        trips[k], rows[k] = _leave(v, path[k], time)
+        link = np.int64(v.pool[k])
+        if v.askers[link].target != NONE:
+            _withdraw(v, link)
+        trip, row = _leave(v, link, time)
+        v.pool[MAX_CIRCLE + k] = trip
+        v.pool[2 * MAX_CIRCLE + k] = row
     for k in range(length):
-        _enter(v, path[(k + 1) % length], trips[k], _onward(rows[k]), time)
+        row = _onward(np.int64(v.pool[2 * MAX_CIRCLE + k]))
+        _enter(v, np.int64(v.pool[(k + 1) % length]), np.int64(v.pool[MAX_CIRCLE + k]), row, time)
     v.total[FORCED] += length
     v.total[CIRCLES] += 1
 
@@ -827,48 +785,53 @@ def _turn_circle(v, table, first, time):
 # --- the loop -------------------------------------------------------------------------------------------------------
 
 
-@njit(cache=True)
-def advance(v, table, until, max_events):
+@kernel
+def advance(v, table, first, until, max_events):
     """Handle every event before `until` (s), at most `max_events`; events at `until` stay for the next call.
 
-    `table` is (rows, n): link to take at the end of each link, END or NONE. Trips from `NEXT_TRIP` on are in order of
-    departure. Returns REACHED, LOG_FULL (make room and call again) or STOPPED.
+    `table` is (rows, n): link to take at the end of each link, END or NONE; `first` (rows, origins): link to begin on.
+    Trips from `NEXT_TRIP` on are in order of departure. Returns REACHED, LOG_FULL (make room and call again) or STOPPED.
     """
     n = v.links.size
     n_trips = v.trips.size
-    room = v.log.size - v.rule[0].max_circle - LOG_MARGIN
+    room = v.log.size - MAX_CIRCLE - LOG_MARGIN
     left = max_events
+    departure = INF
+    trip = v.total[NEXT_TRIP]
+    if trip < n_trips:
+        departure = v.trips[trip].depart
     while True:
-        if v.rule[0].log and v.total[LOG_SIZE] > room:
+        if v.total[LOG_SIZE] > room and v.rule[0].log:
             return LOG_FULL
         if left == 0:
             return STOPPED
         left -= 1
         time = INF
-        if v.total[HEAP_SIZE] > 0:
-            time = v.heap[0].time
-        trip = v.total[NEXT_TRIP]
-        if trip < n_trips and v.trips[trip].depart <= time:
-            if v.trips[trip].depart >= until:
+        if v.events[2 * n].id > 0:
+            time = v.events[0].time
+        if departure <= time:
+            if departure >= until:
                 return REACHED
-            v.total[NEXT_TRIP] += 1
-            _depart(v, trip, v.trips[trip].depart)
+            v.total[NEXT_TRIP] = trip + 1
+            _depart(v, first, trip, departure)
+            trip += 1
+            departure = v.trips[trip].depart if trip < n_trips else INF
             continue
         if time >= until:
             return REACHED
-        event = np.int64(v.heap[0].id)
-        v.place[event] = IN_HAND
-        v.heap[0].time = -INF
+        event = np.int64(v.events[0].id)
+        v.events[event].place = IN_HAND
+        v.events[0].time = -INF
         if event < n:
             _on_ready(v, table, event, time)
         else:
             _on_serve(v, table, event - n, time)
-        if v.place[event] == IN_HAND:
-            v.place[event] = NONE
-            _take_out(v, 0)
+        if v.events[event].place == IN_HAND:
+            v.events[event].place = NONE
+            take_out(v.events, np.int64(0))
 
 
-@njit(cache=True)
+@kernel
 def reschedule(v, changed, time):
     """After some links have changed: bring their events in line with the new headways, signals and storage."""
     n = v.links.size
@@ -882,5 +845,3 @@ def reschedule(v, changed, time):
             _schedule_service(v, np.int64(v.askers[link].target), time)
         if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
             _schedule_service(v, link, time)
-        elif v.place[n + link] >= 0:
-            _unschedule(v, n + link)

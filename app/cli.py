@@ -317,6 +317,32 @@ def runs_prune(chosen: str | None, workspace: str | None, yes: bool) -> None:
 
 
 @cli.command()
+@_WORKSPACE
+@click.option("--workspace", "named", metavar="NAME", help="The same as the argument.")
+@click.option("--format", "kind", type=click.Choice(["sumo", "gmns", "gpkg"]), required=True, help="Of which tool.")
+@click.option("--to", "folder", metavar="FOLDER", required=True, help="Where to; appears whole or not at all.")
+@click.option("--force", is_flag=True, help="Replace an earlier export.")
+@_RUN
+@_JSON
+@click.pass_obj
+def export(
+    chosen: str | None,
+    workspace: str | None,
+    named: str | None,
+    kind: str,
+    folder: str,
+    force: bool,
+    run_id: str | None,
+    as_json: bool,
+) -> None:
+    """Write the city, and the live day's trips and flows, for SUMO, GMNS or any GIS (GeoPackage)."""
+    from app.exporting import export_workspace
+
+    space = _existing(workspace or named or chosen)
+    _show(export_workspace(space, kind, folder, force=force, run=run_id), as_json)
+
+
+@cli.command()
 @click.argument("case", required=False)
 @_JSON
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -19,7 +19,7 @@ from data.store.runs import versions
 
 def case_names() -> list[str]:
     """Names of the cases."""
-    return sorted(module.name for module in iter_modules(__path__))
+    return sorted(module.name for module in iter_modules(__path__) if not module.ispkg)
 
 
 def run_case(name: str, arguments: Sequence[str]) -> dict[str, Any]:

@@ -342,7 +342,7 @@ def export(
     _show(export_workspace(space, kind, folder, force=force, run=run_id), as_json)
 
 
-@cli.command()
+@cli.command(context_settings={"ignore_unknown_options": True})
 @click.argument("case", required=False)
 @_JSON
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -392,6 +392,13 @@ def test_a_result_short_of_the_gap_says_so(caplog):
     assert not result.converged and result.relative_gap > 1e-14 and "after 2 iterations" in caplog.text
 
 
+def test_the_search_ends_where_rounding_is_reached(caplog):
+    """A gap of 1e-300 cannot be told from 0 over numbers of 16 digits: the search ends well before its 5,000 rounds."""
+    ends, time, od = grid()
+    result = assign(StaticNetwork.of(*ends.T, time), od, gap=1e-300, max_iterations=5000)
+    assert result.iterations < 200 and abs(result.relative_gap) < 1e-13
+
+
 # --- published solutions ---------------------------------------------------------------------------------------------
 
 

@@ -20,7 +20,7 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 
 
 @njit(cache=True)
-def _lot(key, salt):
+def lot(key, salt):
     """Hashed bits of a link at a destination: the finaliser of SplitMix64 (as `simulation.streams`)."""
     x = key ^ salt
     x = (x ^ (x >> np.uint64(30))) * _MIX_1
@@ -81,7 +81,7 @@ def settle(
                 continue
             if value == old:
                 rival = next_link[before]
-                if rival >= 0 and rival != link and _lot(key[link], salt) < _lot(key[rival], salt):
+                if rival >= 0 and rival != link and lot(key[link], salt) < lot(key[rival], salt):
                     next_link[before] = link
                 continue
             label[before] = value
@@ -244,7 +244,7 @@ def update_trees(
                 link = origin_link[at]
                 time = label[link] + cost[link]
                 if time < best_time or (
-                    time == best_time and best != NONE and _lot(key[link], salt[d]) < _lot(key[best], salt[d])
+                    time == best_time and best != NONE and lot(key[link], salt[d]) < lot(key[best], salt[d])
                 ):
                     best = link
                     best_time = time

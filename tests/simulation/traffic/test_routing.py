@@ -1,7 +1,5 @@
 """Routes: shortest by known times, steady against small changes, spread by perception."""
 
-from types import SimpleNamespace
-
 import networkx as nx
 import numpy as np
 import pandas as pd
@@ -26,6 +24,12 @@ def routes(dest=(0, 33), closed=None, seed=1, **kw):
     made = Routes(ARRAYS, turn_index(TURNS, N), np.array(dest), closed, seed=seed, **kw)
     made.update()
     return made
+
+
+def four_equal_links():
+    values = {name: getattr(ARRAYS, name) for name in ARRAYS.__slots__}
+    same = {name: np.full(4, value[0]) for name, value in values.items() if isinstance(value, np.ndarray)}
+    return LinkArrays(**{**same, "key": np.arange(4, dtype=np.uint64)})
 
 
 def path(next_link, start, dest, limit=N):
@@ -88,13 +92,7 @@ def test_two_equal_ways_are_shared_by_perception():
 
     Standard deviation 15; four of them allow 450 +- 60.
     """
-    arrays = LinkArrays(
-        **{
-            name: getattr(ARRAYS, name)[:4] * 0 + getattr(ARRAYS, name)[0]
-            for name in ARRAYS.__slots__
-            if getattr(ARRAYS, name) is not None
-        }
-    )
+    arrays = four_equal_links()
     turns = pd.DataFrame({"from_link_id": [0, 0, 1, 2], "to_link_id": [1, 2, 3, 3], "angle_deg": 0.0, "penalty_s": 0.0})
     index, upper = turn_index(turns, 4), 0
     for seed in range(300):
@@ -109,13 +107,7 @@ def test_a_turn_penalty_counts():
     turns = pd.DataFrame(
         {"from_link_id": [0, 0, 1, 2], "to_link_id": [1, 2, 3, 3], "angle_deg": 0.0, "penalty_s": [9.0, 0.0, 0.0, 0.0]}
     )
-    arrays = LinkArrays(
-        **{
-            name: getattr(ARRAYS, name)[:4] * 0 + getattr(ARRAYS, name)[0]
-            for name in ARRAYS.__slots__
-            if getattr(ARRAYS, name) is not None
-        }
-    )
+    arrays = four_equal_links()
     made = Routes(
         arrays, turn_index(turns, 4), np.array([3]), np.zeros((1, 4), bool), seed=1, perceptions=1, perception_sd=0.0
     )
@@ -189,14 +181,11 @@ def network(ends, cost, *, key=None):
     n = len(ends)
     start, stop = np.array([a for a, _ in ends]), np.array([b for _, b in ends])
     ones = np.ones(n)
-    values = dict.fromkeys(LinkArrays.__slots__, ones) | {
-        "length_m": np.asarray(cost, float), "cycle_s": 0 * ones, "green_start_s": 0 * ones, "green_s": 0 * ones
-    }  # fmt: skip
-    if key is not None:
-        values["key"] = np.asarray(key, dtype=np.uint64)
-        arrays = SimpleNamespace(**values)
-    else:
-        arrays = LinkArrays(**values)
+    arrays = LinkArrays(
+        length_m=np.asarray(cost, float), lanes=ones, speed_mps=ones, capacity_veh_per_s=ones, discharge_veh_per_s=ones,
+        jam_density_veh_per_m=2 * ones, cycle_s=0 * ones, green_start_s=0 * ones, green_s=0 * ones,
+        key=None if key is None else np.asarray(key, dtype=np.uint64),
+    )  # fmt: skip
     a, b = np.nonzero((stop[:, None] == start[None, :]) & (start[:, None] != stop[None, :]))
     turns = pd.DataFrame({"from_link_id": a, "to_link_id": b, "angle_deg": 0.0, "penalty_s": 0.0})
     return arrays, turn_index(turns, n)

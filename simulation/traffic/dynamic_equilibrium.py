@@ -1,0 +1,294 @@
+"""Dynamic user equilibrium: nobody could have arrived earlier by another way, given what everybody else did.
+
+Each trip has a path of its own. A round loads all trips, reads the link times off the log, finds for each trip the
+way that would have been fastest at its instant of departure, and lets some trips change to it: the more, the more time
+they lost. Trips are drawn evenly along their origins, destinations and departures by one keyed number a round, so that
+chance adds little noise. A round that is clearly worse than the best so far is thrown away and tried again from the
+best at half the rate. The gap-based rule follows Lu, Mahmassani & Zhou (2009, doi:10.1016/j.trb.2008.07.005); a rate
+that answers to the gap is due to Liu, He & He (2009, doi:10.1007/s11067-007-9023-x). What is sought is Wardrop's
+first principle at every instant of departure (Friesz et al. 1993, doi:10.1287/opre.41.1.179).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simulation.errors import RunError
+from simulation.streams import Purpose, uniform
+from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.loading import Network, NodeTrips, TrafficRun, simulate
+from simulation.traffic.paths import Paths
+from simulation.traffic.time_dependent import STEP_S, Journeys, LinkTimes
+
+#: A trip is drawn to change in the first round with so many times its excess (time lost over time experienced).
+SWAP_RATE = 3.0
+#: A gap beyond so many times the best one is clearly worse. This and the two factors of the rate (after such a round;
+#: after one with a smaller gap than the round before) are assumptions that did well on two routes with bottlenecks, on
+#: Braess's network and on Sioux Falls alike.
+WORSE, SLOWER, FASTER = 1.3, 0.5, 1.05
+#: Largest chance to change in one round; assumption.
+MOST = 0.5
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DynamicEquilibrium:
+    """The best loading that was found, and how it was found.
+
+    Attributes
+    ----------
+    paths : Paths
+        Path of each trip; the `start` of a later search.
+    run : TrafficRun
+        The loading of these paths.
+    times : LinkTimes
+        Its link times.
+    gap : float
+        Relative gap: sum of (experienced - best) over sum of best, no trip's excess below 0.
+    converged : bool
+        Whether the gap asked for was reached.
+    curve : DataFrame
+        One row a round: `iteration`, `gap`, `signed_gap` (with excesses below 0, which the straight lines between knots
+        make, left in), `mean_travel_time_s`, `mean_best_time_s`, `swapped_share` (trips that change for the next
+        round), `swap_rate`, `last_arrival_s`, `cpu_s`.
+    intervals : DataFrame
+        The best round by interval of departure: `departure_s`, `trips`, `experienced_s` and `best_s` (means), `gap`.
+    """
+
+    paths: Paths
+    run: TrafficRun
+    times: LinkTimes
+    gap: float
+    converged: bool
+    curve: pd.DataFrame = field(repr=False)
+    intervals: pd.DataFrame = field(repr=False)
+
+
+def dynamic_equilibrium(
+    network: Network,
+    trips: NodeTrips,
+    *,
+    gap: float = 0.01,
+    max_iterations: int = 40,
+    start: Paths | DynamicEquilibrium | None = None,
+    interval_s: float = 300.0,
+    step_s: float = STEP_S,
+    slot_s: float | None = None,
+    swap_rate: float = SWAP_RATE,
+    patience: int = 15,
+    seed: int = 0,
+    progress: Callable[[int, float], Any] | None = None,
+    **options: Any,
+) -> DynamicEquilibrium:
+    """Find paths with which nearly nobody could have arrived earlier.
+
+    The experienced time of a trip runs from its departure to its arrival, the wait at the gate of its first link
+    included. Every loading goes on until all have arrived.
+
+    Parameters
+    ----------
+    network : Network
+    trips : NodeTrips
+    gap : float
+        Relative gap at which to stop.
+    max_iterations : int
+        Loadings at most.
+    start : Paths or DynamicEquilibrium, optional
+        Paths to begin with, one a trip: of an earlier search, or drawn from a static equilibrium
+        (`StaticEquilibrium.draw`). Default: those of drivers who follow the newest travel times, renewed each ten
+        minutes.
+    interval_s : float
+        Interval of departure of the table `intervals`, s.
+    step_s : float
+        Distance of the knots of the link times, s.
+    slot_s : float, optional
+        Search fastest ways once an origin and slot of so many seconds instead of once an instant of departure: for
+        large networks (see `Journeys.fastest`).
+    swap_rate : float
+        First rate at which trips change.
+    patience : int
+        Stop after so many rounds without a better gap.
+    seed : int
+        Of ties, and of who changes.
+    progress : callable, optional
+        Called with (iteration, gap) after each round.
+    **options
+        Of the engine, as in `simulate`.
+
+    Returns
+    -------
+    DynamicEquilibrium
+        Of the round with the smallest gap.
+
+    Raises
+    ------
+    RunError
+        If an option is impossible, or no way leads from some origins to their destinations.
+    """
+    _check(trips, gap, max_iterations, interval_s, swap_rate, patience)
+    search = Journeys.between_nodes(network, trips.orig, trips.dest, trips.depart_s)
+    paths = _begin(network, trips, search, start, seed, options)
+    order = np.lexsort((trips.depart_s, trips.dest, trips.orig))
+    rows: list[dict[str, float]] = []
+    best: _Round | None = None
+    rate, previous, since = swap_rate, np.inf, 0
+    for iteration in range(max_iterations):
+        begun = time.process_time()
+        now = _load(network, trips, paths, search, step_s=step_s, slot_s=slot_s, seed=seed, options=options)
+        base = now
+        if best is None or now.gap < best.gap:
+            best, since = now, 0
+        else:
+            since += 1
+            if now.gap > WORSE * best.gap:
+                base, rate = best, rate * SLOWER
+        if iteration and now.gap < previous:
+            rate *= FASTER
+        previous = now.gap
+        lot = uniform(seed, iteration, 0, Purpose.PATH_SWAP)[0]
+        swap = _drawn(np.minimum(rate * base.excess_s / base.spent_s, MOST), order, lot)
+        done = now.gap <= gap or since >= patience or iteration == max_iterations - 1
+        least = now.spent_s - now.signed_s
+        rows.append({
+            "iteration": iteration, "gap": now.gap, "signed_gap": float(now.signed_s.sum() / least.sum()),
+            "mean_travel_time_s": float(now.spent_s.mean()), "mean_best_time_s": float(least.mean()),
+            "swapped_share": 0.0 if done else float(swap.mean()), "swap_rate": rate,
+            "last_arrival_s": float(now.run.arrival_s.max()), "cpu_s": time.process_time() - begun,
+        })  # fmt: skip
+        if progress is not None:
+            progress(iteration, now.gap)
+        if done:
+            break
+        paths = _changed(base.paths, base.fastest, swap)
+    assert best is not None
+    return DynamicEquilibrium(
+        paths=best.paths, run=best.run, times=best.times, gap=best.gap, converged=best.gap <= gap,
+        curve=pd.DataFrame(rows), intervals=_by_interval(trips.depart_s, best.spent_s, best.excess_s, interval_s),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """One loading and what would have been best in it. Trips k."""
+
+    paths: Paths
+    run: TrafficRun
+    times: LinkTimes
+    fastest: Paths
+    spent_s: np.ndarray  # (k,) experienced
+    signed_s: np.ndarray  # (k,) experienced - best
+
+    @property
+    def excess_s(self) -> np.ndarray:
+        return np.maximum(self.signed_s, 0.0)
+
+    @property
+    def gap(self) -> float:
+        excess = self.excess_s
+        return float(excess.sum() / (self.spent_s - excess).sum())
+
+
+def _load(
+    network: Network, trips: NodeTrips, paths: Paths, search: Journeys, *, step_s: float, slot_s: float | None,
+    seed: int, options: dict[str, Any],
+) -> _Round:  # fmt: skip
+    run = simulate(network, trips, paths=paths, seed=seed, **options)
+    assert run.log is not None
+    times = LinkTimes.from_log(run.log, trips.depart_s, run.engine.free_time_s, step_s=step_s)
+    arrival, fastest = search.fastest(times, slot_s=slot_s, seed=seed)
+    return _Round(
+        paths=paths, run=run, times=times, fastest=fastest, spent_s=run.travel_time_s, signed_s=run.arrival_s - arrival
+    )
+
+
+def driven_paths(log: EntryLog, n_trips: int) -> Paths:
+    """Links that each trip drove, from a log. Trips that never entered a link have an empty path."""
+    rows, _ = log.by_trip(n_trips)
+    links = log.link[rows]
+    kept = log.link >= 0
+    start = np.concatenate([[0], np.cumsum(np.bincount(log.trip[kept], minlength=n_trips))]).astype(np.int64)
+    return Paths(links=links[links >= 0], start=start)
+
+
+def _begin(
+    network: Network,
+    trips: NodeTrips,
+    search: Journeys,
+    start: Paths | DynamicEquilibrium | None,
+    seed: int,
+    options: dict[str, Any],
+) -> Paths:
+    """First paths; at once the check that there is a way for everybody."""
+    empty = LinkTimes.free(network.arrays.length_m / network.arrays.speed_mps)
+    arrival, _ = search.fastest(empty, slot_s=None if len(trips) < 1000 else 3600.0, seed=seed)
+    lost = np.flatnonzero(~np.isfinite(arrival))
+    if lost.size:
+        pairs = sorted({(int(o), int(d)) for o, d in zip(trips.orig[lost], trips.dest[lost])})
+        raise RunError(
+            f"no way leads from origin to destination for {lost.size} trips of {len(pairs)} pairs of nodes, first"
+            f" {', '.join(f'{o} to {d}' for o, d in pairs[:5])}: leave these trips out, or add the missing links"
+            " or turns"
+        )
+    if isinstance(start, DynamicEquilibrium):
+        return start.paths
+    if start is not None:
+        return start
+    run = simulate(network, trips, seed=seed, **options)
+    assert run.log is not None
+    return driven_paths(run.log, len(trips))
+
+
+def _drawn(chance: np.ndarray, order: np.ndarray, lot: float) -> np.ndarray:
+    """Trips drawn with their chances, evenly along an order (systematic sampling). bool, shape (k,)."""
+    passed = np.floor(np.concatenate([[0.0], np.cumsum(chance[order])]) + lot)
+    drawn = np.empty(chance.size, dtype=bool)
+    drawn[order] = passed[1:] > passed[:-1]
+    return drawn
+
+
+def _changed(paths: Paths, others: Paths, swap: np.ndarray) -> Paths:
+    """Paths, with those of some trips taken from others."""
+    both = Paths(
+        links=np.concatenate([paths.links, others.links]),
+        start=np.concatenate([paths.start, others.start[1:] + paths.start[-1]]),
+    )
+    return both.take(np.arange(swap.size) + np.where(swap, swap.size, 0))
+
+
+def _by_interval(depart_s: np.ndarray, spent: np.ndarray, excess: np.ndarray, interval_s: float) -> pd.DataFrame:
+    """Means and gap by interval of departure."""
+    slot = np.floor(depart_s / interval_s).astype(np.int64)
+    table = pd.DataFrame({"departure_s": slot * interval_s, "spent": spent, "least": spent - excess})
+    groups = table.groupby("departure_s")
+    total = groups[["spent", "least"]].sum()
+    number = groups.size()
+    return pd.DataFrame(
+        {
+            "departure_s": number.index.to_numpy(), "trips": number.to_numpy(),
+            "experienced_s": (total["spent"] / number).to_numpy(), "best_s": (total["least"] / number).to_numpy(),
+            "gap": (total["spent"] / total["least"] - 1.0).to_numpy(),
+        }
+    )  # fmt: skip
+
+
+def _check(
+    trips: NodeTrips, gap: float, max_iterations: int, interval_s: float, swap_rate: float, patience: int
+) -> None:
+    faults = []
+    if not len(trips):
+        faults.append("there are no trips")
+    if not gap >= 0:
+        faults.append(f"gap={gap!r} must be at least 0, e.g. 0.01")
+    for name, value in (("max_iterations", max_iterations), ("patience", patience)):
+        if value < 1:
+            faults.append(f"{name}={value!r} must be at least 1")
+    for name, size in (("interval_s", interval_s), ("swap_rate", swap_rate)):
+        if not (np.isfinite(size) and size > 0):
+            faults.append(f"{name}={size!r} must be above 0")
+    if faults:
+        raise RunError("no equilibrium to look for: " + "; ".join(faults))

@@ -31,6 +31,7 @@ from simulation.air.fleet import Fleet, default_fleet
 from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
 from simulation.demand.spec import DemandSpec, make_demand
 from simulation.observe import place_sensors
+from simulation.traffic.actuated import Actuation
 from simulation.traffic.costs import Toll, UserCosts
 from simulation.traffic.network import LinkArrays, TurnIndex, core_links, link_arrays, turn_index
 from simulation.traffic.routing import Routes
@@ -72,6 +73,7 @@ class City:
     closed: frozenset[tuple[int, int]] = frozenset()  # (link_id, index of the vehicle class)
     costs: UserCosts = field(default_factory=UserCosts)  # what time and distance cost each vehicle class
     tolls: tuple[Toll, ...] = ()
+    actuated: tuple[tuple[tuple[int, ...], Actuation], ...] = ()  # links whose junctions are vehicle-actuated, and how
 
     def link_arrays(self) -> LinkArrays:
         """The links as the traffic engine reads them."""
@@ -80,6 +82,12 @@ class City:
     def turn_index(self) -> TurnIndex:
         """The turns as the router reads them."""
         return turn_index(self.turns, len(self.links))
+
+    def processes(self) -> tuple[Process, ...]:
+        """What goes on in every run of this city beside demand, weather and incidents: its actuated signals."""
+        from simulation.signal_control import actuated
+
+        return tuple(actuated(settings, link_ids=links) for links, settings in self.actuated)
 
     def closed_array(self) -> np.ndarray:
         """Links that each class may not use, bool, shape (classes, n_links)."""

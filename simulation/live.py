@@ -20,8 +20,9 @@ import simpy
 from data.schemas import VEHICLE_CLASSES
 from simulation.air.fleet import Fleet
 from simulation.errors import RunError
+from simulation.lights import Lights
 from simulation.traffic.costs import Toll, by_group, cost_groups, toll_eur
-from simulation.traffic.engine import TrafficEngine, with_signal
+from simulation.traffic.engine import TrafficEngine
 from simulation.traffic.network import LinkArrays
 from simulation.traffic.routing import Routes
 
@@ -116,6 +117,7 @@ class LiveCity:
         self._tolls: list[Toll] = list(city.tolls)
         self._group = cost_groups(self._closures > 0, self.charge_s())
         self.engine = TrafficEngine(self._base, city.demand.dest_link.size, start_s=now_s)
+        self.lights = Lights(self._base, self.engine)
         self.routes = Routes(
             self._base, city.turn_index(), city.demand.dest_link, by_group(self._closures > 0, self._group), seed=seed,
             charge_s=by_group(self.charge_s(), self._group),
@@ -208,9 +210,7 @@ class LiveCity:
         perception = trips["layer"] % self.routes.perceptions
         self.engine.relayer(self.routes.layer(perception, self._group[trips["vehicle_class"]]))
 
-    def set_toll(
-        self, link_ids: Sequence[int], eur: float, classes: Iterable[int] | None = None
-    ) -> Callable[[], None]:
+    def set_toll(self, link_ids: Sequence[int], eur: float, classes: Iterable[int] | None = None) -> Callable[[], None]:
         """Charge vehicle classes (indices; all if None) on each of some links from now on; returns what takes it back.
 
         Tolls add up. Drivers weigh them against time by the value of time of their class (`City.costs`) and choose
@@ -279,12 +279,25 @@ class LiveCity:
         self._capacity_share[self._checked(link_ids)] = share
         self._rebuild()
 
-    def retime(self, link_ids: Sequence[int], *, cycle_s: float, green_start_s: float, green_s: float) -> None:
-        """Give the ends of links another fixed plan; `cycle_s=0` switches their signal off."""
-        if cycle_s < 0 or (cycle_s > 0 and not 0 < green_s <= cycle_s):
-            raise RunError(f"a plan needs 0 < green_s <= cycle_s; found green {green_s:g} s in {cycle_s:g} s")
-        self._base = with_signal(self._base, self._checked(link_ids), cycle_s, green_start_s, green_s)
-        self._rebuild()
+    def retime(
+        self, link_ids: Sequence[int], *, cycle_s: float | np.ndarray, green_start_s: float | np.ndarray,
+        green_s: float | np.ndarray,
+    ) -> None:  # fmt: skip
+        """Give the ends of links another fixed plan (one for all, or one each); `cycle_s=0` switches their signal off.
+
+        Lights that a process controls follow it when that process gives them back.
+        """
+        self.lights.retime(self._checked(link_ids), cycle_s, green_start_s, green_s)
+
+    def keep(self, name: str, arrays: Mapping[str, np.ndarray], *, links: Sequence[int] | np.ndarray = ()) -> bool:
+        """Keep a process's arrays with the city's state (`simulation.lights.Lights.keep`).
+
+        Returns
+        -------
+        bool
+            Whether this run goes on from one that kept them; they hold what they held there.
+        """
+        return self.lights.keep(name, arrays, self._checked(links))
 
     def set_link_fleet(self, link_ids: Sequence[int], fleet: Fleet | None) -> None:
         """Let another fleet drive on links; None gives back the city's."""
@@ -343,7 +356,7 @@ class LiveCity:
             )
         )
 
-    def _checked(self, link_ids: Sequence[int]) -> np.ndarray:
+    def _checked(self, link_ids: Sequence[int] | np.ndarray) -> np.ndarray:
         links = np.atleast_1d(np.asarray(link_ids, dtype=np.int64))
         n = len(self.city.links)
         if links.size and (links.min() < 0 or links.max() >= n):

@@ -92,8 +92,9 @@ def run_city(
     env = live.env
     env.process(weather_process(live, weather))
     env.process(incident_process(live, incidents_per_day, incidents.append))
-    for process in processes:
+    for process in (*city.processes(), *processes):
         env.process(process(live))
+    env.process(_release_orphans(live))
     env.process(routes_process(live))
     env.process(demand_process(live))
     env.process(_sensor_process(live, sensors, recorder, desk))
@@ -216,6 +217,12 @@ def _progress_process(
         yield live.wait(3600.0, Phase.AGENTS)
 
 
+def _release_orphans(live: LiveCity) -> Generator[simpy.Event, Any, None]:
+    """Once every process has begun."""
+    yield live.wait(0.0, Phase.SIGNALS)
+    live.lights.release_orphans()
+
+
 def _until(live: LiveCity, seconds: float, stop: simpy.Event) -> Generator[simpy.Event, Any, None]:
     """Stop after every agent of the last interval has had its turn."""
     yield live.wait(seconds, Phase.AGENTS)
@@ -232,6 +239,7 @@ def _restore(live: LiveCity, air: AirModel, sensors: SensorNetwork, state: Mappi
         raise RunError("the state has other destinations than this city; resume with the city that made the state")
     live.engine.restore({**part("traffic_state_"), "clock": state["traffic_clock"]})
     live.routes.restore(routes)
+    live.lights.restore(part("lights_"))
     live.settle(state["live_capacity_share"])
     air.restore(part("air_"))
     sensors.restore(part("sensors_"))
@@ -245,6 +253,7 @@ def _state(live: LiveCity, air: AirModel, sensors: SensorNetwork) -> dict[str, n
         "run_step_s": np.array([live.step_s]),
         "live_capacity_share": live.capacity_share,
         "traffic_clock": clock,
+        **{f"lights_{key}": value for key, value in live.lights.state().items()},
         **{f"traffic_state_{key}": value for key, value in traffic.items()},
         **{f"routes_{key}": value for key, value in live.routes.state().items()},
         **{f"air_{key}": value for key, value in air.state().items()},

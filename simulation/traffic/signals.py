@@ -160,6 +160,50 @@ def fixed_plans(
     return validate(pd.concat(rows, ignore_index=True).sort_values("link_id", ignore_index=True), SIGNALS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PlanGroup:
+    """The approaches of one intersection in a signals table, by phase."""
+
+    node_ids: np.ndarray  # int64 nodes at its stop lines
+    phases: tuple[np.ndarray, ...]  # int64 links of each phase, in the order in which they turn green
+
+
+def plan_groups(signals: pd.DataFrame, nodes: pd.DataFrame, links: pd.DataFrame) -> tuple[PlanGroup, ...]:
+    """Intersections and phases of a signals table, from its columns or, where it has none, from the streets.
+
+    Parameters
+    ----------
+    signals : DataFrame
+        Columns of `data.schemas.SIGNALS`; `intersection` and `phase`, if there (`fixed_plans`), say what belongs
+        together. Else the rows of one intersection of the street map do, and a phase is what has the same green.
+    nodes, links : DataFrame
+        As for `fixed_plans`.
+
+    Returns
+    -------
+    tuple of PlanGroup
+        Ordered by `intersection` or, without that column, by place.
+    """
+    if signals.empty:
+        return ()
+    table = signals[["link_id", "node_id", "green_start_s", "green_s"]].copy()
+    if {"intersection", "phase"} <= set(signals.columns):
+        table["intersection"], table["phase"] = signals["intersection"], signals["phase"]
+    else:
+        marked = nodes.assign(signal=nodes["node_id"].isin(signals["node_id"]))
+        owner = {n: k for k, one in enumerate(find_intersections(marked, links)) for n in one.node_ids.tolist()}
+        table["intersection"] = table["node_id"].map(owner)
+        windows = table[["green_start_s", "green_s"]].round(6).apply(tuple, axis=1)
+        table["phase"] = windows.groupby(table["intersection"]).transform(lambda w: pd.factorize(w, sort=True)[0])
+    return tuple(
+        PlanGroup(
+            node_ids=np.unique(rows["node_id"].to_numpy(np.int64)),
+            phases=tuple(np.sort(part["link_id"].to_numpy(np.int64)) for _, part in rows.groupby("phase")),
+        )
+        for _, rows in table.groupby("intersection")
+    )
+
+
 class _Site:
     """An intersection with its phases and flows."""
 

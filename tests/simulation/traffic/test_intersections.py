@@ -107,7 +107,7 @@ def test_a_bridge_over_a_crossing_is_not_part_of_it():
 
 
 def test_a_street_with_a_signal_every_30_m_is_many_intersections():
-    """Twenty crossings in a row, each nearer to the next than the width of a junction: none is wider than that allows."""
+    """Twenty crossings in a row, each nearer to the next than a junction is wide: none becomes wider than allowed."""
     n, apart = 20, GROUP_M - 5
     nodes = {k: (k * apart, 0, 1) for k in range(n)} | {100 + k: (k * apart, -100, 0) for k in range(n)}
     links = both(*((k, k + 1) for k in range(n - 1)), *((100 + k, k) for k in range(n)))

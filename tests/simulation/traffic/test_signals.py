@@ -52,7 +52,7 @@ def test_cycle_and_green_are_websters():
 
 
 def test_green_follows_the_critical_flow_ratios():
-    """0.3 and 0.1 veh/s of 1 veh/s saturation in 80 s: 72 s of green are split 3 to 1, so 54 and 18 s (Webster 1958)."""
+    """0.3 and 0.1 veh/s of 1 veh/s saturation in 80 s: 72 s of green split 3 to 1: 54 and 18 s (Webster 1958)."""
     flow = np.where(EAST_WEST, 0.3, 0.1)
     plan = fixed_plans(NODES, LINKS, flow_veh_per_s=flow, settings=PlanSettings(cycle_s=80.0, **AS_GIVEN))
     assert plan["green_s"].to_numpy() == pytest.approx(np.where(EAST_WEST[plan["link_id"]], 54.0, 18.0))

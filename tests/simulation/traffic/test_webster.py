@@ -42,7 +42,7 @@ def test_the_control_delay_of_the_manual_at_capacity():
 
 
 def test_far_above_capacity_the_delay_is_that_of_the_growing_queue():
-    """X = 2: who comes at t waits t (X - 1), on average T / 2 = 450 s; d1 15 s; 225 (sqrt(1 + 8 / 225) - 1) = 3.97 s."""
+    """X = 2: who comes at t waits t (X - 1), on average T/2 = 450 s; d1 15 s; 225 (sqrt(1 + 8 / 225) - 1) = 4 s."""
     assert hcm_delay(60.0, 30.0, 0.5, 0.5) == pytest.approx(450.0 + 15.0 + 3.965, abs=0.01)
     assert np.isinf(webster_delay(60.0, 30.0, 0.25, 0.5))
 

@@ -14,7 +14,7 @@ from simulation.traffic.layout import NONE
 IN_HAND = -2  # place of the event that is being handled: its entry is still at the heap's root
 #: Kernels of the traffic model leave reference counts out: they allocate nothing, and counting costs more than traffic.
 kernel = njit(cache=True, _nrt=False)
-inlined = njit(cache=True, _nrt=False, forceinline=True)
+inlined = njit(_nrt=False, inline="always")
 
 
 @inlined
@@ -132,7 +132,7 @@ def due(events, event):
 @inlined
 def tied(events, time):
     """Whether another event than the one in hand is due at this instant."""
+    found = False
     for k in range(1, min(5, np.int64(events[events.size - 1].id))):
-        if events[k].time <= time:
-            return True
-    return False
+        found |= events[k].time <= time
+    return found

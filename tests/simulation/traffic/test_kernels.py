@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulation.traffic.event_kernels import SERVE_BIT, _green_from
 from simulation.traffic.heap_kernels import schedule, take_out, tie_of, unschedule
 from simulation.traffic.layout import EVENT, NONE
+from simulation.traffic.link_kernels import SERVE_BIT, green_from
 from simulation.traffic.reading_kernels import queue_by_class
 
 N = 12  # events
@@ -51,7 +51,7 @@ def test_heads_are_ready_before_links_serve_and_no_link_always_goes_first():
 )
 def test_a_green_from_20_to_50_of_each_60(road, time, green):
     v = road([[0]], cycle_s=60.0, green_start_s=20.0, green_s=30.0).engine.v
-    assert _green_from(v, 0, time) == green
+    assert green_from(v.links, 0, time) == green
 
 
 @given(start=st.floats(0, 80), green=st.floats(5, 79), time=st.floats(0, 3e6))
@@ -59,11 +59,11 @@ def test_a_green_from_20_to_50_of_each_60(road, time, green):
 def test_the_beginning_of_a_green_is_one_number(road_v, start, green, time):
     """Asked from two instants of the same red, it is the same, bit for bit; asked again from itself, it stays."""
     road_v.links["cycle"], road_v.links["green_start"], road_v.links["green"] = 80.0, start, green
-    begin = _green_from(road_v, 0, time)
+    begin = green_from(road_v.links, 0, time)
     assert time <= begin <= time + 80.0 - green + 1e-6
-    assert _green_from(road_v, 0, begin) == begin
+    assert green_from(road_v.links, 0, begin) == begin
     if begin > time:
-        assert _green_from(road_v, 0, (time + begin) / 2) == begin
+        assert green_from(road_v.links, 0, (time + begin) / 2) == begin
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def road_v(road):
 
 
 def test_a_link_without_a_signal_is_always_green(road):
-    assert _green_from(road([[0]]).engine.v, 0, 12.3) == 12.3
+    assert green_from(road([[0]]).engine.v.links, 0, 12.3) == 12.3
 
 
 def test_queues_are_told_by_class(road):

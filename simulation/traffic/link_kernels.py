@@ -1,0 +1,284 @@
+"""Links of the traffic kernel: when vehicles may leave and enter, and what is noted when they do (Numba).
+
+See `simulation.traffic.event_kernels` for the model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulation.traffic.heap_kernels import inlined, kernel, schedule, tie_of
+from simulation.traffic.layout import (
+    ARRIVED,
+    DISTANCE,
+    END,
+    INFLOW,
+    LOG_SIZE,
+    LOST,
+    N_FLOWS,
+    NONE,
+    OCCUPANCY,
+    OUTFLOW,
+    STAT_DISTANCE,
+    STAT_FREE_TIME,
+    STAT_TIME,
+    STAT_TRIPS,
+    TIME_SUM,
+    TRAVERSALS,
+)
+
+INF = np.inf
+SERVE_BIT = np.uint32(1 << 31)
+
+
+@kernel
+def green_from(links, link, time):
+    """First instant at or after `time` at which the signal at the link's end is green.
+
+    The beginning of a green is always the same number, whichever instant it is asked from.
+    """
+    cycle = links[link].cycle
+    if cycle <= 0.0:
+        return time
+    start = links[link].green_start
+    turn = np.floor((time - start) / cycle)
+    if time - (start + turn * cycle) < links[link].green:
+        return time
+    return max(start + (turn + 1.0) * cycle, time)
+
+
+@kernel
+def left_lanes(v, link):
+    """Factor on the headway of a link of whose lanes at the stop line some are taken."""
+    spec = v.links[link]
+    busy = 0
+    for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
+        if v.lanes[s].count > 0:
+            busy += 1
+    return (spec.lane_count + 1.0) / (spec.lane_count + 1.0 - busy)
+
+
+@inlined
+def head_time(v, link, time):
+    """When the head of a link's queue may leave."""
+    spec = v.links[link]
+    at = v.slots[spec.ring_start + spec.head].entry + spec.free_time
+    headway = spec.headway
+    if spec.aside > 0:
+        headway *= left_lanes(v, link)
+    if at < spec.last_out + headway:  # it stands in a queue
+        at = spec.last_out + headway * spec.drop
+    if time > at:
+        at = time
+    if spec.cycle > 0.0:
+        at = green_from(v.links, link, at)
+    return at
+
+
+@kernel
+def schedule_head(v, link, time):
+    """Next `ready` event of a link whose queue holds at least one vehicle."""
+    at = head_time(v, link, time)
+    schedule(v.events, link, at, tie_of(v.links[link].key, v.rule[0].seed, at))
+
+
+@inlined
+def accept_time(links, slots, link):
+    """Earliest instant at which one more vehicle may enter; inf while the link is full."""
+    spec = links[link]
+    if spec.count >= spec.storage:
+        return INF
+    tail = spec.head + spec.count - spec.aside - spec.storage
+    if tail < 0:
+        tail += spec.ring_size
+        if tail < 0:
+            tail += spec.ring_size
+    elif tail >= spec.ring_size:
+        tail -= spec.ring_size
+    space = slots[spec.ring_start + tail].exit + spec.wave_time
+    flow = spec.last_entry + spec.headway_in
+    if spec.ask_head != NONE:  # a queue waits to enter
+        flow = spec.last_entry + spec.headway_in * spec.drop
+    return max(space, flow)
+
+
+@kernel
+def oldest_request(v, link):
+    since = INF
+    if v.links[link].gate_head != NONE:
+        since = v.links[link].gate_since
+    other = v.links[link].ask_head
+    while other != NONE:
+        since = min(since, v.askers[other].since)
+        other = v.askers[other].next
+    return since
+
+
+@inlined
+def serve_at(v, link, at):
+    """Put the `serve` event of a link at an instant."""
+    tie = np.uint32(tie_of(v.links[link].key, v.rule[0].seed, at) | SERVE_BIT)
+    schedule(v.events, v.links.size + link, at, tie)
+
+
+@kernel
+def schedule_service(v, link, time):
+    """Next `serve` event of a link that somebody wants to enter; a full link is asked again when patience ends."""
+    at = accept_time(v.links, v.slots, link)
+    if at == INF:
+        at = max(oldest_request(v, link) + v.rule[0].patience, time + 1.0)
+    serve_at(v, link, max(at, time))
+
+
+@kernel
+def book_exit(v, link, trip, spent, time):
+    """Flows by class of a vehicle that leaves."""
+    klass = v.trips[trip].vehicle_class
+    length = v.links[link].length
+    v.flow[link, klass, OCCUPANCY] -= 1
+    v.flow[link, klass, TIME_SUM] += time
+    v.flow[link, klass, OUTFLOW] += 1
+    v.flow[link, klass, DISTANCE] += 0.5 * length
+    speed_bin = int(length / max(spent, 1e-3) * 3.6 / 5.0)
+    speed_bin = min(speed_bin, v.flow.shape[2] - N_FLOWS - 1)
+    v.flow[link, klass, N_FLOWS + speed_bin] += length
+    v.trips[trip].free_time += v.links[link].free_time
+    v.trips[trip].distance += length
+
+
+@kernel
+def book_entry(v, link, trip, time):
+    klass = v.trips[trip].vehicle_class
+    v.flow[link, klass, OCCUPANCY] += 1
+    v.flow[link, klass, TIME_SUM] -= time
+    v.flow[link, klass, INFLOW] += 1
+    v.flow[link, klass, DISTANCE] += 0.5 * v.links[link].length
+
+
+@inlined
+def left(v, link, trip, entry, time):
+    """What the link notes when a vehicle has left it, from its queue or from a side lane."""
+    spec = v.links[link]
+    place = spec.head - spec.aside
+    if place < 0:
+        place += spec.ring_size
+    v.slots[spec.ring_start + place].exit = time
+    spec.exit_time_sum += time - entry
+    spec.exit_count += 1
+    v.total[TRAVERSALS] += 1
+    if v.rule[0].books:
+        book_exit(v, link, trip, time - entry, time)
+
+
+@inlined
+def after_leaving(v, link, time):
+    """There is room again for those who want to enter."""
+    if v.links[link].ask_head != NONE or v.links[link].gate_head != NONE:
+        schedule_service(v, link, time)
+
+
+@inlined
+def step_on(v, link):
+    """Take the head off the link's queue."""
+    spec = v.links[link]
+    head = spec.head + 1
+    spec.head = 0 if head == spec.ring_size else head
+
+
+@inlined
+def take_head(v, link, time):
+    """Take the head of the queue off the link; returns its trip and row. The next head is the caller's to schedule."""
+    spec = v.links[link]
+    slot = spec.ring_start + spec.head
+    trip = np.int64(v.slots[slot].trip)
+    row = np.int64(v.slots[slot].row)
+    left(v, link, trip, v.slots[slot].entry, time)
+    step_on(v, link)
+    spec.count -= 1
+    spec.last_out = time
+    return trip, row
+
+
+@kernel
+def leave(v, link, time):
+    """The head of the queue leaves the link; returns its trip and row."""
+    trip, row = take_head(v, link, time)
+    if v.links[link].count > v.links[link].aside:
+        schedule_head(v, link, time)
+    after_leaving(v, link, time)
+    return trip, row
+
+
+@inlined
+def put_in(v, link, trip, row, time):
+    """Put a vehicle at the end of a link; the caller schedules it where it is the head of its queue."""
+    spec = v.links[link]
+    place = spec.head + spec.count - spec.aside
+    if place >= spec.ring_size:
+        place -= spec.ring_size
+    slot = spec.ring_start + place
+    v.slots[slot].trip = trip
+    v.slots[slot].row = row
+    v.slots[slot].entry = time
+    v.slots[slot].exit = INF
+    spec.count += 1
+    spec.last_entry = time
+    if v.rule[0].books:
+        book_entry(v, link, trip, time)
+    if v.rule[0].log:
+        log(v, trip, link, time)
+
+
+@kernel
+def enter(v, link, trip, row, time):
+    """A vehicle enters a link."""
+    put_in(v, link, trip, row, time)
+    if v.links[link].count == v.links[link].aside + 1:
+        schedule_head(v, link, time)
+
+
+@inlined
+def log(v, trip, link, time):
+    k = v.total[LOG_SIZE]
+    v.log[k].time = time
+    v.log[k].trip = trip
+    v.log[k].link = link
+    v.total[LOG_SIZE] = k + 1
+
+
+@inlined
+def next(v, table, link, row):
+    """Link that follows on a vehicle's route, END or NONE."""
+    if row >= 0:
+        return np.int64(table[row, link])
+    return np.int64(v.pool[~row + 1])
+
+
+@inlined
+def onward(row):
+    """The row of a vehicle that has moved on by one link."""
+    if row >= 0:
+        return row
+    return row - 1  # ~(position + 1)
+
+
+@inlined
+def arrive(v, trip, time):
+    klass = v.trips[trip].vehicle_class
+    v.total[ARRIVED] += 1
+    v.trip_stats[klass, STAT_TRIPS] += 1
+    v.trip_stats[klass, STAT_TIME] += time - v.trips[trip].depart
+    v.trip_stats[klass, STAT_DISTANCE] += v.trips[trip].distance
+    v.trip_stats[klass, STAT_FREE_TIME] += v.trips[trip].free_time
+    v.trips[trip].origin = NONE
+    if v.rule[0].log:
+        log(v, trip, END, time)
+
+
+@inlined
+def lose(v, trip, time):
+    """No way on: the trip ends here and is counted, never silently."""
+    v.trips[trip].origin = NONE
+    v.total[LOST] += 1
+    if v.rule[0].log:
+        log(v, trip, NONE, time)

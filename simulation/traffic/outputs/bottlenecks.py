@@ -1,36 +1,56 @@
 """Bottlenecks: the worst queues, what each one waited for, and the capacity that its demand exceeded.
 
-Each departure from a queue is put down to the rule of the model that set its instant: the discharge of the link
-itself (one headway after the vehicle ahead), its red light, the capacity of the link that it entered (one headway after
-whoever entered last, from any side), a full link ahead (the backward wave of the vehicle that made room), or the
-junction (priority, gaps, node capacity). A queue before a full link is no bottleneck of its own: its root is found by
-following the queue downstream to the first link that waited for something else.
+A queue before a full link is no bottleneck of its own: its root is looked for on the links that held it up, and on
+those that held up these. Of all constraints met there (a stop line with its signal, the entrance of a link, a
+junction), the root is the one that demand exceeded most.
+
+Demand is what would have come without any queue: departures shifted by the free-flow times of the ways that were
+driven. The excess of a constraint is the longest queue that this demand would have made before it alone, with its
+capacity served at a constant rate (a deterministic queue: Newell 1982, Applications of Queueing Theory, chapter 2,
+doi:10.1007/978-94-009-5970-5).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from simulation.errors import RunError
 from simulation.traffic.entry_log import EntryLog
-from simulation.traffic.network import LinkArrays, make_links
-from simulation.traffic.outputs.queues import QueuePeriod, link_delays, longest_queue
-from simulation.traffic.outputs.stays import Stays
+from simulation.traffic.network import LinkArrays
+from simulation.traffic.outputs.departure_causes import (
+    CAUSES,
+    DISCHARGE,
+    DOWNSTREAM,
+    INFLOW,
+    JUNCTION,
+    RED,
+    TOLERANCE_S,
+    LoggedNetwork,
+)
+from simulation.traffic.outputs.queues import QueuePeriod, link_delays
+from simulation.traffic.outputs.stay_kernels import free_arrivals, largest_excess
 
-#: What a departure may have waited for, in the order in which equal instants are decided.
-CAUSES = ("discharge", "red", "inflow", "downstream", "junction")
-DISCHARGE, RED, INFLOW, DOWNSTREAM, JUNCTION = range(5)
-_TOLERANCE_S = 1e-6
-_MAX_CHAIN = 1000  # links of a queue that is followed downstream
+_MAX_ROOTS = 200  # links that a queue is followed over
+_MATTERS = 0.05  # share of a queue's service time from which a cause is followed up
 COLUMNS = (
     "link_id", "delay_veh_h", "queue_veh", "begin_s", "peak_s", "end_s", *(f"share_{name}" for name in CAUSES),
     "binding", "root_link_id", "root_binding", "demand_veh_per_h", "capacity_veh_per_h", "demand_over_capacity",
+    "excess_veh",
 )  # fmt: skip
 
 
-def worst_queues(log: EntryLog, arrays: LinkArrays, *, count: int = 10, until_s: float | None = None) -> pd.DataFrame:
+def worst_queues(
+    log: EntryLog,
+    arrays: LinkArrays,
+    *,
+    count: int = 10,
+    depart_s: np.ndarray | None = None,
+    until_s: float | None = None,
+) -> pd.DataFrame:
     """The links on which most time was lost, and why.
 
     Parameters
@@ -41,6 +61,8 @@ def worst_queues(log: EntryLog, arrays: LinkArrays, *, count: int = 10, until_s:
         The links as they were in the run; queues of links that were changed in it may be put down to the wrong cause.
     count : int
         Number of links, at most.
+    depart_s : ndarray, shape (n_trips,), optional
+        When each trip wanted to start, s; default when it entered its first link, which hides what waits at gates.
     until_s : float, optional
         End of the run, s; default the last row of the log.
 
@@ -48,157 +70,128 @@ def worst_queues(log: EntryLog, arrays: LinkArrays, *, count: int = 10, until_s:
     -------
     DataFrame
         Longest delay first: `link_id`; `delay_veh_h` over the run; `queue_veh`, `begin_s`, `peak_s`, `end_s` of its
-        longest queue (`end_s` inf where it lasts); `share_*` of the queue's service time by cause; `binding`, the
-        largest; `root_link_id` and `root_binding`, where the queue begins. `demand_veh_per_h` is what reached the root
-        while its queue grew, `capacity_veh_per_h` what the binding constraint lets pass (discharge times the share of
-        green; the capacity of the link entered; at a junction, what did pass), and their ratio.
+        longest queue (`end_s` inf where it lasts); `share_*` of that queue's service time by cause
+        (`departure_causes`); `binding`, the largest. `root_link_id` and `root_binding`: the link where the constraint
+        is (for `inflow`, the link entered) and its kind. `demand_veh_per_h` over the time in which the excess built up,
+        `capacity_veh_per_h` (discharge times the share of green; capacity of the link entered; of the junction; of a
+        stream that gives way, by Harders 1968), their ratio, and `excess_veh`. A ratio below 1 says that no capacity
+        was exceeded for long: the queue comes from the rhythm of arrivals, or of a signal.
+
+    Raises
+    ------
+    RunError
+        If `depart_s` is shorter than the log's trips.
     """
-    known = _Network(log, arrays)
+    search = _Search(log, arrays, depart_s)
+    known = search.known
     delay = link_delays(known.stays, free_time_s=known.free_s, until_s=log.end_s if until_s is None else until_s)
     worst = np.lexsort((np.arange(delay.size), -delay))[:count]
-    rows = [known.describe(int(link), float(delay[link])) for link in worst if delay[link] > _TOLERANCE_S]
+    rows = [search.describe(int(link), float(delay[link])) for link in worst if delay[link] > TOLERANCE_S]
     return pd.DataFrame([row for row in rows if row], columns=list(COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
-class Departures:
-    """Departures of one link from a queue, in order. Shape (k,) each."""
+class Load:
+    """A constraint with the demand on it."""
 
-    exit_s: np.ndarray
-    gap_s: np.ndarray  # since it could have left if nothing but the vehicle ahead had held it
-    cause: np.ndarray  # position in CAUSES
-    into: np.ndarray  # link entered, below 0 where the trip ended
+    link: int
+    kind: int  # position in CAUSES
+    demand: float  # veh/s
+    capacity: float  # veh/s
+    excess: float  # veh
 
 
-class _Network:
-    """A log by link, with the rules that a departure may have waited for."""
+class _Search:
+    """Looks for the constraint behind a queue."""
 
-    def __init__(self, log: EntryLog, arrays: LinkArrays) -> None:
-        self.arrays = arrays
-        links = make_links(arrays)
-        self.free_s = np.array(links["free_time"])
-        self.headway_s = 1.0 / arrays.discharge_veh_per_s
-        self.headway_in_s = 1.0 / arrays.capacity_veh_per_s
-        jam, capacity, speed = arrays.jam_density_veh_per_m, arrays.capacity_veh_per_s, arrays.speed_mps
-        self.wave_s = arrays.length_m * (jam - capacity / speed) / capacity
-        self.storage = np.array(links["storage"], dtype=np.int64)
-        self.stays = Stays.of(log, n_links=self.free_s.size)
-        self._rows, self._start = self.stays.by_link(self.free_s.size)
-
-    def rows(self, link: int) -> np.ndarray:
-        """Stays on a link, in order of entry."""
-        return self._rows[self._start[link] : self._start[link + 1]]
+    def __init__(self, log: EntryLog, arrays: LinkArrays, depart_s: np.ndarray | None) -> None:
+        self.known, self.arrays = LoggedNetwork(log, arrays), arrays
+        if depart_s is not None and depart_s.size < log.n_trips:
+            raise RunError(f"depart_s names {depart_s.size} trips, the log {log.n_trips}")
+        begun = np.full(log.n_trips, np.nan) if depart_s is None else np.array(depart_s, dtype=float)
+        stays = self.known.stays
+        self.due = free_arrivals(stays.trip, stays.link, begun, stays.entry_s, self.known.free_s)
+        self._loads: dict[tuple[int, int], Load] = {}
 
     def describe(self, link: int, delay_s: float) -> dict[str, object] | None:
         """One row of `worst_queues`."""
-        period = self.period(link)
+        period = self.known.period(link)
         if period is None:
             return None
-        share = self.shares(link, period)
-        root, root_period, binding = self.root(link, period)
-        demand, capacity = self.load(root, root_period, binding)
+        share = self.known.departures(link).shares()
+        if not share.any():  # nobody has left yet: whatever it is, it is ahead
+            share[RED if self.arrays.cycle_s[link] > 0 else DOWNSTREAM] = 1.0
+        root = max(self.constraints(link, period), key=lambda load: load.excess)
         told = (
             link, delay_s / 3600.0, period.queue_veh, period.begin_s, period.peak_s, period.end_s, *share,
-            CAUSES[int(np.argmax(share))], root, CAUSES[binding], 3600.0 * demand, 3600.0 * capacity,
-            demand / capacity if capacity > 0 else np.inf,
+            CAUSES[int(np.argmax(share))], root.link, CAUSES[root.kind], 3600.0 * root.demand, 3600.0 * root.capacity,
+            root.demand / root.capacity, root.excess,
         )  # fmt: skip
         return dict(zip(COLUMNS, told))
 
-    def period(self, link: int) -> QueuePeriod | None:
-        """The link's longest queue."""
-        rows = self.rows(link)
-        return longest_queue(self.stays.entry_s[rows], self.stays.exit_s[rows], float(self.free_s[link]))
+    def constraints(self, link: int, period: QueuePeriod) -> Iterator[Load]:
+        """The constraints of a link with a queue, and of those that held it up."""
+        found, waiting = {link}, [(link, period)]
+        while waiting:
+            at, when = waiting.pop(0)
+            gone = self.known.departures(at)
+            yield self.stop_line(at)
+            for target, share in zip(*gone.held_by(INFLOW)):
+                if share >= _MATTERS:
+                    yield self.entrance(int(target))
+            if gone.shares()[JUNCTION] >= _MATTERS:
+                yield from self.junction(at, when)
+            for target, share in zip(*gone.held_by(DOWNSTREAM)):
+                further = self.known.period(int(target)) if share >= _MATTERS and target not in found else None
+                if further is not None and len(found) < _MAX_ROOTS:
+                    found.add(int(target))
+                    waiting.append((int(target), further))
 
-    def departures(self, link: int, period: QueuePeriod) -> Departures:
-        """What each departure within a period waited for."""
-        rows = self.rows(link)
-        rows = rows[np.isfinite(self.stays.exit_s[rows])]
-        rows = rows[np.argsort(self.stays.exit_s[rows], kind="stable")]
-        leave = self.stays.exit_s[rows]
-        ahead = np.concatenate([[-np.inf], leave[:-1]])
-        ready = np.maximum(self.stays.entry_s[rows] + self.free_s[link], ahead)
-        lanes = max(round(float(self.arrays.lanes[link])), 1)
-        abreast = np.concatenate([np.full(min(lanes, leave.size), -np.inf), leave[:-lanes]])[: leave.size]
-        headway = float(self.headway_s[link])
-        own = (leave - ahead <= headway + _TOLERANCE_S) | (leave - abreast <= lanes * headway + _TOLERANCE_S)
-        cause = np.full(leave.size, JUNCTION)
-        into = self.stays.into[rows].astype(np.int64)
-        for target in np.unique(into[into >= 0]):
-            at = np.flatnonzero(into == target)
-            cause[at] = self._entering(int(target), leave[at])
-        cause[self._green_begins(link, leave)] = RED
-        cause[own] = DISCHARGE
-        held = (leave > self.stays.entry_s[rows] + self.free_s[link] + _TOLERANCE_S) & (leave >= period.begin_s)
-        held &= leave <= period.end_s
-        return Departures(leave[held], (leave - ready)[held], cause[held], into[held])
-
-    def _entering(self, target: int, at_s: np.ndarray) -> np.ndarray:
-        """Which rule of the link entered set these instants: INFLOW, DOWNSTREAM, or neither (JUNCTION)."""
-        rows = self.rows(target)
-        entries, exits = self.stays.entry_s[rows], np.sort(self.stays.exit_s[rows])
-        place = np.searchsorted(entries, at_s, side="left")
-        before = np.where(place > 0, entries[np.maximum(place - 1, 0)], -np.inf)
-        storage = int(self.storage[target])
-        freed = np.where(place >= storage, exits[np.maximum(place - storage, 0)], -np.inf)
-        # storages are whole vehicles: an engine that rounds otherwise is off by one headway of the backward wave
-        full = at_s - freed - self.wave_s[target] <= _TOLERANCE_S + self.wave_s[target] / storage
-        inflow = at_s - before <= self.headway_in_s[target] + _TOLERANCE_S
-        return np.select([inflow, full], [INFLOW, DOWNSTREAM], JUNCTION)
-
-    def _green_begins(self, link: int, at_s: np.ndarray) -> np.ndarray:
-        cycle = float(self.arrays.cycle_s[link])
-        if cycle <= 0.0 or self.arrays.green_s[link] >= cycle:
-            return np.zeros(at_s.size, dtype=bool)
-        into_green = (at_s - float(self.arrays.green_start_s[link])) % cycle
-        return np.minimum(into_green, cycle - into_green) <= 10 * _TOLERANCE_S
-
-    def shares(self, link: int, period: QueuePeriod) -> np.ndarray:
-        """Share of the queue's service time by cause. Shape (5,)."""
-        gone = self.departures(link, period)
-        time = np.bincount(gone.cause, weights=gone.gap_s, minlength=len(CAUSES))
-        if time.sum() <= 0.0:  # nobody has left yet: whatever it is, it is ahead
-            time[DOWNSTREAM if self.arrays.cycle_s[link] <= 0 else RED] = 1.0
-        return time / time.sum()
-
-    def root(self, link: int, period: QueuePeriod) -> tuple[int, QueuePeriod, int]:
-        """Where a queue begins: the first link downstream that waits for something else than a full link."""
-        seen = {link}
-        while True:
-            binding = int(np.argmax(self.shares(link, period)))
-            if binding != DOWNSTREAM or len(seen) > _MAX_CHAIN:
-                return link, period, binding
-            gone = self.departures(link, period)
-            full = (gone.cause == DOWNSTREAM) & (gone.into >= 0)
-            if not full.any():
-                return link, period, binding
-            ahead = int(np.argmax(np.bincount(gone.into[full], weights=gone.gap_s[full])))
-            further = self.period(ahead)
-            if ahead in seen or further is None:
-                return link, period, binding
-            seen.add(ahead)
-            link, period = ahead, further
-
-    def load(self, link: int, period: QueuePeriod, binding: int) -> tuple[float, float]:
-        """What reached a queue while it grew, and what the binding constraint lets pass, veh/s."""
-        span = max(period.peak_s - period.begin_s, _TOLERANCE_S)
+    def stop_line(self, link: int) -> Load:
+        """The end of a link: its discharge in its share of green."""
         cycle, green = float(self.arrays.cycle_s[link]), float(self.arrays.green_s[link])
-        if binding in (DISCHARGE, RED):
-            share = min(green / cycle, 1.0) if cycle > 0.0 else 1.0
-            return period.arrived_veh / span, float(self.arrays.discharge_veh_per_s[link]) * share
-        gone = self.departures(link, period)
-        if binding == INFLOW:
-            entered = gone.into[(gone.cause == INFLOW) & (gone.into >= 0)]
-            target = int(np.argmax(np.bincount(entered)))
-            return self._demand_on(target, period), float(self.arrays.capacity_veh_per_s[target])
-        return period.arrived_veh / span, (period.arrived_veh - period.queue_veh) / span
+        share = min(green / cycle, 1.0) if cycle > 0.0 else 1.0
+        capacity = float(self.arrays.discharge_veh_per_s[link]) * share
+        return self._load(link, DISCHARGE if share == 1.0 else RED, self.known.rows(link), 0.0, capacity)
 
-    def _demand_on(self, target: int, period: QueuePeriod) -> float:
-        """Vehicles that would have entered a link from begin to peak had nothing held them at its start, veh/s."""
+    def entrance(self, link: int) -> Load:
+        """The start of a link: its own capacity, for all who enter it."""
+        capacity = float(self.arrays.capacity_veh_per_s[link])
+        return self._load(link, INFLOW, self.known.rows(link), float(self.known.free_s[link]), capacity)
 
-        def within(at_s: np.ndarray) -> int:
-            return int(np.count_nonzero((at_s >= period.begin_s) & (at_s <= period.peak_s)))
+    def junction(self, link: int, period: QueuePeriod) -> Iterator[Load]:
+        """The junction at the end of a link: its capacity, and that of a stream that gives way there.
 
-        into = np.flatnonzero(self.stays.into == target)
-        due = self.stays.entry_s[into] + self.free_s[self.stays.link[into]]
-        from_gates = within(self.stays.entry_s[self.rows(target)]) - within(self.stays.exit_s[into])
-        return (within(due) + from_gates) / max(period.peak_s - period.begin_s, _TOLERANCE_S)
+        A stream that crosses a flow q in gaps of t_c or more, one vehicle in t_f, has the capacity
+        q exp(-q t_c) / (1 - exp(-q t_f)) (Harders 1968, Strassenbau und Strassenverkehrstechnik 76).
+        """
+        rules = self.arrays.junctions
+        if rules is None:
+            return
+        node = int(rules.node[link])
+        if node >= 0:
+            rows = np.concatenate([self.known.rows(int(a)) for a in np.flatnonzero(rules.node == node)])
+            yield self._load(link, JUNCTION, rows, 0.0, 1.0 / float(rules.node_headway_s[node]))
+        first = rules.yield_to[rules.yield_start[link] : rules.yield_start[link + 1]]
+        end = min(period.end_s, float(self.known.stays.entry_s[-1]))
+        if first.size and end > period.begin_s:
+            leave = np.concatenate([self.known.stays.exit_s[self.known.rows(int(a))] for a in first])
+            q = np.count_nonzero((leave >= period.begin_s) & (leave < end)) / (end - period.begin_s)
+            follow, gap = float(self.known.headway_s[link]), float(rules.critical_gap_s[link])
+            capacity = q * np.exp(-q * gap) / -np.expm1(-q * follow) if q > 0 else 1.0 / follow
+            yield self._load(link, JUNCTION, self.known.rows(link), 0.0, float(max(capacity, 1e-9)), keep=False)
+
+    def _load(
+        self, link: int, kind: int, rows: np.ndarray, before_s: float, capacity: float, keep: bool = True
+    ) -> Load:
+        """Demand of some stays on a constraint that they meet so long before the end of their link."""
+        if keep and (link, kind) in self._loads:
+            return self._loads[link, kind]
+        times = np.sort(self.due[rows]) - before_s
+        excess, first, last = largest_excess(times, capacity)
+        n = last - first + 1
+        demand = n / max(float(times[last] - times[first]) + 1.0 / capacity, 1e-9) if n > 0 else 0.0
+        load = Load(link, kind, demand, capacity, excess)
+        if keep:
+            self._loads[link, kind] = load
+        return load

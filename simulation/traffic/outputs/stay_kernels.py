@@ -105,3 +105,42 @@ def delay_by_link(
         if over > 0.0:
             out[link[row]] += over
     return out
+
+
+@njit(cache=True)
+def free_arrivals(
+    trip: np.ndarray,  # (s,) int32, stays in order of entry
+    link: np.ndarray,  # (s,) int32
+    begun_s: np.ndarray,  # (T,) s, when each trip wanted to enter its first link; nan: when it did
+    entry_s: np.ndarray,  # (s,) s
+    free_s: np.ndarray,  # (n,) s
+) -> np.ndarray:  # (s,) s when each vehicle would have reached the end of the link had it met no queue on its way
+    """Free-flow times added up along each trip's path."""
+    at = begun_s.copy()
+    out = np.empty(trip.size)
+    for row in range(trip.size):
+        who = trip[row]
+        if np.isnan(at[who]):
+            at[who] = entry_s[row]
+        at[who] += free_s[link[row]]
+        out[row] = at[who]
+    return out
+
+
+@njit(cache=True)
+def largest_excess(
+    times_s: np.ndarray,  # (k,) s, in order: arrivals
+    rate: float,  # veh/s that can be served
+) -> tuple[float, int, int]:  # veh beyond what was served, at most; first and last arrival of the time that led to it
+    """The longest queue before a server of constant rate, and when it began."""
+    best, first, last = 0.0, 0, -1
+    queue, begin = 0.0, 0
+    for k in range(times_s.size):
+        if k > 0:
+            queue -= rate * (times_s[k] - times_s[k - 1])
+        if queue <= 0.0:
+            queue, begin = 0.0, k
+        queue += 1.0
+        if queue > best:
+            best, first, last = queue, begin, k
+    return best, first, last

@@ -2,9 +2,11 @@
 
 The engine decides when a vehicle enters and leaves a link. In between, the vehicle's place follows from the vehicles
 ahead (Newell 1993, doi:10.1016/0191-2615(93)90038-C; vehicle by vehicle: Newell 2002,
-doi:10.1016/S0191-2615(00)00044-8): at the place where j vehicles fit between it and the link's end, x = L - j / kappa,
-it moves on no earlier than `exit of the j-th vehicle ahead + (L - x) / w`. So it drives freely, meets the tail of the
-queue, and moves up, stop by stop, as those ahead leave. Lines between these points are straight.
+doi:10.1016/S0191-2615(00)00044-8): at the place where j vehicles fit between it and the link's end, x = L - j / kappa
+(with kappa the jam density at which whole vehicles fill the link), it moves on no earlier than
+`exit of the j-th vehicle ahead + (L - x) / w`. So it drives freely, meets the tail of the queue, and moves up, stop by
+stop, as those ahead leave. Lines between these points are straight. Where the gridlock rules moved vehicles, which they
+do against the model, places may overlap.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import pandas as pd
 from simulation.errors import RunError
 from simulation.streams import Purpose, uniform
 from simulation.traffic.entry_log import EntryLog
-from simulation.traffic.network import LinkArrays
-from simulation.traffic.outputs.stays import Stays, free_flow_times
+from simulation.traffic.network import LinkArrays, make_links
+from simulation.traffic.outputs.stays import Stays
 from simulation.traffic.outputs.trajectory_kernels import positions
 
 COLUMNS = ("trip", "link_id", "time_s", "distance_m", "route_m")
@@ -72,12 +74,12 @@ def trajectories(log: EntryLog, arrays: LinkArrays, *, trips: np.ndarray) -> pd.
     mine[chosen] = True
     wanted = np.flatnonzero(mine[stays.trip])
     wanted = wanted[np.argsort(stays.trip[wanted], kind="stable")]
-    speed, capacity = arrays.speed_mps, arrays.capacity_veh_per_s
-    wave = capacity / (arrays.jam_density_veh_per_m - capacity / speed)
+    physics = make_links(arrays)
     rows, start = stays.by_link(n)
     which, time, place = positions(
         wanted[np.argsort(stays.link[wanted], kind="stable")], rows, start, stays.link, stays.entry_s, stays.exit_s,
-        arrays.length_m, free_flow_times(arrays), wave, arrays.jam_density_veh_per_m, log.end_s,
+        arrays.length_m, np.array(physics["free_time"]), np.array(physics["wave_time"]),
+        physics["storage"].astype(np.int64), log.end_s,
     )  # fmt: skip
     order = np.lexsort((np.arange(which.size), which, stays.trip[which]))
     which, time, place = which[order], time[order], place[order]

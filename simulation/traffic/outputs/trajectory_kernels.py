@@ -16,14 +16,14 @@ def positions(
     exit_s: np.ndarray,  # (s,) s, inf while there
     length_m: np.ndarray,  # (n,) m
     free_s: np.ndarray,  # (n,) s
-    wave_mps: np.ndarray,  # (n,) m/s
-    jam_veh_per_m: np.ndarray,  # (n,) veh/m
+    wave_s: np.ndarray,  # (n,) s that the backward wave takes over the link
+    storage: np.ndarray,  # (n,) int64: vehicles that fit
     until_s: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # (p,) stay, (p,) s, (p,) m from the link's start
     """Corner points of the vehicles' trajectories, each traversal's in order of time."""
     room = 0
     for k in range(wanted.size):
-        room += 2 * int(length_m[link[wanted[k]]] * jam_veh_per_m[link[wanted[k]]]) + 6
+        room += 2 * storage[link[wanted[k]]] + 6
     which = np.empty(room, dtype=np.int64)
     time = np.empty(room)
     place = np.empty(room)
@@ -40,7 +40,8 @@ def positions(
         come = entry_s[row]
         gone = exit_s[row]
         length = length_m[a]
-        spacing = 1.0 / jam_veh_per_m[a]
+        spacing = length / storage[a]
+        wave = wave_s[a] / storage[a]  # s, over one spacing
         pace = free_s[a] / length
         # vehicles that leave before this one: among those still on the link, the ones that entered before it
         rank = np.searchsorted(leave, gone)
@@ -54,7 +55,7 @@ def positions(
         which[n], time[n], place[n] = row, come, 0.0
         n += 1
         at, here = come, 0.0
-        for j in range(int(length / spacing + 1e-9), -1, -1):  # j vehicles fit between here and the end
+        for j in range(storage[a], -1, -1):  # j vehicles fit between here and the end
             x = length - j * spacing
             if x <= 1e-9:
                 continue
@@ -63,7 +64,7 @@ def positions(
             if j > 0:
                 move = arrive
                 if 0 <= rank - j < leave.size:
-                    move = max(move, leave[rank - j] + j * spacing / wave_mps[a])
+                    move = max(move, leave[rank - j] + j * wave)
                 move = min(move, gone)
             arrive = min(arrive, move)
             if arrive > until_s:

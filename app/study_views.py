@@ -151,7 +151,7 @@ def links_words(count: int) -> str:
 def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
     """A measure of a form in words: what, and where and when."""
     kind = str(entry.get("measure", ""))
-    what = t(f"kind.{kind}") if kind in KINDS else kind
+    what = t(f"kind.{kind}") if kind in KINDS else kind.replace("_", " ").capitalize()
     if kind == "speed_limit":
         what = t("measure.limit", kmh=entry.get("kmh", 0))
     elif kind == "lanes":

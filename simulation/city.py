@@ -219,10 +219,22 @@ def make_city(
     )  # fmt: skip
 
 
-def _expected_flow(arrays: LinkArrays, turns: TurnIndex, demand: DemandSpec) -> np.ndarray:
+def peak_flow(city: City) -> np.ndarray:
+    """Flow of the busiest hour of a weekday on each link if nobody meets a queue, veh/s. Shape (n_links,).
+
+    On free-flow routes, for cars: around the links that are closed to them.
+    """
+    closed = city.closed_array()[:1]
+    return _expected_flow(city.link_arrays(), city.turn_index(), city.demand, closed) * PEAK_HOUR_SHARE / 3600.0
+
+
+def _expected_flow(
+    arrays: LinkArrays, turns: TurnIndex, demand: DemandSpec, closed: np.ndarray | None = None
+) -> np.ndarray:
     """Vehicles a weekday on each link if nobody meets a queue."""
     n = arrays.length_m.size
-    routes = Routes(arrays, turns, demand.dest_link, np.zeros((1, n), dtype=bool), seed=0)
+    closed = np.zeros((1, n), dtype=bool) if closed is None else closed
+    routes = Routes(arrays, turns, demand.dest_link, closed, seed=0)
     routes.update()
     return routes.load(demand.starts(n))
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from simulation.air.model import AirModel, ZoneAir
     from simulation.city import City
     from simulation.link_state import LinkInterval
+    from simulation.traffic.actuated import Actuation
 
 Process = Callable[["LiveCity"], Generator[simpy.Event, Any, Any]]
 
@@ -288,6 +289,25 @@ class LiveCity:
         Lights that a process controls follow it when that process gives them back.
         """
         self.lights.retime(self._checked(link_ids), cycle_s, green_start_s, green_s)
+
+    def actuate(self, link_ids: Sequence[int], settings: Actuation | None = None) -> Callable[[], None]:
+        """Let the greens of the junctions of some approaches last as long as vehicles come, from now on.
+
+        Returns
+        -------
+        callable
+            Gives the junctions their fixed plans back.
+
+        Raises
+        ------
+        RunError
+            If there is no signal with two phases, or another process controls one.
+        """
+        from simulation.signal_control import ActuatedControl, junction_groups
+
+        control = ActuatedControl(self, junction_groups(self.city, self._checked(link_ids).tolist()), settings)
+        self.env.process(control.start())
+        return control.stop
 
     def keep(self, name: str, arrays: Mapping[str, np.ndarray], *, links: Sequence[int] | np.ndarray = ()) -> bool:
         """Keep a process's arrays with the city's state (`simulation.lights.Lights.keep`).

@@ -235,12 +235,12 @@ def control(
 class ActuatedControl:
     """Junctions under vehicle actuation for as long as it is on: `start` in a living city, `stop` gives plans back."""
 
-    def __init__(self, live: LiveCity, groups: Sequence[PlanGroup], settings: Actuation) -> None:
+    def __init__(self, live: LiveCity, groups: Sequence[PlanGroup], settings: Actuation | None = None) -> None:
         self.live, self.groups = live, groups
         engine = live.engine
         lights = _first_lights(live, groups)
         self.bank = ActuatedBank(
-            [group.phases for group in groups], settings, free_time_s=engine.free_time_s,
+            [group.phases for group in groups], settings or Actuation(), free_time_s=engine.free_time_s,
             headway_s=1.0 / engine.arrays.discharge_veh_per_s, now_s=live.env.now, phase=lights["phase"],
         )  # fmt: skip
         self._on = False
@@ -287,7 +287,7 @@ def actuated(settings: Actuation | None = None, *, link_ids: Iterable[int] | Non
     chosen = None if link_ids is None else tuple(link_ids)
 
     def process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
-        return ActuatedControl(live, junction_groups(live.city, chosen), settings or Actuation()).start()
+        return ActuatedControl(live, junction_groups(live.city, chosen), settings).start()
 
     return process
 

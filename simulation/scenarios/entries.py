@@ -11,10 +11,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from data.schemas import VEHICLE_CLASSES
 from simulation.air.fleet import Ban
+from simulation.errors import RunError
 from simulation.scenarios.errors import Fault, ScenarioError
 from simulation.scenarios.hours import Hours, clock, seconds_of
 from simulation.scenarios.measures import CloseStreet, LowEmissionZone, Measure, ScaleDemand, SetLanes, SpeedLimit
 from simulation.scenarios.select import Selection
+from simulation.scenarios.signal_measures import ActuateSignals, RetimeSignals
+from simulation.traffic.actuated import Actuation
 
 
 def _listed(value: Any) -> Any:
@@ -154,6 +157,35 @@ class LowEmissionZoneEntry(PlaceEntry):
         return LowEmissionZone(where=self.where(), hours=self.hours(), bans=bans)
 
 
+class ActuateSignalsEntry(PlaceEntry):
+    """`actuate_signals`: greens last as long as vehicles come, between a minimum and a maximum, s."""
+
+    min_green: float = Actuation().min_green_s
+    max_green: float = Actuation().max_green_s
+    passage: float = Actuation().passage_s
+
+    def to_measure(self) -> Measure:
+        """The frozen measure."""
+        try:
+            settings = Actuation(min_green_s=self.min_green, max_green_s=self.max_green, passage_s=self.passage)
+        except RunError as error:
+            raise ScenarioError([str(error)]) from error
+        return ActuateSignals(where=self.where(), hours=self.hours(), settings=settings)
+
+
+class RetimeSignalsEntry(PlaceEntry):
+    """`retime_signals`: plans for the demand as it is; `cycle` in s, best if left out."""
+
+    cycle: float | None = None
+    percent_of_peak: float = 100.0
+
+    def to_measure(self) -> Measure:
+        """The frozen measure."""
+        return RetimeSignals(
+            where=self.where(), hours=self.hours(), cycle_s=self.cycle, percent_of_peak=self.percent_of_peak
+        )
+
+
 #: Key `measure` of an entry, and the entry. Add a measure here and it is known to files, forms and `to_yaml`.
 ENTRIES: dict[str, type[Entry]] = {
     "close_street": CloseStreetEntry,
@@ -161,4 +193,6 @@ ENTRIES: dict[str, type[Entry]] = {
     "speed_limit": SpeedLimitEntry,
     "demand": ScaleDemandEntry,
     "low_emission_zone": LowEmissionZoneEntry,
+    "actuate_signals": ActuateSignalsEntry,
+    "retime_signals": RetimeSignalsEntry,
 }

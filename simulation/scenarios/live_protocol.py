@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from simulation.air.fleet import Fleet
     from simulation.city import City
+    from simulation.traffic.actuated import Actuation
 
 
 class Live(Protocol):
@@ -33,6 +34,12 @@ class Live(Protocol):
 
     def set_lanes(self, link_ids: Sequence[int], lanes: float | Sequence[float] | None) -> None:
         """Set lanes; None gives back what was built."""
+
+    def retime(self, link_ids: Sequence[int], *, cycle_s: Any, green_start_s: Any, green_s: Any) -> None:
+        """Give the ends of links other fixed plans, one for all or one each, s."""
+
+    def actuate(self, link_ids: Sequence[int], settings: Actuation | None = None) -> Callable[[], None]:
+        """Actuate the junctions of these approaches; returns what gives their plans back."""
 
     def set_link_fleet(self, link_ids: Sequence[int], fleet: Fleet | None) -> None:
         """Let another fleet drive on links; None gives back the city's."""

@@ -10,12 +10,15 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from simulation.scenarios.live_protocol import Live
 
 if TYPE_CHECKING:
     from simulation.air.fleet import Ban, Fleet
+    from simulation.city import City
     from simulation.scenarios.measures import Measure
+    from simulation.traffic.actuated import Actuation
 
 Undo = Callable[[], None]
 _LOOK_AGAIN_S = 60.0
@@ -66,6 +69,10 @@ class Overlay:
         self._speeds: list[tuple[np.ndarray, np.ndarray]] = []
         self._lanes: list[tuple[np.ndarray, np.ndarray]] = []
         self._bans: list[tuple[np.ndarray, tuple[Ban, ...]]] = []
+        self._retimed: list[pd.DataFrame] = []
+        self._plans: dict[Any, pd.DataFrame] = {}
+        self._actuated: list[tuple[np.ndarray, Actuation]] = []
+        self._controls: dict[tuple[int, tuple[int, ...]], Undo] = {}
 
     def close(self, links: np.ndarray, classes: Iterable[int]) -> Undo:
         """Close links to some classes."""
@@ -84,6 +91,19 @@ class Overlay:
     def ban(self, links: np.ndarray, bans: tuple[Ban, ...]) -> Undo:
         """Keep vehicles off links."""
         return self._put(self._bans, (links, bans), lambda: self._apply_bans(links))
+
+    def retime(self, measure: Any, plans: Callable[[City], pd.DataFrame]) -> Undo:
+        """Give signals the plans that a measure makes, which are worked out once; of several the last begun holds."""
+        if measure not in self._plans:
+            self._plans[measure] = plans(self.live.city)
+        table = self._plans[measure]
+        return self._put(self._retimed, table, lambda: self._apply_plans(table["link_id"].to_numpy()))
+
+    def actuate(self, links: np.ndarray, settings: Actuation) -> Undo:
+        """Actuate whole junctions; of several measures the last begun holds, and those of the city itself stay."""
+        always = {link for held, _ in self.live.city.actuated for link in held}
+        links = np.array([link for link in links.tolist() if link not in always], dtype=np.int64)
+        return self._put(self._actuated, (links, settings), self._apply_actuated)
 
     def scale_demand(self, factor: float, origins: list[str] | None, destinations: list[str] | None) -> Undo:
         """Multiply trips that start from now on."""
@@ -125,6 +145,30 @@ class Overlay:
             setter(off.tolist(), None)
         if on.size:
             setter(on.tolist(), values[on].tolist())
+
+    def _apply_plans(self, links: np.ndarray) -> None:
+        columns = ["cycle_s", "green_start_s", "green_s"]
+        plan = self.live.city.signals.set_index("link_id")[columns]
+        for table in self._retimed:
+            plan.update(table.set_index("link_id")[columns])
+        cycle, start, green = plan.loc[links].to_numpy(dtype=float).T
+        self.live.retime(links.tolist(), cycle_s=cycle, green_start_s=start, green_s=green)
+
+    def _apply_actuated(self) -> None:
+        """Each junction is controlled for the last measure that wants it; controls that stay as they are go on."""
+        owner: dict[int, int] = {}
+        for number, (links, _) in enumerate(self._actuated):
+            owner.update(dict.fromkeys(links.tolist(), number))
+        wanted: dict[tuple[int, tuple[int, ...]], Actuation] = {}
+        for number, entry in enumerate(self._actuated):
+            own = tuple(sorted(link for link, last in owner.items() if last == number))
+            if own:
+                wanted[id(entry), own] = entry[1]
+        for key in [key for key in self._controls if key not in wanted]:
+            self._controls.pop(key)()
+        for key, settings in wanted.items():
+            if key not in self._controls:
+                self._controls[key] = self.live.actuate(list(key[1]), settings)
 
     def _apply_bans(self, links: np.ndarray) -> None:
         """Links with the same own fleet and the same bans in force get the same fleet."""

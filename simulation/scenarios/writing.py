@@ -15,6 +15,7 @@ from simulation.scenarios.hours import clock
 from simulation.scenarios.measures import CloseStreet, LowEmissionZone, Measure, ScaleDemand, SetLanes, SpeedLimit
 from simulation.scenarios.scenario import Scenario
 from simulation.scenarios.select import Selection
+from simulation.scenarios.signal_measures import ActuateSignals, RetimeSignals
 
 
 def to_form(scenario: Scenario) -> dict[str, Any]:
@@ -57,6 +58,14 @@ def _measure_form(measure: Measure) -> dict[str, Any]:
         form = {"measure": "speed_limit"} | _place_form(measure.where) | {"kmh": measure.kmh}
     elif isinstance(measure, LowEmissionZone):
         form = {"measure": "low_emission_zone"} | _place_form(measure.where) | {"ban": _ban_form(measure.bans)}
+    elif isinstance(measure, ActuateSignals):
+        how = measure.settings
+        times = {"min_green": how.min_green_s, "max_green": how.max_green_s, "passage": how.passage_s}
+        form = {"measure": "actuate_signals"} | _place_form(measure.where) | times
+    elif isinstance(measure, RetimeSignals):
+        form = {"measure": "retime_signals"} | _place_form(measure.where)
+        form |= {} if measure.cycle_s is None else {"cycle": measure.cycle_s}
+        form |= {} if measure.percent_of_peak == 100 else {"percent_of_peak": measure.percent_of_peak}
     else:
         raise ScenarioError([f"a {type(measure).__name__} of your own cannot be written as YAML; only {list(ENTRIES)}"])
     if measure.hours is not None:

@@ -37,7 +37,13 @@ class StandIn:
         self.fleets = dict.fromkeys(range(n))
         for ids, fleet in city.link_fleet:
             self.set_link_fleet(ids, fleet)
-        self.factors = []
+        self.factors, self.actuated = [], []
+        self.plans = {
+            link: (cycle, start, green)
+            for link, cycle, start, green in city.signals[
+                ["link_id", "cycle_s", "green_start_s", "green_s"]
+            ].itertuples(index=False)
+        }
 
     def time_of_day_s(self):
         return (self._start + self.env.now) % 86_400.0
@@ -58,6 +64,16 @@ class StandIn:
     def set_lanes(self, link_ids, lanes):
         self.lanes[link_ids] = np.nan if lanes is None else lanes
 
+    def retime(self, link_ids, *, cycle_s, green_start_s, green_s):
+        for link, *plan in zip(link_ids, cycle_s, green_start_s, green_s):
+            self.plans[link] = tuple(float(value) for value in plan)
+
+    def actuate(self, link_ids, settings=None):
+        assert not {link for links, _ in self.actuated for link in links} & set(link_ids)
+        entry = (tuple(link_ids), settings)
+        self.actuated.append(entry)
+        return lambda: self.actuated.remove(entry)
+
     def set_link_fleet(self, link_ids, fleet):
         self.fleets.update(dict.fromkeys(link_ids, fleet))
 
@@ -69,7 +85,7 @@ class StandIn:
     def snapshot(self):
         return (
             self.closures.tobytes(), self.speed.tobytes(), self.lanes.tobytes(), tuple(self.fleets.items()),
-            tuple(self.factors),
+            tuple(self.factors), tuple(self.plans.items()), tuple(self.actuated),
         )  # fmt: skip
 
     def play(self, *generators, until):

@@ -9,9 +9,11 @@ import pytest
 from data.schemas import LINKS, validate
 from simulation.air.fleet import Ban, default_fleet
 from simulation.scenarios import (
+    ActuateSignals,
     CloseStreet,
     Hours,
     LowEmissionZone,
+    RetimeSignals,
     ScaleDemand,
     Scenario,
     ScenarioError,
@@ -31,6 +33,8 @@ EVERY = {
     "demand": ScaleDemand(factor=0.9),
     "demand between": ScaleDemand(factor=1.5, from_zones=("Z01",), to_zones=("North-east",)),
     "low emission": LowEmissionZone(where=Selection(zones=("Z01",)), bans=OLD_DIESEL),
+    "actuated signals": ActuateSignals(where=MAIN),
+    "retimed signals": RetimeSignals(where=MAIN, cycle_s=97.0),
 }
 every_measure = pytest.mark.parametrize("measure", EVERY.values(), ids=EVERY.keys())
 MORNING = Hours(7 * 3600.0, 9 * 3600.0)
@@ -42,7 +46,11 @@ def changes(one, two):
         name for name in ("links", "nodes", "turns", "signals", "zones", "link_zone", "sensors")
         if not getattr(one, name).equals(getattr(two, name))
     ]  # fmt: skip
-    plain = [name for name in ("closed", "link_fleet", "fleet", "name") if getattr(one, name) != getattr(two, name)]
+    plain = [
+        name
+        for name in ("closed", "link_fleet", "fleet", "name", "actuated")
+        if getattr(one, name) != getattr(two, name)
+    ]
     od = [] if np.array_equal(one.demand.od_veh, two.demand.od_veh) else ["demand"]
     return frames + plain + od
 

@@ -150,7 +150,7 @@ class TrafficEngine:
         self.now = float(start_s)
         self._read_at = float(start_s)
         self._released = 0
-        self._log: list[np.ndarray] = []
+        self._log: list[list[np.ndarray]] = []
         rule = np.zeros(1, dtype=RULE)
         rule["gate_fill"], rule["patience"], rule["jump"] = gate_fill, patience_s, jump_s
         rule["seed"], rule["books"], rule["log"] = seed, books, log
@@ -227,16 +227,21 @@ class TrafficEngine:
     def entry_log(self) -> EntryLog:
         """Every entry into a link and every arrival since the engine was made, in order of time."""
         self._take_log()
-        rows = np.concatenate(self._log) if self._log else np.zeros(0, LOG)
-        self._log = [rows]
-        return EntryLog(trip=rows["trip"], link=rows["link"], time_s=rows["time"])
+        columns = []
+        for k, dtype in enumerate((np.int32, np.int32, np.float64)):  # one column at a time: a log may be large
+            column = np.concatenate([part[k] for part in self._log] or [np.zeros(0, dtype)])
+            for part in self._log:
+                part[k] = column[:0]
+            columns.append(column)
+        self._log = [columns]
+        return EntryLog(*columns)
 
     def _take_log(self) -> None:
         size = int(self.v.total[LOG_SIZE])
         if size:
-            rows = self.v.log[:size].copy()
-            rows["trip"] = self.v.trips["number"][rows["trip"]]
-            self._log.append(rows)
+            rows = self.v.log[:size]
+            number = self.v.trips["number"][rows["trip"]]
+            self._log.append([number, rows["link"].copy(), rows["time"].copy()])
             self.v.total[LOG_SIZE] = 0
 
     def read_interval(self) -> LinkInterval:

@@ -184,8 +184,8 @@ def simulate(
             network, trips, paths, until_s, dict(seed=seed, log=log, books=books, gate_fill=gate_fill, **options)
         )
     begun = time.process_time()
-    dest_nodes, row = np.unique(trips.dest, return_inverse=True)
-    orig_nodes, origin = np.unique(trips.orig, return_inverse=True)
+    dest_nodes, row = _used(trips.dest, network.n_nodes)
+    orig_nodes, origin = _used(trips.orig, network.n_nodes)
     dest_start, dest_link = _links_at(network.to_node, dest_nodes)
     origin_start, origin_link = _links_at(network.from_node, orig_nodes)
     routes = Routes(
@@ -206,8 +206,10 @@ def simulate(
         network.arrays, dest_nodes.size, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, seed=seed,
         log=log, books=books, gate_fill=gate_fill, **options,
     )  # fmt: skip
-    taste = uniform(seed, 0, np.arange(len(trips), dtype=np.uint64), Purpose.TRIP_LAYER)
-    layer = np.minimum((taste * perceptions).astype(np.int64), perceptions - 1)
+    layer = np.zeros(len(trips), np.int64)
+    if perceptions > 1:
+        taste = uniform(seed, 0, np.arange(len(trips), dtype=np.uint64), Purpose.TRIP_LAYER)
+        layer = np.minimum((taste * perceptions).astype(np.int64), perceptions - 1)
     klass = np.zeros(len(trips), np.int64) if trips.vehicle_class is None else trips.vehicle_class
     begun = time.process_time()
     engine.release(
@@ -271,6 +273,13 @@ def _result(engine: TrafficEngine, trips: NodeTrips, log: bool, seconds: dict[st
     return TrafficRun(
         log=entries, counts=engine.counts(), engine=engine, depart_s=trips.depart_s, arrival_s=arrival, seconds=seconds
     )
+
+
+def _used(nodes: np.ndarray, n_nodes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes that occur, in order, and the position of each entry among them."""
+    occurs = np.zeros(n_nodes, dtype=bool)
+    occurs[nodes] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[nodes]
 
 
 def _links_at(node_of_link: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

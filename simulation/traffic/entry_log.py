@@ -14,6 +14,7 @@ import pandas as pd
 
 from simulation.errors import RunError
 from simulation.traffic.entry_log_kernels import first_fault, following_rows, group_by_trip
+from simulation.traffic.paths import Paths
 
 #: `link` of a row that tells that a trip ended: it arrived, or it found no way on.
 END, LOST = -2, -1
@@ -118,22 +119,14 @@ class EntryLog:
         """
         return group_by_trip(self.trip, self._size(n_trips))
 
-    def paths(self, n_trips: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Links that each trip entered, in order; ends are left out.
-
-        Returns
-        -------
-        links : ndarray of int32
-            Paths of all trips, one after another.
-        start : ndarray of int64, shape (n_trips + 1,)
-            Path of trip i: `links[start[i]:start[i + 1]]`; empty where it never entered a link.
-        """
+    def paths(self, n_trips: int | None = None) -> Paths:
+        """Links that each trip entered, in order; ends are left out, and the path of who never entered is empty."""
         driven = np.flatnonzero(self.link >= 0)
         rows, start = group_by_trip(self.trip[driven], self._size(n_trips))
-        return self.link[driven[rows]], start
+        return Paths(links=self.link[driven[rows]], start=start)
 
     def between(self, start_s: float, end_s: float) -> EntryLog:
-        """Rows with `start_s <= time_s < end_s`: a view, so large logs can be read piece by piece."""
+        """Rows with `start_s <= time_s < end_s`, as a view. Vehicles that entered before are not in it."""
         a, b = np.searchsorted(self.time_s, [start_s, end_s], side="left")
         return EntryLog(self.trip[a:b], self.link[a:b], self.time_s[a:b])
 

@@ -19,7 +19,6 @@ from simulation.traffic.outputs.queues import link_delays, queue_map
 from simulation.traffic.outputs.skims import experienced_skim, node_links, shortest_times
 from simulation.traffic.outputs.stays import Stays, free_flow_times
 from simulation.traffic.outputs.trajectories import sample_trips, trajectories
-from simulation.traffic.paths import Paths
 from simulation.traffic.signals import fixed_plans
 
 STEP_S = 300.0
@@ -40,13 +39,12 @@ class Loaded:
         self.klass = rng.integers(0, 4, len(ends))
         self.trips = NodeTrips(depart_s=depart, orig=ends[:, 0], dest=ends[:, 1], vehicle_class=self.klass)
         first = simulate(self.network, self.trips, until_s=None, reroute_every_s=300.0, seed=2)
-        links_of, start = first.log.paths(len(self.trips))
-        paths = Paths(links=links_of, start=start)
+        paths = first.log.paths(len(self.trips))
         self.engine = TrafficEngine(self.network.arrays, 1, books=True, log=True, seed=2)
         none = np.zeros(len(self.trips), np.int64)
         self.engine.release(
             Trips(
-                depart_s=depart, origin_link=links_of[start[:-1]].astype(np.int64), dest_row=none, layer=none,
+                depart_s=depart, origin_link=paths.links[paths.start[:-1]].astype(np.int64), dest_row=none, layer=none,
                 vehicle_class=self.klass, paths=paths,
             )
         )  # fmt: skip
@@ -133,13 +131,11 @@ def test_delays_of_links_and_curves_agree(run):
 def test_paths_of_the_log_are_those_that_were_driven(calm):
     """Of trips that arrived: link for link. Of the others: as far as they came."""
     run = calm
-    links, start = run.log.paths(len(run.trips))
+    paths = run.log.paths(len(run.trips))
     for k in range(len(run.trips)):
-        own = run.paths.links[run.paths.start[k] : run.paths.start[k + 1]]
-        driven = links[start[k] : start[k + 1]]
-        np.testing.assert_array_equal(driven, own[: driven.size])
+        np.testing.assert_array_equal(paths[k], run.paths[k][: paths[k].size])
     arrived = np.isfinite(run.log.arrivals(len(run.trips)))
-    np.testing.assert_array_equal(np.diff(start)[arrived], np.diff(run.paths.start)[arrived])
+    np.testing.assert_array_equal(np.diff(paths.start)[arrived], np.diff(run.paths.start)[arrived])
 
 
 def test_a_log_that_was_stored_gives_the_same_books(run, tmp_path):

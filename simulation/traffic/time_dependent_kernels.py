@@ -2,7 +2,7 @@
 
 A link's times are the instants `exit[l, b]` at which a vehicle that enters at knot `b` would leave, straight lines
 between. They never fall, so nobody overtakes by waiting (first in, first out), and a search by earliest arrival is
-exact (Dreyfus 1969, doi:10.1287/opre.17.3.395, for the search; Kaufman & Smith 1993 for the condition). Knots lie at `begin + b x step`.
+exact (Dreyfus 1969, doi:10.1287/opre.17.3.395; the condition: Kaufman & Smith 1993). Knots lie at `begin + b x step`.
 """
 
 from __future__ import annotations

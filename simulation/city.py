@@ -109,6 +109,7 @@ class City:
         weather: pd.DataFrame | None = None,
         incidents_per_day: float = 1.5,
         keep_link_state: bool = False,
+        keep_entry_log: bool = False,
         progress: Callable[[float, float, str], Any] | None = None,
     ) -> RunResult:
         """Let the city live for some days.
@@ -136,6 +137,9 @@ class City:
             Mean number of road incidents in the whole city.
         keep_link_state : bool
             Whether the result holds `link_state`, one row a link, interval and class.
+        keep_entry_log : bool
+            Whether the result holds `entry_log` and `released`: every trip, and which link it entered when. All of
+            `simulation.traffic.outputs` can be made of them. It takes 16 bytes a link traversal.
         progress : callable, optional
             Called with (seconds done, seconds in all, message) once an hour of the city.
 
@@ -153,7 +157,7 @@ class City:
         return run_city(
             self, days=days, seed=seed, start=start, step_s=step_s, processes=processes, forecasters=forecasters,
             initial_state=initial_state, weather=weather, incidents_per_day=incidents_per_day,
-            keep_link_state=keep_link_state, progress=progress,
+            keep_link_state=keep_link_state, keep_entry_log=keep_entry_log, progress=progress,
         )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from simulation.city import City
     from simulation.link_state import LinkInterval
     from simulation.traffic.actuated import Actuation
+    from simulation.trip_log import TripLog
 
 Process = Callable[["LiveCity"], Generator[simpy.Event, Any, Any]]
 
@@ -105,6 +106,7 @@ class LiveCity:
         step_s: float,
         air: AirModel,
         before: Callable[[float], None],
+        log: bool = False,
     ) -> None:
         self.city, self.seed, self.start, self.step_s, self.air = city, seed, start, step_s, air
         self.end_s = end_s
@@ -117,7 +119,8 @@ class LiveCity:
         self._demand: list[np.ndarray] = []  # factors in force, (P, P) each
         self._tolls: list[Toll] = list(city.tolls)
         self._group = cost_groups(self._closures > 0, self.charge_s())
-        self.engine = TrafficEngine(self._base, city.demand.dest_link.size, start_s=now_s)
+        self.engine = TrafficEngine(self._base, city.demand.dest_link.size, start_s=now_s, log=log)
+        self.trip_log: TripLog | None = None  # on request, set once a state is restored
         self.lights = Lights(self._base, self.engine)
         self.routes = Routes(
             self._base, city.turn_index(), city.demand.dest_link, by_group(self._closures > 0, self._group), seed=seed,

@@ -126,15 +126,16 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
         first, last = np.searchsorted(trips.depart_s, [wall, wall + live.step_s])
         chosen = _scaled(live, trips.take(np.arange(first, last)))
         chosen = around_closed(live.city.demand, chosen, live.closed())
-        live.engine.release(
-            Trips(
-                depart_s=chosen.depart_s + zero,
-                origin_link=chosen.origin_link,
-                dest_row=row_of[chosen.dest_link],
-                layer=live.layer_of(chosen.taste, chosen.vehicle_class),
-                vehicle_class=chosen.vehicle_class,
-            )
+        released = Trips(
+            depart_s=chosen.depart_s + zero,
+            origin_link=chosen.origin_link,
+            dest_row=row_of[chosen.dest_link],
+            layer=live.layer_of(chosen.taste, chosen.vehicle_class),
+            vehicle_class=chosen.vehicle_class,
         )
+        live.engine.release(released)
+        if live.trip_log is not None:
+            live.trip_log.add(released, chosen)
         yield live.wait(live.step_s, Phase.DEMAND)
 
 

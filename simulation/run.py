@@ -20,6 +20,8 @@ from simulation.observe import SensorNetwork
 from simulation.processes import Incident, demand_process, incident_process, routes_process, weather_process
 from simulation.recorder import Recorder
 from simulation.traffic.engine import Counts
+from simulation.traffic.entry_log import EntryLog
+from simulation.trip_log import TripLog
 from zones.rollup import ZoneRollup
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ class RunResult:
     summary: dict[str, Any]
     final_state: dict[str, np.ndarray]
     forecasts: pd.DataFrame | None = field(default=None)
+    released: pd.DataFrame | None = field(default=None)  # every trip; a row of it is a trip of the log
+    entry_log: EntryLog | None = field(default=None)
 
 
 def run_city(
@@ -64,6 +68,7 @@ def run_city(
     weather: pd.DataFrame | None,
     incidents_per_day: float,
     keep_link_state: bool,
+    keep_entry_log: bool,
     progress: Callable[[float, float, str], Any] | None,
 ) -> RunResult:
     """Run a city; `City.run` describes the parameters."""
@@ -79,11 +84,14 @@ def run_city(
     books = _Books()
     length_s = n_steps * step_s
     live = LiveCity(
-        city, seed=seed, start=zero, now_s=now_s, end_s=now_s + length_s, step_s=step_s, air=air, before=books.reach
-    )
+        city, seed=seed, start=zero, now_s=now_s, end_s=now_s + length_s, step_s=step_s, air=air, before=books.reach,
+        log=keep_entry_log,
+    )  # fmt: skip
     sensors = SensorNetwork(city.sensors, city.links, city.zones, seed=seed, start=zero, step_s=step_s)
     if initial_state is not None:
         _restore(live, air, sensors, initial_state)
+    if keep_entry_log:
+        live.trip_log = TripLog(live.engine, live.routes.dest_link)
     recorder = Recorder(live, sensors, n_steps, keep_link_state=keep_link_state)
     books.open(live, recorder, ZoneRollup(city.link_zone, city.links, list(city.zones["zone_id"])))
     desk = Desk(live.time(), _notebook(live, forecasters, n_steps) if forecasters else None)
@@ -283,6 +291,7 @@ def _result(
             "mean_time_s": per_trip[:, 0], "mean_distance_m": per_trip[:, 1], "mean_free_flow_time_s": per_trip[:, 2],
         }
     )  # fmt: skip
+    released, log = live.trip_log.tables() if live.trip_log is not None else (None, None)
     at = pd.DatetimeIndex(weather["time"])
     first = live.start + pd.Timedelta(seconds=begun_s)
     inside = (at >= first.floor("h")) & (at < live.time())
@@ -320,4 +329,6 @@ def _result(
         },
         final_state=_state(live, air, sensors),
         forecasts=desk.notebook.table() if desk.notebook is not None else None,
+        released=released,
+        entry_log=log,
     )  # fmt: skip

@@ -6,10 +6,12 @@ ARGS   ?=
 
 .PHONY: demo test lint bench clean
 
-demo: $(VENV)/.app
+KERNELS := $(filter-out %/event_kernels.py,$(wildcard simulation/traffic/*_kernels.py)) simulation/traffic/layout.py
+
+demo: $(VENV)/.app $(VENV)/.kernels
 	$(BIN)/zonewise demo $(ARGS)
 
-test: $(VENV)/.dev
+test: $(VENV)/.dev $(VENV)/.kernels
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
 
 lint: $(VENV)/.dev
@@ -18,7 +20,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.app
+bench: $(VENV)/.app $(VENV)/.kernels
 	$(BIN)/zonewise benchmark city $(ARGS)
 
 $(VENV)/bin/python:
@@ -31,6 +33,10 @@ $(VENV)/.app: pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/.app
+
+# a compiled kernel is kept until its own file changes: have it compiled anew when one that it calls has changed
+$(VENV)/.kernels: $(KERNELS) | $(VENV)/bin/python
+	touch simulation/traffic/event_kernels.py $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -117,11 +117,21 @@ class Job:
                 self.reused.append(step)
                 self.report(step, 1, 1, "already there")
             else:
+                self._compile(step)
                 with threadpool_limits(limits=1):  # matrices are small, and processes share the cores already
                     getattr(self, f"_make_{step}")()
             made[step] = self.run_ids()[step]
         self._note(made)
         return made
+
+    def _compile(self, step: str) -> None:
+        """Have the traffic model compiled before a step that drives vehicles; only the first time takes long."""
+        if step in ("city", "simulation", "live"):
+            from simulation.traffic.compiling import compile_kernels
+
+            self.report("kernels", 0, 1, "on first use only, up to a quarter of a minute")
+            compile_kernels()
+            self.report("kernels", 1, 1, "ready")
 
     def _note(self, made: Mapping[str, str]) -> None:
         city = self.city()

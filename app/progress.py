@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 _NAMES = {
     "city": "City", "simulation": "Simulating", "training": "Training", "comparison": "Comparing",
-    "live": "Living the next day", "study": "Replications",
+    "live": "Living the next day", "study": "Replications", "kernels": "Compiling traffic",
 }  # fmt: skip
 _DELAY_S, _EVERY_S = 1.0, 0.25
+_SHORT_S = {"kernels": 2.0}  # steps that are not worth a line when they took less
 
 
 class Bars:
@@ -64,5 +65,6 @@ class Bars:
             self._bar = None
         if finished and self._step:
             taken = time.perf_counter() - self._since
+        if finished and self._step and taken >= _SHORT_S.get(self._step, 0.0):
             tqdm.write(f"{_NAMES.get(self._step, self._step):<20} {taken:6.1f} s  {self._last}", file=sys.stderr)
         self._step = ""

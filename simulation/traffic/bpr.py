@@ -91,6 +91,17 @@ class Bpr:
         return np.maximum(np.asarray(flow, dtype=float), 0.0) * self.per_capacity
 
 
+def system_optimum_time(time: Bpr) -> Bpr:
+    """Marginal cost t + q dt/dq as a travel-time function: its user equilibrium is the system optimum of `time`.
+
+    The derivative term alpha power t0 (q / capacity)^power has the form of the formula itself (Pigou 1920; Dafermos &
+    Sparrow 1969, Journal of Research of the National Bureau of Standards 73B, 91-118).
+    """
+    return Bpr(
+        free_time=time.free_time, capacity=time.capacity, alpha=time.alpha * (1.0 + time.power), power=time.power
+    )
+
+
 def _faults(name: str, values: np.ndarray, good: np.ndarray, allowed: str) -> list[str]:
     bad = np.flatnonzero(~(good & np.isfinite(values)))
     if not bad.size:

@@ -1,44 +1,38 @@
 """Static user equilibrium: nobody can lower the cost of a trip by taking another route (Wardrop 1952).
 
 Link times follow the flow by the formula of the Bureau of Public Roads, so that the equilibrium is the smallest value
-of Beckmann's convex objective. It is sought over path flows: find every OD pair's cheapest path at the present costs,
-then move flow between the known paths of each pair by projected Newton steps until the excess cost has fallen well
-below what the search has found, and search again (gradient projection: Jayakrishnan, Tsai, Prashker & Rajadhyaksha
-1994, Transportation Research Record 1443, 75-83; Gauss-Seidel over OD pairs: Florian, Constantin & Florian 2009,
-doi:10.3141/2090-02). The relative gap is taken at the costs at which the paths were sought, so that it is exact.
+of Beckmann's convex objective. It is sought over path flows, in sweeps: for one origin after another, find the cheapest
+paths at the present costs and move flow to them by projected Newton steps (gradient projection: Jayakrishnan, Tsai,
+Prashker & Rajadhyaksha 1994, Transportation Research Record 1443, 75-83; one OD pair after another: Florian, Constantin
+& Florian 2009, doi:10.3141/2090-02); then go over the known paths of all pairs until the excess cost has fallen well
+below what the sweep has found. The gap that is reported in the end is taken with all flows at rest.
 
 Static means: one period, no queues, no spillback; flows above capacity are only slow. It serves macroscopic studies, as
 a baseline, and as a start for the dynamic equilibrium (`StaticEquilibrium.draw`, `.link_paths`).
 
-Read `bpr`, `static_assignment_network` (graph and classes), this file, then `static_assignment_result`.
+Read `bpr`, `static_assignment_network` (graph and classes), this file, `static_assignment_state` (one sweep), then
+`static_assignment_result`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from simulation.errors import DemandError, RunError
-from simulation.traffic.bpr import BPR_ALPHA, BPR_POWER, Bpr
-from simulation.traffic.static_assignment_demand import class_number, clean_demand, stranded_faults
-from simulation.traffic.static_assignment_kernels import exchange, renew_paths
+from simulation.traffic.bpr import BPR_ALPHA, BPR_POWER
 from simulation.traffic.static_assignment_network import StaticNetwork, UserClass
-from simulation.traffic.static_assignment_result import PathSet, StaticEquilibrium
-from simulation.traffic.static_assignment_warm import warm_paths
+from simulation.traffic.static_assignment_result import StaticEquilibrium
+from simulation.traffic.static_assignment_state import CURVE, AssignmentState, Demand
 
 _LOG = logging.getLogger(__name__)
-#: Passes over the known paths go on until this share of the excess cost is left: then new paths are worth more.
-_KEEP_SHARE = 0.1
-_MAX_PASSES = 100
-#: OD pairs whose used paths differ by less than this share of the relative gap wait for a later iteration.
-_NEGLIGIBLE = 0.1
 #: Iterations without a smaller gap after which the search ends: rounding is reached.
 _PATIENCE = 20
-_CURVE = ("iteration", "relative_gap", "objective", "total_cost", "shortest_cost", "paths_used", "passes")
+#: A gap found while the flow moved is checked when it is below this multiple of the wanted one.
+_WORTH_CHECKING = 3.0
 
 
 def static_equilibrium(
@@ -125,8 +119,8 @@ def assign(
     gap : float
         Relative gap to reach, above 0.
     max_iterations : int
-        Searches for new paths. The search also ends where 20 of them bring no smaller gap (rounding: about 1e-15). A
-        result that has not reached `gap` says so, and is logged as a warning.
+        Sweeps. The search also ends where 20 of them bring no smaller gap (rounding: about 1e-15). A result that has
+        not reached `gap` says so, and is logged as a warning.
     start : StaticEquilibrium, optional
         Begin with its routes, in proportion, on links with the same ends in the same order (times, capacities, turns,
         costs, bans and demand may differ). The result is the same, sooner.
@@ -145,31 +139,31 @@ def assign(
         If the options are impossible, or `start` belongs to other links.
     """
     _check_options(gap, max_iterations, start, network)
-    problem = _Problem.of(network, od, classes)
-    paths, class_flow = problem.load(start)
-    flow, rows = class_flow.sum(axis=0), []
-    cost, fixed = network.arc_time, np.where(np.isfinite(problem.fixed), problem.fixed, 0.0)
-    mark, stamp, best, best_at = np.full(flow.size, -1, dtype=np.int64), 1, np.inf, 0
-    for iteration in range(1, max_iterations + 1):
-        time, slope = cost.time(flow), cost.slope(flow)
-        paths, class_flow, shortest, total = problem.renew(paths, time)
-        flow = class_flow.sum(axis=0)
-        reached = (total - shortest) / shortest if shortest > 0 else (np.inf if total > 0 else 0.0)
-        objective = float(cost.integral(flow).sum() + (fixed * class_flow).sum())
-        rows.append([iteration, reached, objective, total, shortest, int(np.count_nonzero(paths.flow > 0)), 0])
-        best, best_at = min((best, best_at), (reached, iteration))
-        if reached <= gap or iteration == max_iterations or iteration - best_at == _PATIENCE:
+    demand = Demand.of(network, od, classes)
+    state = AssignmentState(demand, start)
+    rows: list[list[float]] = []
+    best, best_at = np.inf, 1
+    if not (state.unrouted or demand.faults):
+        rows.append(state.check())
+    for sweep in range(1, max_iterations + 1):
+        if rows and rows[-1][0] <= gap and rows[-1][2]:
             break
-        rows[-1][-1], _, stamp = exchange(
-            problem.group_class, problem.group_od, paths.of, paths.start, paths.arc, paths.flow, problem.fixed,
-            *problem.function, flow, time, slope, mark, stamp, _NEGLIGIBLE * reached, _MAX_PASSES,
-            _KEEP_SHARE * (total - shortest),
+        rows.append(state.sweep())
+        best, best_at = min((best, best_at), (rows[-1][0], sweep))
+        last = sweep in (max_iterations, best_at + _PATIENCE)
+        if last or rows[-1][0] <= _WORTH_CHECKING * gap:
+            rows.append(state.check())
+        if last:
+            break
+    curve = pd.DataFrame(rows, columns=list(CURVE)).astype({"exact": bool, "paths_used": int, "passes": int})
+    curve.insert(0, "iteration", np.arange(1, len(curve) + 1))
+    reached = float(curve["relative_gap"].iloc[-1])
+    if reached > gap:
+        _LOG.warning(
+            "static assignment stopped after %d iterations at relative gap %.3g; asked was %.3g",
+            len(curve), reached, gap,
         )  # fmt: skip
-    curve = pd.DataFrame(rows, columns=list(_CURVE))
-    if curve["relative_gap"].iloc[-1] > gap:
-        _LOG.warning("static assignment stopped after %d iterations at relative gap %.3g; asked was %.3g",
-                     len(curve), curve["relative_gap"].iloc[-1], gap)  # fmt: skip
-    return problem.result(paths, class_flow, curve, gap)
+    return state.result(curve, gap)
 
 
 def _check_options(gap: float, max_iterations: int, start: StaticEquilibrium | None, network: StaticNetwork) -> None:
@@ -182,100 +176,3 @@ def _check_options(gap: float, max_iterations: int, start: StaticEquilibrium | N
         faults.append("start has links with other ends; ban links by a class instead of leaving them out")
     if faults:
         raise RunError("the assignment cannot be run: " + "; ".join(faults))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Problem:
-    """An assignment as the kernels see it; arcs lie in the network's order, OD pairs in that of `od`."""
-
-    network: StaticNetwork
-    names: tuple[str, ...]
-    od: pd.DataFrame
-    faults: tuple[str, ...]  # of OD rows that `od` leaves out
-    out_start: np.ndarray  # (n_search_nodes + 1,)
-    fixed: np.ndarray  # (n_classes, n_arcs)
-    od_class: np.ndarray  # (n_od,)
-    group_class: np.ndarray  # (n_groups,) a group is a class and an origin
-    group_node: np.ndarray  # (n_groups,)
-    group_od: np.ndarray  # (n_groups + 1,)
-    od_node: np.ndarray  # (n_od,)
-    demand: np.ndarray  # (n_od,)
-
-    @classmethod
-    def of(cls, network: StaticNetwork, od: pd.DataFrame, classes: Sequence[UserClass]) -> _Problem:
-        fixed = network.fixed(classes)
-        names = tuple(kind.name for kind in classes)
-        table, faults = clean_demand(od, network.nodes, names)
-        origin, dest = (np.searchsorted(network.nodes, table[c]) for c in ("origin_node_id", "dest_node_id"))
-        od_class = class_number(table, names)
-        group, group_od = np.unique(od_class * network.nodes.size + origin, return_index=True)
-        return cls(
-            network=network, names=names, od=table, faults=tuple(faults), out_start=network.out_start, fixed=fixed,
-            od_class=od_class, group_class=group // network.nodes.size,
-            group_node=network.source[group % network.nodes.size],
-            group_od=np.append(group_od, len(table)).astype(np.int64), od_node=network.sink[dest],
-            demand=np.array(table["flow"], dtype=float),
-        )  # fmt: skip
-
-    @property
-    def function(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Travel time on arcs, as the kernels take it."""
-        time = self.network.arc_time
-        return time.free_time, time.free_time * time.alpha, time.per_capacity, time.power
-
-    def load(self, start: StaticEquilibrium | None) -> tuple[PathSet, np.ndarray]:
-        """Paths and class flows to begin with: those of `start`, and for other OD pairs the cheapest in turn."""
-        if start is None:
-            paths = PathSet.none(len(self.od))
-        else:
-            paths = warm_paths(start, self.network, self.od, self.od_class, self.fixed)
-        flow = np.zeros(self.fixed.shape[1])
-        np.add.at(flow, paths.arc, paths.flow[paths.arc_path])
-        paths, class_flow, _, _ = self.renew(paths, self.network.arc_time.time(flow), loading_on=flow)
-        stranded = stranded_faults(self.od[np.diff(paths.of) == 0])
-        if self.faults or stranded:
-            raise DemandError("these trips cannot be assigned: " + "; ".join([*self.faults, *stranded]))
-        return paths, class_flow
-
-    def renew(
-        self, paths: PathSet, time: np.ndarray, *, loading_on: np.ndarray | None = None
-    ) -> tuple[PathSet, np.ndarray, float, float]:
-        """`renew_paths`; `loading_on` is the flow on top of which OD pairs without a path are loaded."""
-        class_flow, loading = np.zeros_like(self.fixed), loading_on is not None
-        total_flow = np.zeros(0) if loading_on is None else loading_on.copy()
-        of, begin, arc, flow, shortest, total = renew_paths(
-            self.out_start, self.network.tail, self.network.head, self.network.through, time, self.fixed,
-            self.group_class, self.group_node, self.group_od, self.od_node, self.demand, paths.of, paths.start,
-            paths.arc, paths.flow, class_flow, loading, *self.function, total_flow,
-        )  # fmt: skip
-        return PathSet(of=of, start=begin, arc=arc, flow=flow), class_flow, shortest, total
-
-    def result(self, paths: PathSet, class_flow: np.ndarray, curve: pd.DataFrame, gap: float) -> StaticEquilibrium:
-        """What the caller gets, in the caller's order of links."""
-        network, last = self.network, curve.iloc[-1]
-        time = network.arc_time.time(class_flow.sum(axis=0))
-        cost = time[paths.arc] + self.fixed[self.od_class[paths.od][paths.arc_path], paths.arc]
-        path_cost = np.bincount(paths.arc_path, weights=cost, minlength=paths.flow.size)
-        real = network.arc_link >= 0
-        by_class = np.zeros((len(self.names), network.n_links))
-        by_class[:, network.arc_link[real]] = class_flow[:, real]
-        flow = by_class.sum(axis=0)
-        return StaticEquilibrium(
-            network=network, classes=self.names, od=self.od, flow=flow, time=network.time.time(flow),
-            class_flow=by_class, relative_gap=float(last["relative_gap"]), objective=float(last["objective"]),
-            objective_bound=float(last["objective"] - (last["total_cost"] - last["shortest_cost"])),
-            total_cost=float(last["total_cost"]), converged=bool(last["relative_gap"] <= gap), curve=curve,
-            paths=paths.take(np.flatnonzero(paths.flow > 0)),
-            od_cost=np.minimum.reduceat(path_cost, paths.of[:-1]) if len(self.od) else np.zeros(0),
-        )  # fmt: skip
-
-
-def system_optimum_time(time: Bpr) -> Bpr:
-    """Marginal cost t + q dt/dq as a travel-time function: its user equilibrium is the system optimum of `time`.
-
-    The derivative term alpha power t0 (q / capacity)^power has the form of the formula itself (Pigou 1920; Dafermos &
-    Sparrow 1969, Journal of Research of the National Bureau of Standards 73B, 91-118).
-    """
-    return Bpr(
-        free_time=time.free_time, capacity=time.capacity, alpha=time.alpha * (1.0 + time.power), power=time.power
-    )

@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 
 NONE = -1
+#: Two costs that differ by less than this share are one, summed in another order.
+SAME = 1e-14
 
 
 @njit(cache=True)
@@ -104,24 +106,11 @@ def shortest_tree(
 
 
 @njit(cache=True)
-def _longer(
-    values,  # int32
-    more,
-):
-    """The same values with room for `more` and as many again behind them."""
-    longer = np.empty(2 * values.size + more, dtype=np.int32)
-    for k in range(values.size):
-        longer[k] = values[k]
-    return longer
-
-
-@njit(cache=True)
-def renew_paths(
+def search(
     out_start,  # (n_nodes + 1,)
     tail,  # (n_arcs,)
     head,  # (n_arcs,)
     through,  # (n_nodes,) bool
-    time,  # (n_arcs,) time at the present flow; changed on the way where `loading`
     fixed,  # (n_classes, n_arcs) fixed cost in units of time; inf where the class may not go
     group_class,  # (n_groups,)
     group_node,  # (n_groups,) start node
@@ -132,26 +121,30 @@ def renew_paths(
     path_start,  # (n_paths + 1,)
     path_arc,  # int32
     path_flow,  # (n_paths,)
-    flow,  # (n_classes, n_arcs) out: flow of each class over the kept paths, and over new first paths
-    loading,  # whether OD pairs without path are loaded on theirs at once, and times follow from group to group
-    free,  # (n_arcs,) the four of the travel time function, read where `loading`
+    free,  # (n_arcs,) this and the next three: the travel time function
     growth,  # (n_arcs,) free time x alpha
     per_capacity,  # (n_arcs,) 1 / capacity
     power,  # (n_arcs,)
-    total_flow,  # (n_arcs,) out, kept where `loading`: flow of all classes
+    flow,  # (n_arcs,) of all classes over the given paths; changed if `passes` > 0
+    time,  # (n_arcs,) at `flow`, likewise
+    slope,  # (n_arcs,) derivative of the time, likewise
+    mark,  # (n_arcs,) int64 room
+    stamp,  # number above all in `mark`
+    passes,  # how often each group's flow is settled at once; with 0 all groups see the same costs
+    tolerance,  # as in `exchange`
 ):
-    """Drop unused paths, add each OD pair's shortest path where it is new, and sum the flows anew.
+    """Drop unused paths and add each OD pair's cheapest where it is new, group after group.
 
-    Returns the new `path_of, path_start, path_arc, path_flow`, the cost of everybody on the shortest path, and the
-    cost as it is, both at `time` (meaningless where `loading`, since the times then move).
+    OD pairs without a path are loaded on theirs. Returns the new `path_of, path_start, path_arc, path_flow`; the cost
+    if each group, when its turn came, had been on its cheapest paths, and the cost as it was; the last stamp.
     """
     n_nodes, n_od = through.size, demand.size
     label = np.empty(n_nodes)
     before = np.empty(n_nodes, dtype=np.int64)
     heap = np.empty(n_nodes, dtype=np.int64)
     place = np.empty(n_nodes, dtype=np.int64)
-    mark = np.empty(n_nodes, dtype=np.int64)
-    mark[:] = NONE
+    wish = np.empty(n_nodes, dtype=np.int64)
+    wish[:] = NONE
     cost = np.empty(time.size)
     new_of = np.empty(n_od + 1, dtype=np.int64)
     new_start = np.empty(path_flow.size + n_od + 1, dtype=np.int64)
@@ -161,42 +154,40 @@ def renew_paths(
     n_paths, n_used = 0, 0
     shortest, total = 0.0, 0.0
     for group in range(group_node.size):
-        kind = group_class[group]
+        first_od, end_od = group_od[group], group_od[group + 1]
+        extra = fixed[group_class[group]]
         for arc in range(time.size):
-            cost[arc] = time[arc] + fixed[kind, arc]
+            cost[arc] = time[arc] + extra[arc]
         wanted = np.int64(0)
-        for w in range(group_od[group], group_od[group + 1]):
-            if mark[od_node[w]] != group:
-                mark[od_node[w]] = group
+        for w in range(first_od, end_od):
+            if wish[od_node[w]] != group:
+                wish[od_node[w]] = group
                 wanted += 1
         shortest_tree(
-            group_node[group], out_start, head, cost, through, wanted, mark, group, label, before, heap, place
+            group_node[group], out_start, head, cost, through, wanted, wish, group, label, before, heap, place
         )
-        for w in range(group_od[group], group_od[group + 1]):
+        for w in range(first_od, end_od):
             best = label[od_node[w]]
             shortest += demand[w] * best
             least = np.inf
             new_of[w] = n_paths
             for p in range(path_of[w], path_of[w + 1]):
-                f = path_flow[p]
-                if f <= 0.0:
+                if path_flow[p] <= 0.0:
                     continue
-                own = 0.0
                 size = path_start[p + 1] - path_start[p]
                 if n_used + size > new_arc.size:
                     new_arc = _longer(new_arc, size)
+                own = 0.0
                 for k in range(path_start[p], path_start[p + 1]):
-                    arc = path_arc[k]
-                    new_arc[n_used] = arc
+                    new_arc[n_used] = path_arc[k]
                     n_used += 1
-                    own += cost[arc]
-                    flow[kind, arc] += f
-                total += f * own
+                    own += cost[path_arc[k]]
+                total += path_flow[p] * own
                 least = min(least, own)
-                new_flow[n_paths] = f
+                new_flow[n_paths] = path_flow[p]
                 n_paths += 1
                 new_start[n_paths] = n_used
-            if best < least - 1e-14 * best and best < np.inf:
+            if best < least - SAME * best and best < np.inf:
                 node = od_node[w]
                 size = 0
                 while before[node] != NONE:
@@ -211,18 +202,45 @@ def renew_paths(
                     new_arc[k] = before[node]
                     node = tail[before[node]]
                 new_flow[n_paths] = 0.0
-                if loading and least == np.inf:
+                if least == np.inf:
                     new_flow[n_paths] = demand[w]
+                    total += demand[w] * best
                     for k in range(first, n_used):
-                        flow[kind, new_arc[k]] += demand[w]
-                        total_flow[new_arc[k]] += demand[w]
+                        _shift(new_arc[k], demand[w], free, growth, per_capacity, power, flow, time, slope)
                 n_paths += 1
                 new_start[n_paths] = n_used
-        if loading:
-            for arc in range(time.size):
-                time[arc] = free[arc] + growth[arc] * _power(total_flow[arc] * per_capacity[arc], power[arc])
+        new_of[end_od] = n_paths
+        for _ in range(passes):
+            excess, stamp = _settle_pairs(
+                first_od, end_od, new_of, new_start, new_arc, new_flow, extra, free, growth, per_capacity, power, flow,
+                time, slope, mark, stamp, tolerance,
+            )  # fmt: skip
+            if excess == 0.0:
+                break
     new_of[n_od] = n_paths
-    return new_of, new_start[: n_paths + 1], new_arc[:n_used], new_flow[:n_paths], shortest, total
+    return (
+        new_of, new_start[: n_paths + 1], new_arc[:n_used], new_flow[:n_paths], shortest, total, stamp
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def class_flows(
+    n_classes,
+    n_arcs,
+    group_class,  # (n_groups,)
+    group_od,  # (n_groups + 1,)
+    path_of,  # (n_od + 1,)
+    path_start,  # (n_paths + 1,)
+    path_arc,
+    path_flow,  # (n_paths,)
+):  # (n_classes, n_arcs)
+    """Flow of each class on each arc: the sum over the paths."""
+    flow = np.zeros((n_classes, n_arcs))
+    for group in range(group_class.size):
+        for p in range(path_of[group_od[group]], path_of[group_od[group + 1]]):
+            for k in range(path_start[p], path_start[p + 1]):
+                flow[group_class[group], path_arc[k]] += path_flow[p]
+    return flow
 
 
 @njit(cache=True)
@@ -240,57 +258,97 @@ def exchange(
     power,  # (n_arcs,)
     flow,  # (n_arcs,) flow of all classes; changed
     time,  # (n_arcs,) changed with the flow
-    slope,  # (n_arcs,) derivative of the time; changed with the flow
+    slope,  # (n_arcs,) changed with the flow
     mark,  # (n_arcs,) int64 room
     stamp,  # number above all in `mark`
-    tolerance,  # OD pairs whose used paths differ by less than this share of their cost are left alone
+    tolerance,  # OD pairs whose used paths differ by no more than this share of their cost are left alone
     max_passes,
     enough,  # stop when a pass finds no more than this excess cost
 ):
-    """Pass over the OD pairs, moving flow between each path and the cheapest one until both cost the same.
-
-    The step is Newton's on the difference of the two costs, over the arcs that the paths do not share (Jayakrishnan et
-    al. 1994), shortened where it would overshoot, so that the Beckmann objective never rises. Times follow at once
-    (Gauss-Seidel). Returns the number of passes, the excess cost found in the last one, and the last stamp.
-    """
-    excess = 0.0
-    most = 1
-    for w in range(path_of.size - 1):
-        most = max(most, path_of[w + 1] - path_of[w])
-    path_cost = np.empty(most)
+    """Pass over all OD pairs and settle each among its known paths; returns the number of passes and the last stamp."""
     for done in range(max_passes):
         excess = 0.0
         for group in range(group_class.size):
-            extra = fixed[group_class[group]]
-            for w in range(group_od[group], group_od[group + 1]):
-                first, end = path_of[w], path_of[w + 1]
-                if end - first < 2:
-                    continue
-                best, least, worst = first, np.inf, 0.0
-                for p in range(first, end):
-                    own = 0.0
-                    for k in range(path_start[p], path_start[p + 1]):
-                        own += time[path_arc[k]] + extra[path_arc[k]]
-                    path_cost[p - first] = own
-                    if own < least:
-                        least, best = own, p
-                for p in range(first, end):
-                    if path_flow[p] > 0.0:
-                        excess += path_flow[p] * (path_cost[p - first] - least)
-                        worst = max(worst, path_cost[p - first])
-                if worst - least <= tolerance * least:
-                    continue
-                for p in range(first, end):
-                    if p == best or (path_flow[p] <= 0.0 and path_flow[best] <= 0.0):
-                        continue
-                    stamp += 2
-                    _settle(
-                        p, best, path_start, path_arc, path_flow, extra, free, growth, per_capacity, power, flow, time,
-                        slope, mark, stamp,
-                    )  # fmt: skip
+            found, stamp = _settle_pairs(
+                group_od[group], group_od[group + 1], path_of, path_start, path_arc, path_flow,
+                fixed[group_class[group]], free, growth, per_capacity, power, flow, time, slope, mark, stamp, tolerance,
+            )  # fmt: skip
+            excess += found
         if excess <= enough:
-            return done + 1, excess, stamp
-    return max_passes, excess, stamp
+            return done + 1, stamp
+    return max_passes, stamp
+
+
+@njit(cache=True)
+def _settle_pairs(
+    first_od,
+    end_od,
+    path_of,
+    path_start,
+    path_arc,
+    path_flow,  # changed
+    extra,  # (n_arcs,) fixed cost of the class
+    free,
+    growth,
+    per_capacity,
+    power,
+    flow,  # changed
+    time,  # changed
+    slope,  # changed
+    mark,
+    stamp,
+    tolerance,
+):
+    """Settle some OD pairs: move flow between each path and the cheapest until both cost the same.
+
+    The step is Newton's on the difference of the two costs, over the arcs that the paths do not share (Jayakrishnan et
+    al. 1994), shortened where it would overshoot, so that the Beckmann objective never rises. Times follow at once
+    (Gauss-Seidel). Returns the excess cost found on the way, and the last stamp.
+    """
+    most = 1
+    for w in range(first_od, end_od):
+        most = max(most, path_of[w + 1] - path_of[w])
+    path_cost = np.empty(most)
+    excess = 0.0
+    for w in range(first_od, end_od):
+        first, end = path_of[w], path_of[w + 1]
+        if end - first < 2:
+            continue
+        best, least, worst = first, np.inf, 0.0
+        for p in range(first, end):
+            own = 0.0
+            for k in range(path_start[p], path_start[p + 1]):
+                own += time[path_arc[k]] + extra[path_arc[k]]
+            path_cost[p - first] = own
+            if own < least:
+                least, best = own, p
+        for p in range(first, end):
+            if path_flow[p] > 0.0:
+                excess += path_flow[p] * (path_cost[p - first] - least)
+                worst = max(worst, path_cost[p - first])
+        if worst - least <= tolerance * least:
+            continue
+        for p in range(first, end):
+            if p == best or (path_flow[p] <= 0.0 and path_flow[best] <= 0.0):
+                continue
+            stamp += 2
+            _settle(
+                p, best, path_start, path_arc, path_flow, extra, free, growth, per_capacity, power, flow, time, slope,
+                mark, stamp,
+            )  # fmt: skip
+    return excess, stamp
+
+
+@njit(cache=True)
+def _longer(
+    values,  # int32
+    more,
+):
+    """The same values with room for `more` and as many again behind them."""
+    longer = np.empty(2 * values.size + more, dtype=np.int32)
+    for k in range(values.size):
+        longer[k] = values[k]
+    return longer
 
 
 @njit(cache=True)

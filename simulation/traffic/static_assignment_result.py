@@ -80,8 +80,9 @@ class StaticEquilibrium:
     converged : bool
         Whether `relative_gap` reached what was asked.
     curve : DataFrame
-        One row an iteration: `iteration`, `relative_gap`, `objective`, `total_cost`, `shortest_cost`, `paths_used`,
-        `passes`.
+        One row a search for paths: `iteration`, `relative_gap`, `objective`, `exact`, `total_cost`, `shortest_cost`,
+        `paths_used`, `passes` (over the known paths). Where `exact` is false the gap and the costs were found origin
+        after origin while the flow moved, and the objective was reached afterwards; the last row is exact.
     paths : PathSet
         Routes in use, as arcs of the search graph.
     od_cost : ndarray, shape (n_od,)
@@ -105,7 +106,7 @@ class StaticEquilibrium:
 
     @property
     def iterations(self) -> int:
-        """Number of times that shortest paths were sought after the first loading."""
+        """How often shortest paths were sought for all OD pairs."""
         return len(self.curve)
 
     def link_table(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from data.schemas import VEHICLE_CLASSES
 from data.store.workspace import Workspace
 from data.timezones import drives_on_left
 from data.units import MPS_PER_KMH
+from simulation.traffic.paths import Paths
 
 if TYPE_CHECKING:
     from simulation.city import City
@@ -42,7 +43,7 @@ def export_workspace(
     -------
     dict
         `format`, `folder`, `run` (None without flows), `files`, how many links, signals and trips were written, and how
-        many trips were left out since they start or end where their class may not drive.
+        many trips were left out: they start or end where their class may not drive, or never began.
 
     Raises
     ------
@@ -64,12 +65,15 @@ def export_workspace(
     if kind == "sumo":
         from data.exports.sumo import export_sumo, stranded
 
-        start, trips = (None, None) if run is None else day_trips(workspace, run, city)
-        if trips is not None and (lost := stranded(trips, city.closed)).any():
-            left_out, trips = int(lost.sum()), trips[~lost].reset_index(drop=True)
+        start, trips, paths = (None, None, None) if run is None else run_trips(workspace, run, city)
+        if trips is not None:
+            kept = np.flatnonzero(~stranded(trips, city.closed) & (trips["origin_link_id"] >= 0).to_numpy())
+            left_out, trips = len(trips) - kept.size, trips.iloc[kept].reset_index(drop=True)
+            paths = None if paths is None else paths.take(kept)
         export_sumo(
             folder, **tables, turns=city.turns, drives_on_left=drives_on_left(city.timezone), closed=city.closed,
-            trips=trips, link_state=None if start is None else state, start=start, force=force,
+            trips=trips, paths=None if paths is None else (paths.links, paths.start),
+            link_state=None if start is None else state, start=start, force=force,
         )  # fmt: skip
     elif kind == "gmns":
         from data.exports.gmns import export_gmns
@@ -121,6 +125,44 @@ def link_hours(link_state: pd.DataFrame) -> pd.DataFrame:
         "link_id": total["link_id"], "hour": total["hour"], "flow_veh_per_h": total["inflow_veh"],
         "speed_kmh": total["vehicle_distance_m"] / time / MPS_PER_KMH,
     })  # fmt: skip
+
+
+def run_trips(
+    workspace: Workspace, run: str, city: City
+) -> tuple[pd.Timestamp | None, pd.DataFrame | None, Paths | None]:
+    """The trips of a run, the instant they count from, and the ways that they drove where these are known.
+
+    A run that was stored with the tables `released` and `entry_log` (`City.run(keep_entry_log=True)`) tells both. Of
+    another the trips of its first day are drawn anew (`day_trips`), without ways. A trip that did not arrive, or that
+    the gridlock rules lifted over a link, has an empty way.
+    """
+    from simulation.traffic.entry_log import EntryLog
+
+    try:
+        trips, table = workspace.runs.read(run, "released"), workspace.runs.read(run, "entry_log")
+    except RunNotFoundError:
+        return *day_trips(workspace, run, city), None
+    summary, counts = workspace.runs.read_json(run, "summary"), workspace.runs.read(run, "counts")
+    begun_s = float(counts["time_s"].iloc[0]) - float(summary["step_s"])  # the run's clock may have begun before it
+    log = EntryLog.from_table(table, n_links=len(city.links))
+    paths = log.paths(len(trips))
+    entered = np.flatnonzero(np.diff(paths.start) > 0)
+    origin = trips["origin_link_id"].to_numpy(np.int64).copy()
+    origin[entered] = paths.links[paths.start[entered]]  # those on the road when the run began start where they were
+    whole = np.isfinite(log.arrivals(len(trips))) & ~_lifted(paths, city)
+    ways = paths.take(np.flatnonzero(whole))
+    start = np.concatenate([[0], np.cumsum(np.where(whole, np.diff(paths.start), 0))])
+    trips = trips.assign(depart_s=np.maximum(trips["depart_s"] - begun_s, 0.0), origin_link_id=origin)
+    return pd.Timestamp(summary["start"]).tz_convert("UTC"), trips, Paths(links=ways.links, start=start)
+
+
+def _lifted(paths: Paths, city: City) -> np.ndarray:
+    """Trips that went from a link to one that no turn leads to. bool, (k,)."""
+    allowed = city.turns["from_link_id"].to_numpy() * len(city.links) + city.turns["to_link_id"].to_numpy()
+    step = paths.links[:-1].astype(np.int64) * len(city.links) + paths.links[1:]
+    trip = np.repeat(np.arange(len(paths)), np.diff(paths.start))
+    torn = (trip[1:] == trip[:-1]) & ~np.isin(step, allowed)
+    return np.bincount(trip[1:][torn], minlength=len(paths)) > 0
 
 
 def day_trips(workspace: Workspace, run: str, city: City) -> tuple[pd.Timestamp | None, pd.DataFrame | None]:

@@ -72,6 +72,32 @@ def test_sumo_gets_streets_trips_and_flows(lived, tmp_path, capsys):
     assert set(told["files"]) >= {"city.nod.xml", "city.edg.xml", "city.con.xml", "city.tll.xml", "city.netccfg"}
 
 
+def test_a_stored_log_gives_sumo_the_ways_that_were_driven(lived, tmp_path):
+    """Two hours from eight in the morning, resumed and kept with their log: each trip that arrived has its way, from
+    its first link to its last; those on the road at eight start where they were, at once."""
+    space, city, _ = lived
+    told = {"seed": 5, "incidents_per_day": 0.0, "keep_link_state": True}
+    night = city.run(days=8 / 24, **told)
+    run = city.run(days=2 / 24, initial_state=night.final_state, keep_entry_log=True, **told)
+    with space.runs.write("simulation", {"logged": 1}) as writer:
+        for name in ("link_state", "counts", "released"):
+            writer.table(name, getattr(run, name))
+        writer.table("entry_log", run.entry_log.to_table())
+        writer.json("summary", run.summary)
+    name = next(m["id"] for m in space.runs.list("simulation"))
+    export_workspace(space, "sumo", tmp_path / "out", run=name)
+    root = ET.parse(tmp_path / "out" / "city.rou.xml").getroot()
+    assert [e.get("id") for e in root if e.tag != "vType"] == [str(k) for k in range(len(run.released))]
+    ways = {int(e.get("id")): [int(a) for a in e[0].get("edges").split()] for e in root if e.tag == "vehicle"}
+    arrived = np.flatnonzero(np.isfinite(run.entry_log.arrivals(len(run.released))))
+    assert sorted(ways) == arrived.tolist()
+    paths = run.entry_log.paths(len(run.released))
+    assert all(ways[k] == paths[k].tolist() for k in arrived)
+    depart = np.array([float(e.get("depart")) for e in root if e.tag != "vType"])
+    assert (np.diff(depart) >= 0).all() and (depart == 0).sum() >= night.summary["on_road"] > 0
+    assert depart.max() < 7200.0
+
+
 def test_results_of_a_link_are_its_day(lived):
     """Volume, distance and speed of every link against sums of its own rows; hours add up to the day."""
     _, city, result = lived

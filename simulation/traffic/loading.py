@@ -8,7 +8,7 @@ their own.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,8 @@ from simulation.traffic.engine import Counts, TrafficEngine, Trips
 from simulation.traffic.entry_log import EntryLog
 from simulation.traffic.network import LinkArrays, TurnIndex, link_arrays, turn_index
 from simulation.traffic.paths import Paths
-from simulation.traffic.routing import Routes
+from simulation.traffic.routing import Routes, rows_in_use
+from simulation.traffic.routing_kernels import mark_in_use
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,7 @@ def simulate(
     perceptions: int = 1,
     perception_sd: float = 0.0,
     newest: float = 1.0,
+    informed_share: float = 1.0,
     seed: int = 0,
     log: bool = True,
     books: bool = False,
@@ -160,6 +162,9 @@ def simulate(
     perceptions, perception_sd, newest
         Route layers, the standard deviation of the log of perceived time, and the weight of the newest times; see
         `simulation.traffic.routing.Routes`. The defaults are one layer that sees the newest times as they are.
+    informed_share : float
+        Share of drivers, 0 to 1, who follow the route table as it is renewed on their way. The others drive the path
+        to the end that was best when they set out.
     seed : int
         Of perceptions and of ties.
     log : bool
@@ -179,6 +184,8 @@ def simulate(
         If trips are out of order, name nodes that are not there, or no way leads from origin to destination.
     """
     _check(network, trips)
+    if not 0 <= informed_share <= 1:
+        raise RunError(f"informed_share={informed_share!r} must be between 0 and 1")
     if paths is not None:
         return _on_paths(
             network, trips, paths, until_s, dict(seed=seed, log=log, books=books, gate_fill=gate_fill, **options)
@@ -199,8 +206,8 @@ def simulate(
     if lost.size:
         k = lost[0]
         raise RunError(
-            f"no way leads from node {trips.orig[k]} to node {trips.dest[k]} (trip {k}; {lost.size} such trips): leave these"
-            " trips out, or add the missing links or turns"
+            f"no way leads from node {trips.orig[k]} to node {trips.dest[k]} (trip {k}; {lost.size} such trips): leave"
+            " these trips out, or add the missing links or turns"
         )
     engine = TrafficEngine(
         network.arrays, dest_nodes.size, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, seed=seed,
@@ -211,24 +218,56 @@ def simulate(
         taste = uniform(seed, 0, np.arange(len(trips), dtype=np.uint64), Purpose.TRIP_LAYER)
         layer = np.minimum((taste * perceptions).astype(np.int64), perceptions - 1)
     klass = np.zeros(len(trips), np.int64) if trips.vehicle_class is None else trips.vehicle_class
-    begun = time.process_time()
-    engine.release(
-        Trips(depart_s=trips.depart_s, origin_link=-2 - origin, dest_row=row, layer=layer, vehicle_class=klass)
-    )
-    movement = time.process_time() - begun
+    every = Trips(depart_s=trips.depart_s, origin_link=-2 - origin, dest_row=row, layer=layer, vehicle_class=klass)
     step = np.inf if reroute_every_s is None else float(reroute_every_s)
+    movement = 0.0
     while True:
         until = min(engine.now + step, np.inf if until_s is None else until_s)
         begun = time.process_time()
-        done = _go(engine, routes, until)
+        _release(engine, routes, every, until, informed_share, seed)
+        done = _go(engine, routes, until) and engine.released == len(trips)
         movement += time.process_time() - begun
         if done or until == until_s:
             break
         begun = time.process_time()
         routes.learn(engine.travel_times(), engine.free_time_s)
-        routes.update()
+        routes.update(in_use=_in_use(engine, every, routes, until + step))
         routing += time.process_time() - begun
     return _result(engine, trips, log, {"routing": routing, "movement": movement})
+
+
+def _release(
+    engine: TrafficEngine, routes: Routes, trips: Trips, until: float, informed_share: float, seed: int
+) -> None:
+    """Release all trips at once if everybody follows the table; else those that depart before the next renewal, so
+    that who does not can be given the path that is best now."""
+    first = engine.released
+    if first == len(trips):
+        return
+    if informed_share == 1:
+        engine.release(trips)
+        return
+    part = trips.between(first, int(np.searchsorted(trips.depart_s, until)))
+    number = np.arange(first, first + len(part), dtype=np.uint64)
+    begin = routes.first_link[part.layer, part.dest_row, -2 - part.origin_link].astype(np.int64)
+    begin[uniform(seed, 0, number, Purpose.INFORMED) < informed_share] = -1
+    own = begin >= 0
+    engine.release(
+        replace(
+            part, origin_link=np.where(own, begin, part.origin_link),
+            paths=routes.paths(part.layer, begin, part.dest_row),
+        )
+    )  # fmt: skip
+
+
+def _in_use(engine: TrafficEngine, trips: Trips, routes: Routes, until: float) -> np.ndarray:
+    """Destinations of who is on the road by the table, or sets out before the next renewal. bool, (layers, D)."""
+    to_come = slice(engine.released, int(np.searchsorted(trips.depart_s, until)))
+    used = rows_in_use(
+        trips.layer[to_come], trips.dest_row[to_come], n_layers=routes.n_layers, n_destinations=routes.n_destinations
+    )
+    mark_in_use(engine.v.trips, until, used.ravel())
+    return used
 
 
 def _on_paths(

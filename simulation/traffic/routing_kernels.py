@@ -324,3 +324,16 @@ def write_paths(next_link, layer, row, first, start, links):
         for at in range(start[trip], start[trip + 1]):
             links[at] = link
             link = next_link[layer[trip], row[trip], link]
+
+
+@njit(cache=True)
+def mark_in_use(
+    trips,  # (k,) of simulation.traffic.layout.TRIP
+    until,  # s
+    used,  # (layers * D,) bool out: rows of the route table that some trip drives by and that has set out by `until`
+):
+    """Rows of the route table in use; trips that have ended and those on paths of their own do not count."""
+    for k in range(trips.size):
+        trip = trips[k]
+        if trip.origin != NONE and trip.dest >= 0 and trip.depart < until:
+            used[trip.row] = True

@@ -15,7 +15,7 @@ from typing import Any
 import osmium
 
 from data.errors import CityError, FileFormatError
-from data.readers.osm_tags import why_not_drivable
+from data.readers.osm_tags import SIGNS, why_not_drivable
 
 SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf")
 _KEYS = (
@@ -50,6 +50,7 @@ class OsmExtract:
     roads: list[RoadWay] = field(default_factory=list)
     location: dict[int, tuple[float, float]] = field(default_factory=dict)  # of road nodes: lon, lat
     signals: dict[int, str] = field(default_factory=dict)  # node -> forward, backward or both
+    signs: dict[int, dict[str, str]] = field(default_factory=dict)  # tags of stop, give-way and mini-roundabout nodes
     areas: list[Feature] = field(default_factory=list)
     points: list[Feature] = field(default_factory=list)
     lines: list[Feature] = field(default_factory=list)  # rail, water, footways, coastline
@@ -160,6 +161,8 @@ def _take_node(node: Any, extract: OsmExtract) -> None:
     tags = node.tags
     if tags.get("highway") == "traffic_signals":
         extract.signals[node.id] = tags.get("traffic_signals:direction", "both")
+    elif tags.get("highway") in SIGNS:
+        extract.signs[node.id] = dict(tags)
     elif any(key in tags for key in ("amenity", "shop", "office", "tourism", "healthcare", "craft", "leisure")):
         extract.points.append(Feature(dict(tags), f"POINT ({node.location.lon:.7f} {node.location.lat:.7f})"))
 

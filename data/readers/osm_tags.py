@@ -1,4 +1,4 @@
-"""What the tags of an OpenStreetMap road say: who may drive, which way, how fast, in how many lanes.
+"""What the tags of an OpenStreetMap road say: who may drive, which way, how fast, in how many lanes, who gives way.
 
 Where a tag is absent or cannot be read, `data/defaults/road_classes.csv` decides. Its facts come from MATSim's
 `LinkProperties` (lanes, capacity, speed of living streets; github.com/matsim-org/matsim-libs, contribs/osm), the
@@ -24,6 +24,15 @@ URBAN_LIMIT_KMH = 51.0
 URBAN_FACTOR = 0.9
 WALK_KMH = 7.0  # `maxspeed=walk`: German courts read it as 4-7 km/h; assumed upper end
 _KNOT = 1.852  # km/h
+#: Nodes (`highway`) that say who goes first at a junction.
+SIGNS = ("stop", "give_way", "mini_roundabout")
+#: What a link's `control` may be: what its drivers see at its end.
+CONTROLS = ("", "priority", "give_way", "stop", "all_way_stop", "mini_roundabout")
+#: What one lane of `turn:lanes` may lead to; anything else says nothing.
+TURN_WORDS = frozenset(
+    ("left", "slight_left", "sharp_left", "through", "right", "slight_right", "sharp_right", "reverse", "merge_to_left",
+     "merge_to_right", "none", "")
+)  # fmt: skip
 
 #: Statutory limits behind values such as `FI:urban`, km/h; `*` is any other country. Assumed, from general knowledge of
 #: national traffic laws (the OpenStreetMap wiki's "Default speed limits" is the place to check them).
@@ -104,7 +113,7 @@ def directions(tags: Mapping[str, str]) -> tuple[bool, bool]:
         return False, True
     if value in ("no", "false", "0", "reversible", "alternating"):
         return True, True
-    implied = tags.get("junction") == "roundabout" or road_classes()[tags["highway"]].oneway
+    implied = tags.get("junction") in ("roundabout", "circular") or road_classes()[tags["highway"]].oneway
     return True, not implied
 
 
@@ -136,6 +145,45 @@ def _bus_lanes(tags: Mapping[str, str], ahead: str, both_ways: bool) -> float:
         if total is not None:
             return total / 2.0 if both_ways else total
     return 0.0
+
+
+def sign_faces(tags: Mapping[str, str], *, forward: bool) -> bool | None:
+    """Whether a stop or give-way sign faces traffic along the way (`forward`) or against it; `None`: no tag tells.
+
+    A `direction` that is neither `forward`, `backward` nor `both` (a compass point, say) tells nothing.
+    """
+    value = (tags.get("direction") or tags.get(f"{tags.get('highway', '')}:direction") or "").strip().lower()
+    if value == "both":
+        return True
+    return (value == "forward") == forward if value in ("forward", "backward") else None
+
+
+def is_roundabout(tags: Mapping[str, str]) -> bool:
+    """Whether a way is the carriageway of a roundabout, on which circulating traffic has priority."""
+    return tags.get("junction") in ("roundabout", "mini_roundabout", "circular") and tags.get("oneway") != "no"
+
+
+def has_priority(tags: Mapping[str, str]) -> bool:
+    """Whether a way is signed as a priority road."""
+    return tags.get("priority_road", "no") in ("designated", "yes", "yes_unposted")
+
+
+def turn_lanes_of(tags: Mapping[str, str], *, forward: bool, both_ways: bool) -> tuple[str, bool]:
+    """Directions of the lanes of one direction, from the left, as in `turn:lanes`; "" where no tag tells.
+
+    Second value: whether a tag was there that could not be read (an unknown word).
+    """
+    text = tags.get(f"turn:lanes:{'forward' if forward else 'backward'}")
+    if text is None and not both_ways:
+        text = tags.get("turn:lanes")
+    if text is None:
+        return "", False
+    lanes = [[word.strip().lower() for word in lane.split(";")] for lane in text.split("|")]
+    if len(lanes) > 12 or not all(word in TURN_WORDS for lane in lanes for word in lane):
+        return "", True
+    if all(word in ("none", "") for lane in lanes for word in lane):
+        return "", False
+    return "|".join(";".join(word for word in lane if word != "none") for lane in lanes), False
 
 
 def speed_limit_kmh(text: str | None) -> float | None:

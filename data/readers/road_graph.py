@@ -21,11 +21,23 @@ import shapely
 
 from data.errors import CityError
 from data.readers.osm import OsmExtract, RoadWay
-from data.readers.osm_tags import directions, free_flow_mps, lanes_of, road_classes
+from data.readers.osm_tags import (
+    directions,
+    free_flow_mps,
+    has_priority,
+    is_roundabout,
+    lanes_of,
+    road_classes,
+    sign_faces,
+    turn_lanes_of,
+)
 from data.schemas import LINKS, NODES, validate
 
 #: A signal this close before a link's end governs that end, m (assumed: stop lines stand up to 20 m before a crossing).
 SIGNAL_REACH_M = 20.0
+#: A stop or give-way sign this close before a link's end governs that end, m (assumed: signs stand at the stop line,
+#: some metres before it, or where a slip lane begins).
+SIGN_REACH_M = 30.0
 #: A dead end this close to the extract's edge counts as cut there, m (assumed).
 BORDER_REACH_M = 60.0
 _MIN_LENGTH_M, _MIN_STRETCH_M = 0.1, 0.01
@@ -44,6 +56,13 @@ class Part:
     name: str | None
     signal: bool  # a traffic signal for this direction stands at its end
     bridge: bool
+    sign: str = ""  # stop, give_way or mini_roundabout at its end
+    sign_faces: bool | None = None  # whether for this direction; None: no tag tells
+    sign_for: str = ""  # `stop` or `give_way` of that node: all, minor or nothing
+    roundabout: bool = False
+    priority: bool = False  # signed as a priority road
+    turn_lanes: str = ""
+    unread_turn_lanes: bool = False
 
 
 @dataclass(slots=True)
@@ -128,14 +147,19 @@ def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set
         lanes = lanes_of(way.tags, forward=forward, both_ways=ahead and back)
         speed = free_flow_mps(way.tags, forward=forward)
         default = road_classes()[way.tags["highway"]]
+        lanes_to = turn_lanes_of(way.tags, forward=forward, both_ways=ahead and back)
+        control = (is_roundabout(way.tags), has_priority(way.tags), *lanes_to)
         for k, length in enumerate(metres.tolist()):
             start, end = (refs[k], refs[k + 1]) if forward else (refs[k + 1], refs[k])
             if start == end or length != length:  # nan: a node that the file does not hold
                 continue
             side = extract.signals.get(end)
+            sign = extract.signs.get(end, {})
+            kind = sign.get("highway", "")
             part = Part(
                 length, default.lanes if lanes is None else lanes, speed, way.tags["highway"], way.tags.get("name"),
                 side is not None and side != ("backward" if forward else "forward"), "bridge" in way.tags,
+                kind, sign_faces(sign, forward=forward) if kind else None, sign.get(kind, ""), *control,
             )  # fmt: skip
             graph.add_edge(
                 start, end, osmid=way.osmid, oneway=not (ahead and back), reversed=not forward, length=length,
@@ -226,6 +250,8 @@ def tables(graph: nx.MultiDiGraph, report: dict[str, Any]) -> tuple[pd.DataFrame
     number = {node: k for k, node in enumerate(ids)}
     edges = sorted(graph.edges(keys=True, data=True), key=lambda edge: edge[:3])
     links = _links(edges, number, graph.graph["crs"], report)
+    links["control"] = _control(links, report)
+    links = links.drop(columns=["_sign", "_sign_at_end", "_sign_for"])
     data = [graph.nodes[node] for node in ids]
     ends = links.loc[links["signal_end"], "to_node_id"].to_numpy()
     signal = np.array([d.get("highway") == "traffic_signals" for d in data])
@@ -283,7 +309,55 @@ def _link(data: dict[str, Any]) -> dict[str, Any]:
         "oneway": bool(np.all(data["oneway"])),
         "bridge": sum(p.length_m for p in parts if p.bridge) > 0.5 * length,
         "osmid": ";".join(map(str, osmid)),
+        "control": "priority" if parts[-1].priority else "",
+        "roundabout": sum(p.length_m for p in parts if p.roundabout) > 0.5 * length,
+        "turn_lanes": parts[-1].turn_lanes,
+        "_unread": any(p.unread_turn_lanes for p in parts),
+        **_sign(parts, length),
     }  # fmt: skip
+
+
+def _sign(parts: tuple[Part, ...], length_m: float) -> dict[str, Any]:
+    """The sign that governs a link's end: the last one that faces its traffic, near enough.
+
+    A sign of which no tag tells the direction belongs to the nearest junction: on a two-way street to the direction
+    that has it in its second half. One on the junction itself is looked at with the other links there.
+    """
+    rest = 0.0
+    for part in reversed(parts):
+        if rest > SIGN_REACH_M:
+            break
+        nearest = part.sign_faces is None and (
+            rest == 0.0 or (rest <= length_m / 2.0 and part.sign != "mini_roundabout")
+        )
+        if part.sign and (part.sign_faces or nearest):
+            return {"_sign": part.sign, "_sign_at_end": rest == 0.0, "_sign_for": part.sign_for}
+        rest += part.length_m
+    return {"_sign": "", "_sign_at_end": False, "_sign_for": ""}
+
+
+def _control(links: pd.DataFrame, report: dict[str, Any]) -> np.ndarray:
+    """What drivers see at the end of each link: one of `data.readers.osm_tags.CONTROLS`. str, (n_links,).
+
+    A sign on the junction's own node holds for all arms if it says so (`stop=all`), or if all arms are of one class;
+    else for those of a lower class than the most important arm. A give-way sign where all arms are alike tells nothing.
+    """
+    ranks = {name: road.rank for name, road in road_classes().items()}
+    rank = links["road_class"].map(ranks).to_numpy()
+    best = pd.Series(rank).groupby(links["to_node_id"].to_numpy()).transform("min").to_numpy()
+    arms = links.groupby("to_node_id")["from_node_id"].transform("nunique").to_numpy()
+    sign, at_end = links["_sign"].to_numpy(str), links["_sign_at_end"].to_numpy(bool) & (arms > 1)
+    minor = rank > best
+    alike = ~pd.Series(minor).groupby(links["to_node_id"].to_numpy()).transform("any").to_numpy()
+    every = at_end & (sign == "stop") & ((links["_sign_for"] == "all").to_numpy() | alike)
+    empty = at_end & ~every & ~minor & (sign != "mini_roundabout")
+    report["unclear_signs"] = int((empty & alike).sum())
+    report["unread_turn_lanes"] = int(links.pop("_unread").sum())
+    control = np.where((sign != "") & ~empty, sign, links["control"].to_numpy(str))
+    control = np.where(every, "all_way_stop", control)
+    names, counts = np.unique(control[control != ""], return_counts=True)
+    report["controls"] = dict(zip(names.tolist(), counts.tolist()))
+    return control
 
 
 def _most(weighted: Iterable[tuple[Any, float]]) -> Any:

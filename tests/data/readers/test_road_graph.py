@@ -170,3 +170,77 @@ def test_capacity_yields_where_a_crawling_street_could_not_carry_it(write_osm):
     _, links, _, report = _network(write_osm(nodes, ways))
     assert report["capacity_lowered_links"] == 2
     assert links["capacity_veh_per_s"].min() == pytest.approx(0.5 * 0.1333 * 1.25)
+
+
+# --- who goes first -------------------------------------------------------------------------------------------------
+
+
+def _controls(write_osm, nodes, ways):
+    """Control by (from, to) in OpenStreetMap's ids, where there is one."""
+    node_table, links, _, report = _network(write_osm(nodes, ways))
+    osmid = node_table["osmid"].to_numpy()
+    ends = zip(osmid[links["from_node_id"]], osmid[links["to_node_id"]])
+    return {tuple(map(int, end)): control for end, control in zip(ends, links["control"]) if control}, report, links
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"highway": "stop", "direction": "forward"}, {(2, 3): "stop"}),
+        ({"highway": "give_way", "direction": "backward"}, {}),  # faces 2, from which it is 185 m away
+        ({"highway": "give_way"}, {(2, 3): "give_way"}),  # nearest to 3
+        ({"highway": "give_way", "direction": "NE"}, {(2, 3): "give_way"}),
+    ],
+)
+def test_a_sign_governs_the_end_that_it_faces_or_else_the_nearest(write_osm, tags, expected):
+    """15 m before node 3, 185 m from node 2."""
+    nodes, ways = _ring()
+    nodes[9] = (200, 185, tags)
+    ways[1] = ([2, 9, 3], STREET)
+    assert _controls(write_osm, nodes, ways)[0] == expected
+
+
+def test_a_sign_far_from_any_junction_governs_none(write_osm):
+    """80 m before node 3."""
+    nodes, ways = _ring()
+    nodes[9] = (200, 120, {"highway": "stop"})
+    ways[1] = ([2, 9, 3], STREET)
+    assert _controls(write_osm, nodes, ways)[0] == {}
+
+
+def test_a_stop_on_the_crossing_itself_holds_for_minor_streets_or_for_all_where_they_are_alike(write_osm):
+    nodes, ways = _ring()
+    nodes[1] = (0, 0, {"highway": "stop"})
+    every = {(2, 1): "all_way_stop", (3, 1): "all_way_stop", (4, 1): "all_way_stop"}
+    assert _controls(write_osm, nodes, ways)[0] == every
+    ways[0] = ([1, 2], {"highway": "primary"})
+    assert _controls(write_osm, nodes, ways)[0] == {(3, 1): "stop", (4, 1): "stop"}
+    nodes[1] = (0, 0, {"highway": "stop", "stop": "all"})
+    assert _controls(write_osm, nodes, ways)[0] == every
+
+
+def test_a_give_way_sign_on_a_crossing_of_like_streets_tells_nothing_and_is_reported(write_osm):
+    nodes, ways = _ring()
+    nodes[1] = (0, 0, {"highway": "give_way"})
+    controls, report, _ = _controls(write_osm, nodes, ways)
+    assert controls == {} and report["unclear_signs"] == 3
+
+
+def test_roundabouts_priority_roads_and_lanes_to_turn_from_are_kept(write_osm):
+    """Three arms at a ring of 30 m; one arm's lanes are tagged, one arm is a priority road."""
+    ring = {"highway": "residential", "junction": "roundabout"}
+    nodes = {1: (0, 0), 2: (30, 0), 3: (15, 26), 4: (-100, 0), 5: (130, 0), 6: (15, 126)}
+    left = STREET | {"lanes": "3", "lanes:forward": "2", "turn:lanes:forward": "left|through;right"}
+    ways = [([1, 2, 3, 1], ring), ([4, 1], left), ([5, 2], STREET | {"priority_road": "designated"}), ([6, 3], STREET)]
+    controls, report, links = _controls(write_osm, nodes, ways)
+    assert links["roundabout"].sum() == 3 and (links.loc[links["roundabout"], "length_m"] < 35).all()
+    assert links.loc[links["turn_lanes"] != "", "turn_lanes"].tolist() == ["left|through;right"]
+    assert controls == {(5, 2): "priority", (2, 5): "priority"}
+    assert report["controls"] == {"priority": 2}
+
+
+def test_lanes_that_cannot_be_read_are_reported_and_left_out(write_osm):
+    nodes, ways = _ring()
+    ways[0] = ([1, 2], STREET | {"turn:lanes:forward": "left|wherever", "turn:lanes:backward": "none|none"})
+    _, links, _, report = _network(write_osm(nodes, ways))
+    assert report["unread_turn_lanes"] == 1 and (links["turn_lanes"] == "").all()

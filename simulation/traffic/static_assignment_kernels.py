@@ -210,13 +210,11 @@ def search(
                 n_paths += 1
                 new_start[n_paths] = n_used
         new_of[end_od] = n_paths
-        for _ in range(passes):
-            excess, stamp = _settle_pairs(
-                first_od, end_od, new_of, new_start, new_arc, new_flow, extra, free, growth, per_capacity, power, flow,
-                time, slope, mark, stamp, tolerance,
+        if passes > 0:
+            _, stamp = exchange(
+                group, group + 1, group_class, group_od, new_of, new_start, new_arc, new_flow, fixed, free, growth,
+                per_capacity, power, flow, time, slope, mark, stamp, tolerance, passes, 0.0,
             )  # fmt: skip
-            if excess == 0.0:
-                break
     new_of[n_od] = n_paths
     return (
         new_of, new_start[: n_paths + 1], new_arc[:n_used], new_flow[:n_paths], shortest, total, stamp
@@ -245,6 +243,8 @@ def class_flows(
 
 @njit(cache=True)
 def exchange(
+    first_group,  # groups to settle: from this one
+    end_group,  # up to the one before this
     group_class,  # (n_groups,)
     group_od,  # (n_groups + 1,)
     path_of,  # (n_od + 1,)
@@ -265,78 +265,49 @@ def exchange(
     max_passes,
     enough,  # stop when a pass finds no more than this excess cost
 ):
-    """Pass over all OD pairs and settle each among its known paths; returns the number of passes and the last stamp."""
-    for done in range(max_passes):
-        excess = 0.0
-        for group in range(group_class.size):
-            found, stamp = _settle_pairs(
-                group_od[group], group_od[group + 1], path_of, path_start, path_arc, path_flow,
-                fixed[group_class[group]], free, growth, per_capacity, power, flow, time, slope, mark, stamp, tolerance,
-            )  # fmt: skip
-            excess += found
-        if excess <= enough:
-            return done + 1, stamp
-    return max_passes, stamp
-
-
-@njit(cache=True)
-def _settle_pairs(
-    first_od,
-    end_od,
-    path_of,
-    path_start,
-    path_arc,
-    path_flow,  # changed
-    extra,  # (n_arcs,) fixed cost of the class
-    free,
-    growth,
-    per_capacity,
-    power,
-    flow,  # changed
-    time,  # changed
-    slope,  # changed
-    mark,
-    stamp,
-    tolerance,
-):
-    """Settle some OD pairs: move flow between each path and the cheapest until both cost the same.
+    """Settle OD pairs, pass after pass: move flow between each path and the cheapest until both cost the same.
 
     The step is Newton's on the difference of the two costs, over the arcs that the paths do not share (Jayakrishnan et
     al. 1994), shortened where it would overshoot, so that the Beckmann objective never rises. Times follow at once
-    (Gauss-Seidel). Returns the excess cost found on the way, and the last stamp.
+    (Gauss-Seidel). Returns the number of passes and the last stamp.
     """
     most = 1
-    for w in range(first_od, end_od):
+    for w in range(group_od[first_group], group_od[end_group]):
         most = max(most, path_of[w + 1] - path_of[w])
     path_cost = np.empty(most)
-    excess = 0.0
-    for w in range(first_od, end_od):
-        first, end = path_of[w], path_of[w + 1]
-        if end - first < 2:
-            continue
-        best, least, worst = first, np.inf, 0.0
-        for p in range(first, end):
-            own = 0.0
-            for k in range(path_start[p], path_start[p + 1]):
-                own += time[path_arc[k]] + extra[path_arc[k]]
-            path_cost[p - first] = own
-            if own < least:
-                least, best = own, p
-        for p in range(first, end):
-            if path_flow[p] > 0.0:
-                excess += path_flow[p] * (path_cost[p - first] - least)
-                worst = max(worst, path_cost[p - first])
-        if worst - least <= tolerance * least:
-            continue
-        for p in range(first, end):
-            if p == best or (path_flow[p] <= 0.0 and path_flow[best] <= 0.0):
-                continue
-            stamp += 2
-            _settle(
-                p, best, path_start, path_arc, path_flow, extra, free, growth, per_capacity, power, flow, time, slope,
-                mark, stamp,
-            )  # fmt: skip
-    return excess, stamp
+    for done in range(max_passes):
+        excess = 0.0
+        for group in range(first_group, end_group):
+            extra = fixed[group_class[group]]
+            for w in range(group_od[group], group_od[group + 1]):
+                first, end = path_of[w], path_of[w + 1]
+                if end - first < 2:
+                    continue
+                best, least, worst = first, np.inf, 0.0
+                for p in range(first, end):
+                    own = 0.0
+                    for k in range(path_start[p], path_start[p + 1]):
+                        own += time[path_arc[k]] + extra[path_arc[k]]
+                    path_cost[p - first] = own
+                    if own < least:
+                        least, best = own, p
+                for p in range(first, end):
+                    if path_flow[p] > 0.0:
+                        excess += path_flow[p] * (path_cost[p - first] - least)
+                        worst = max(worst, path_cost[p - first])
+                if worst - least <= tolerance * least:
+                    continue
+                for p in range(first, end):
+                    if p == best or (path_flow[p] <= 0.0 and path_flow[best] <= 0.0):
+                        continue
+                    stamp += 2
+                    _settle(
+                        p, best, path_start, path_arc, path_flow, extra, free, growth, per_capacity, power, flow, time,
+                        slope, mark, stamp,
+                    )  # fmt: skip
+        if excess <= enough:
+            return done + 1, stamp
+    return max_passes, stamp
 
 
 @njit(cache=True)

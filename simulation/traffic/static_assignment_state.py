@@ -95,8 +95,9 @@ class AssignmentState:
         excess = total - shortest
         gap = np.inf if fresh else _relative(total, shortest)
         passes, self._stamp = exchange(
-            *self.demand.groups, *self._arrays(), self.demand.fixed, *self._function, self.flow, self.time,
-            self.slope, self._mark, self._stamp, self._tolerance, _MAX_PASSES, _KEEP_SHARE * max(excess, 0.0),
+            0, self.demand.group_class.size, *self.demand.groups, *self._arrays(), self.demand.fixed, *self._function,
+            self.flow, self.time, self.slope, self._mark, self._stamp, self._tolerance, _MAX_PASSES,
+            _KEEP_SHARE * max(excess, 0.0),
         )  # fmt: skip
         self._tolerance = 0.0 if fresh else _NEGLIGIBLE * max(gap, 0.0)
         self._sum()

@@ -156,7 +156,8 @@ def on_serve(v, table, link, time):
         spec.gate_head = v.trips[trip].next
         spec.gate_count -= 1
         spec.clock = spec.gate_stamp
-        spec.gate_stamp += spec.turn
+        if spec.gate_head != NONE:
+            spec.gate_stamp += spec.turn
         spec.gate_since = time
         v.total[ENTERED] += 1
     elif best != NONE:
@@ -211,7 +212,7 @@ def depart(v, first, trip, time):
     if spec.gate_head == NONE:
         spec.gate_head = trip
         spec.gate_since = time
-        spec.gate_stamp = max(spec.clock, spec.gate_stamp) + spec.turn
+        spec.gate_stamp = spec.clock + spec.turn
         schedule_service(v, link, time)
     else:
         v.trips[spec.gate_tail].next = trip

@@ -1,6 +1,9 @@
 """Small roads whose behaviour can be worked out by hand."""
 
+import importlib.util
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,3 +108,14 @@ class ToyTraffic:
 @pytest.fixture(scope="session")
 def toy_traffic():
     return ToyTraffic()
+
+
+@pytest.fixture(scope="session")
+def random_networks():
+    """Module `random_networks` beside this file: networks drawn by a seed, and a check of an engine's state."""
+    path = Path(__file__).with_name("random_networks.py")
+    spec = importlib.util.spec_from_file_location("random_networks", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["random_networks"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

@@ -17,7 +17,7 @@ BPR_ALPHA, BPR_POWER = 0.15, 4.0
 _SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Bpr:
     """Travel time t(q) = t0 (1 + alpha (q / capacity)^power) of every link.
 

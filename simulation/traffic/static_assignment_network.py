@@ -15,7 +15,7 @@ NONE = -1
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class UserClass:
     """Travellers who see costs alike: `time + fixed` on every link, none on links that they may not use.
 
@@ -48,7 +48,7 @@ def fixed_cost(
     return np.asarray(np.asarray(toll, float) * time_per_toll + np.asarray(length, float) * time_per_length)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class StaticNetwork:
     """Links with travel times that depend on flow, and what may follow what. Make it with `of` or `of_links`.
 

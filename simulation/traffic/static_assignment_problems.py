@@ -12,7 +12,7 @@ from simulation.traffic.bpr import Bpr
 from simulation.traffic.static_assignment_network import StaticNetwork, UserClass, fixed_cost
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Problem:
     """What `assign` takes: `assign(problem.network, problem.od, classes=problem.classes)`."""
 

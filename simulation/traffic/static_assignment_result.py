@@ -11,7 +11,7 @@ from simulation.traffic.paths import Paths
 from simulation.traffic.static_assignment_network import NONE, StaticNetwork
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class PathSet:
     """Routes as arcs of the search graph: those of OD pair w are `of[w] .. of[w + 1] - 1`, ordered and together.
 
@@ -51,7 +51,7 @@ class PathSet:
         return PathSet(of=of, start=taken.start, arc=taken.links, flow=self.flow[rows])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class StaticEquilibrium:
     """A user equilibrium, as near as `relative_gap` says. Units are those of the network's times and of the trips.
 

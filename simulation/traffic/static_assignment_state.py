@@ -26,7 +26,7 @@ _SWEEP_PASSES = 2
 CURVE = ("relative_gap", "objective", "exact", "total_cost", "shortest_cost", "paths_used", "passes")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Demand:
     """Network, classes and trips as the kernels see them; arcs lie in the network's order, OD pairs in that of `od`."""
 
@@ -154,7 +154,7 @@ class AssignmentState:
         return StaticEquilibrium(
             network=network, classes=demand.names, od=demand.od, flow=flow, time=network.time.time(flow),
             class_flow=by_class, relative_gap=float(last["relative_gap"]), objective=float(last["objective"]),
-            objective_bound=float(last["objective"] - (last["total_cost"] - last["shortest_cost"])),
+            objective_bound=float(last["objective"] - max(last["total_cost"] - last["shortest_cost"], 0.0)),
             total_cost=float(last["total_cost"]), converged=bool(last["relative_gap"] <= gap), curve=curve,
             paths=paths.take(np.flatnonzero(paths.flow > 0)),
             od_cost=np.minimum.reduceat(path_cost, paths.of[:-1]) if n_od else np.zeros(0),
@@ -162,6 +162,7 @@ class AssignmentState:
 
 
 def _relative(total: float, shortest: float) -> float:
+    """Relative gap; rounding alone makes the total smaller than the shortest."""
     if shortest > 0:
-        return (total - shortest) / shortest
+        return max(total - shortest, 0.0) / shortest
     return np.inf if total > 0 else 0.0

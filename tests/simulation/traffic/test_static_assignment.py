@@ -234,6 +234,33 @@ def test_nobody_can_gain_by_another_route(power):
     assert result.od_cost == pytest.approx(best, rel=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_no_traveller_of_any_class_can_gain_nor_goes_where_it_may_not(seed):
+    """One class pays tolls, one is barred from every 17th link: SciPy's Dijkstra on each one's own costs agrees."""
+    ends, time, od = grid(seed=seed)
+    rng = np.random.default_rng(seed)
+    classes = [
+        UserClass(name="payer", fixed=rng.uniform(0, 30, len(ends))),
+        UserClass(name="barred", banned=np.arange(len(ends)) % 17 == 3),
+    ]
+    od = od.assign(user_class=np.where(rng.random(len(od)) < 0.5, "payer", "barred"))
+    result = assign(StaticNetwork.of(*ends.T, time), od, classes=classes, gap=1e-10)
+    assert result.class_flow[1, 3::17].sum() == 0.0
+    paths, shares = result.link_paths(), result.route_shares()
+    for k, kind in enumerate(classes):
+        cost = result.time + np.asarray(kind.fixed)
+        usable = np.ones(len(ends), bool) if kind.banned is None else ~kind.banned
+        graph = coo_array((cost[usable], tuple(ends[usable].T)), shape=(36, 36)).tocsr()
+        best = dijkstra(graph)
+        mine = shares[shares["user_class"] == kind.name]
+        paid = np.array([cost[paths[path]].sum() for path in mine["path"]])
+        least = best[mine["origin_node_id"], mine["dest_node_id"]]
+        assert (mine["flow"] * (paid - least)).sum() / (mine["flow"] * least).sum() < 1e-9
+        assert result.class_flow[k].sum() == pytest.approx(
+            (mine["flow"] * [paths[path].size for path in mine["path"]]).sum()
+        )
+
+
 def test_flow_is_conserved_at_every_node():
     """Outflow - inflow of links = trips that start - trips that end, at each of 36 nodes."""
     ends, time, od = grid()

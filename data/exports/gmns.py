@@ -7,7 +7,8 @@ specification has no place for is in columns that begin with `opt_`, as its exam
 
 Lengths are km (`long_length`) and m (`short_length`), speeds km/h, capacities vehicles an hour and lane, times s.
 A controller is a junction; each green of its cycle is a phase, in the order of their begin, one ring, no barriers, with
-the lost time after it as clearance. The offset is the begin of the first phase's green after the clock's zero.
+the lost time after it as clearance. The offset is the begin of the first phase's green after the clock's zero. A node
+on the border of zones belongs to the first. Bans of vehicle classes are not kept; bans of turns are movements left out.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from data.exports.folder import new_folder
 from data.units import MPS_PER_KMH
@@ -86,7 +88,7 @@ def export_gmns(
         If the folder holds something, or cannot be written.
     """
     tables = {
-        "config": _config(name, crs), "node": _nodes(nodes, links, signals), "link": _links(links),
+        "config": _config(name, crs), "node": _nodes(nodes, links, signals, zones), "link": _links(links),
         "movement": (movements := _movements(links, turns, signals)),
         "zone": pd.DataFrame({
             "zone_id": zones["zone_id"], "name": zones["name"], "boundary": zones.geometry.to_wkt(rounding_precision=3),
@@ -106,17 +108,21 @@ def export_gmns(
 def _config(name: str, crs: str) -> pd.DataFrame:
     return pd.DataFrame([{
         "dataset_name": name, "short_length": "m", "long_length": "km", "speed": "km/h", "crs": crs,
-        "geometry_field_format": "WKT", "currency": "", "version_number": VERSION, "id_type": "integer",
+        "geometry_field_format": "WKT", "currency": "", "version_number": VERSION, "id_type": "string",
     }])  # fmt: skip
 
 
-def _nodes(nodes: pd.DataFrame, links: pd.DataFrame, signals: pd.DataFrame) -> pd.DataFrame:
+def _nodes(nodes: pd.DataFrame, links: pd.DataFrame, signals: pd.DataFrame, zones: gpd.GeoDataFrame) -> pd.DataFrame:
+    points = shapely.points(nodes["x_m"], nodes["y_m"])
+    node, zone = shapely.STRtree(zones.geometry.to_numpy()).query(points, predicate="intersects")
+    inside = zones["zone_id"].reset_index(drop=True).loc[pd.Series(zone).groupby(node).min()]
+    home = pd.Series(inside.to_numpy(), index=np.unique(node), dtype="str").reindex(np.arange(len(nodes)))
     planned = _junction_of(links).loc[signals["link_id"]].unique()
     return _full(_NODE, nodes, {
         "node_id": nodes["node_id"], "x_coord": nodes["x_m"], "y_coord": nodes["y_m"],
         "node_type": np.where(nodes["border"], "border", "intersection"),
         "ctrl_type": np.where(nodes["node_id"].isin(planned), "signal", ""),
-        "opt_lon": nodes["lon"], "opt_lat": nodes["lat"],
+        "zone_id": home.fillna(""), "opt_lon": nodes["lon"], "opt_lat": nodes["lat"],
     })  # fmt: skip
 
 

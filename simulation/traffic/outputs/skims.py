@@ -212,6 +212,20 @@ def zone_access(link_zone: pd.DataFrame, links: pd.DataFrame, zones: pd.DataFram
     return best.reindex(zones["zone_id"]).fillna(-1).to_numpy(dtype=np.int64)
 
 
+def zones_of_links(link_zone: pd.DataFrame, zones: pd.DataFrame, n_links: int) -> np.ndarray:
+    """The zone that most of each link lies in, as its row of `zones`; -1 where it lies in none. int64, (n_links,).
+
+    Of trips with links as ends it makes the places of `experienced_skim`: `zones_of_links(...)[origin_link_id]`.
+    """
+    row = pd.Series(np.arange(len(zones)), index=zones["zone_id"].astype("str").to_numpy())
+    ranked = link_zone.assign(row=row.reindex(link_zone["zone_id"].astype("str")).to_numpy())
+    ranked = ranked.sort_values(["link_id", "share", "row"], ascending=[True, False, True])
+    first = ranked.drop_duplicates("link_id")
+    out = np.full(n_links, -1, dtype=np.int64)
+    out[first["link_id"].to_numpy()] = first["row"].fillna(-1).to_numpy(dtype=np.int64)
+    return out
+
+
 def _flat(groups: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Place and link of every access."""
     place = np.repeat(np.arange(len(groups)), [group.size for group in groups])

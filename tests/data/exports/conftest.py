@@ -6,6 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from shapely.geometry import LineString
 
 from data.cities import toy_city
@@ -65,7 +66,9 @@ def make():
             "green_start_s": np.where(north, 10.0, 54.0), "green_s": np.where(north, 40.0, 32.0),
         }
     ).reset_index(drop=True)  # fmt: skip
-    zones = toy_zones()
+    corner = nodes.loc[0, ["x_m", "y_m"]].to_numpy(float)
+    zones = toy_zones().set_crs(source.crs, allow_override=True)
+    zones = zones.set_geometry(shapely.transform(zones.geometry.to_numpy(), lambda at: at + corner), crs=source.crs)
     return Town(nodes, links, turns, signals, zones, str(source.crs), loop, banned)
 
 

@@ -21,7 +21,7 @@ def test_units_are_declared(tables, city):
     """Kilometres, metres, km/h, and the coordinate system."""
     (config,) = tables["config"].to_dict("records")
     assert (config["long_length"], config["short_length"], config["speed"]) == ("km", "m", "km/h")
-    assert config["crs"] == city.crs and config["dataset_name"] == "Toy" and config["id_type"] == "integer"
+    assert config["crs"] == city.crs and config["dataset_name"] == "Toy" and config["id_type"] == "string"
 
 
 def test_links_come_back_as_they_were(tables, city):
@@ -43,6 +43,8 @@ def test_nodes_and_zones_come_back_as_they_were(tables, city):
     node = tables["node"]
     np.testing.assert_allclose(node[["x_coord", "y_coord"]], city.nodes[["x_m", "y_m"]])
     assert node.loc[node["ctrl_type"] == "signal", "node_id"].tolist() == [12]
+    row, col = np.divmod(np.arange(25), 5)  # the middle street is the border: it belongs to the first zone
+    assert node["zone_id"].tolist() == np.array([["Z01", "Z02"], ["Z03", "Z04"]])[(row > 2) * 1, (col > 2) * 1].tolist()
     zone = tables["zone"]
     assert zone["zone_id"].tolist() == city.zones["zone_id"].tolist()
     areas = shapely.area(shapely.from_wkt(zone["boundary"].to_numpy(object)))

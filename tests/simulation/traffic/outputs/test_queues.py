@@ -1,10 +1,13 @@
 """Queue maps and bottlenecks: counted by hand, and put down to the right capacity."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from simulation.errors import RunError
 from simulation.traffic.entry_log import END
+from simulation.traffic.network import no_junctions
 from simulation.traffic.outputs.bottlenecks import worst_queues
 from simulation.traffic.outputs.queues import gate_waits, link_delays, longest_queue, queue_map
 
@@ -112,6 +115,56 @@ def test_a_merge_is_blamed_on_the_street_after_it(make_log, make_arrays):
     assert sorted(table["link_id"]) == [0, 1] and (table["binding"] == "inflow").all()
     assert table["capacity_veh_per_h"].to_numpy() == pytest.approx([1800.0, 1800.0])
     assert table["demand_over_capacity"].to_numpy() == pytest.approx([4 / 3, 4 / 3], rel=0.03)
+
+
+def test_a_junction_of_limited_capacity_is_blamed(make_log, make_arrays):
+    """Links 0 and 1 end at a junction that one vehicle crosses in 4 s, on to links 2 and 3: 900 veh/h, while each link
+    brings one in 5 s: 1,440 veh/h."""
+    arrays = make_arrays(4, length_m=[2000.0, 2000.0, 100.0, 100.0])
+    rules = replace(no_junctions(4), node=np.array([0, 0, -1, -1], np.int32), node_headway_s=np.array([4.0]))
+    rows = []
+    for k in range(160):
+        come, leave = 5.0 * (k // 2), 200.0 + 4.0 * k
+        rows += [(k, k % 2, come), (k, 2 + k % 2, leave), (k, END, leave + 10.0)]
+    table = worst_queues(make_log(*sorted(rows, key=lambda row: row[2])), replace(arrays, junctions=rules))
+    assert sorted(table["link_id"]) == [0, 1]
+    assert (table["binding"] == "junction").all() and (table["root_binding"] == "junction").all()
+    assert table["capacity_veh_per_h"].to_numpy() == pytest.approx([900.0, 900.0])
+    assert table["demand_over_capacity"].to_numpy() == pytest.approx([1.6, 1.6], rel=0.03)
+
+
+def test_a_stream_that_gives_way_has_the_capacity_of_the_gaps(make_log, make_arrays):
+    """Link 0 gives way to link 1, which passes one vehicle in 10 s; critical gap 5 s, 2 s between those who follow:
+    0.1 exp(-0.5) / (1 - exp(-0.2)) = 0.3346 veh/s (Harders). Link 0 brings one in 2.5 s, served one in 5 s."""
+    arrays = make_arrays(3, length_m=[2000.0, 2000.0, 100.0])
+    rules = replace(
+        no_junctions(3), yield_start=np.array([0, 1, 1, 1]), yield_to=np.array([1], np.int32),
+        critical_gap_s=np.array([5.0, 0.0, 0.0]),
+    )  # fmt: skip
+    rows = []
+    for k in range(100):
+        rows += [(k, 0, 2.5 * k), (k, 2, 203.0 + 5.0 * k), (k, END, 213.0 + 5.0 * k)]
+    for k in range(70):
+        rows += [(100 + k, 1, 10.0 * k), (100 + k, END, 200.0 + 10.0 * k)]
+    table = worst_queues(make_log(*sorted(rows, key=lambda row: row[2])), replace(arrays, junctions=rules))
+    (row,) = table.to_dict("records")
+    assert row["link_id"] == 0 and row["binding"] == row["root_binding"] == "junction"
+    assert row["capacity_veh_per_h"] == pytest.approx(3600 * 0.3346, rel=0.03)
+    assert row["demand_veh_per_h"] == pytest.approx(1440.0, rel=0.03)
+
+
+def test_vehicles_that_wait_at_gates_count_as_demand(make_log, make_arrays):
+    """Thirty vehicles want to start at once on a link that takes one in 4 s (its discharge): on the link nobody is
+    late, for the gate holds them back. With their departures the demand shows: 30 vehicles beyond capacity."""
+    arrays = make_arrays(1, discharge_veh_per_s=0.25)
+    rows = [(k, 0, 3.0 * k) for k in range(30)] + [(k, END, 10.0 + 4.0 * k) for k in range(30)]
+    log = make_log(*sorted(rows, key=lambda row: row[2]))
+    (hidden,) = worst_queues(log, arrays).to_dict("records")
+    (shown,) = worst_queues(log, arrays, depart_s=np.zeros(30)).to_dict("records")
+    assert hidden["demand_over_capacity"] == pytest.approx(4 / 3, rel=0.05)
+    assert shown["excess_veh"] == pytest.approx(30.0) and shown["capacity_veh_per_h"] == 900.0
+    with pytest.raises(RunError, match="2 trips, the log 30"):
+        worst_queues(log, arrays, depart_s=np.zeros(2))
 
 
 def test_free_flow_has_no_queues(make_log, make_arrays):

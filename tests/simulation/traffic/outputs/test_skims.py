@@ -9,7 +9,14 @@ import pytest
 from data.toy import toy_links, toy_turns, toy_zones
 from simulation.errors import RunError
 from simulation.traffic.network import turn_index
-from simulation.traffic.outputs.skims import experienced_skim, link_times, node_links, shortest_times, zone_access
+from simulation.traffic.outputs.skims import (
+    experienced_skim,
+    link_times,
+    node_links,
+    shortest_times,
+    zone_access,
+    zones_of_links,
+)
 
 
 def test_means_by_interval_and_pair():
@@ -96,3 +103,10 @@ def test_each_zone_is_stood_for_by_a_link_near_its_middle():
     away = middle.iloc[chosen].distance(zones.geometry.centroid, align=False)
     assert (away <= 100.0 + 1e-6).all()
     assert zone_access(link_zone, links, zones, np.zeros(len(links), bool)).tolist() == [-1] * 4
+
+
+def test_a_link_belongs_to_the_zone_that_holds_most_of_it():
+    """Link 0 in B by 0.6, link 1 in both by half (the first zone counts), link 2 in none."""
+    link_zone = pd.DataFrame({"link_id": [0, 0, 1, 1], "zone_id": ["A", "B", "B", "A"], "share": [0.4, 0.6, 0.5, 0.5]})
+    zones = pd.DataFrame({"zone_id": ["A", "B"]})
+    assert zones_of_links(link_zone, zones, 3).tolist() == [1, 0, -1]

@@ -77,19 +77,18 @@ def best_offsets(
     if not len(pairs):
         return np.zeros(n), np.zeros(2)
     zero = np.zeros(n, dtype=np.int64)
-    starts = [_along_tree(pairs, cost, n, bins), zero]
-    climbed = [_climb(start, pairs, cost, bins) for start in starts]
-    totals = [_total(offset, pairs, cost, bins) for offset in climbed]
-    best = climbed[int(np.argmin(np.round(totals, 9)))]
+    best = _climb(_along_tree(pairs, cost, n, bins), pairs, cost, bins)
+    together = _total(zero, pairs, cost, bins)
+    if together < _total(best, pairs, cost, bins) - 1e-9:
+        best = _climb(zero, pairs, cost, bins)
     joined = connected_components(_graph(pairs, n), directed=False)[1]
     first = np.unique(joined, return_index=True)[1]
     best = (best - best[first[joined]]) % bins
-    return best * (cycle_s / bins), np.array([_total(zero, pairs, cost, bins), min(totals)])
+    return best * (cycle_s / bins), np.array([together, _total(best, pairs, cost, bins)])
 
 
-def joined_groups(streams: Sequence[Stream], n: int) -> np.ndarray:
-    """Number of the set of intersections that streams join, each intersection's. Shape (n,)."""
-    pairs = np.array([(s.upstream, s.downstream) for s in streams], dtype=np.int64).reshape(-1, 2)
+def joined_groups(pairs: np.ndarray, n: int) -> np.ndarray:
+    """Number of the set of n intersections that pairs of them, shape (p, 2), join: each intersection's. Shape (n,)."""
     return np.asarray(connected_components(_graph(pairs, n), directed=False)[1])
 
 
@@ -154,22 +153,24 @@ def _pair_costs(
     if not streams:
         return np.zeros((0, 2), dtype=np.int64), np.zeros((0, bins))
     bin_s = cycle_s / bins
-    arrivals, served, ideal = (np.zeros((len(streams), bins)) for _ in range(3))
-    for row, stream in enumerate(streams):
-        light = stream.light
-        own = shown(light.cycle_s, light.start_s, light.green_s, common_cycle_s=cycle_s, bins=bins)
-        served[row] = light.saturation * own
-        arrivals[row] = light.flow * (1.0 - sum(share for _, share, _ in stream.feeders))
-        for feeder, share, travel_s in stream.feeders:
-            green = shown(feeder.cycle_s, feeder.start_s, feeder.green_s, common_cycle_s=cycle_s, bins=bins)
-            leaving = departures(green, flow=feeder.flow, saturation=feeder.saturation, bin_s=bin_s)
-            if leaving.mean() > 0:
-                come = downstream(leaving, travel_s=travel_s, bin_s=bin_s, dispersion=dispersion)
-                arrivals[row] += come * (light.flow * share / leaving.mean())
-            else:
-                arrivals[row] += light.flow * share
-        ideal[row] = _late(stream, cycle_s, bins)
-    queue = np.maximum(queue_by_offset(np.maximum(arrivals, 0.0), served, bin_s=bin_s), 0.0) + ideal
+    served = _saturation([s.light for s in streams])[:, None] * _shown([s.light for s in streams], cycle_s, bins)
+    flow = np.array([s.light.flow for s in streams])
+    alone = np.array([1.0 - sum(share for _, share, _ in s.feeders) for s in streams])
+    arrivals = np.repeat((flow * alone)[:, None], bins, axis=1)
+    ways = [(row, *feeder) for row, s in enumerate(streams) for feeder in s.feeders]
+    if ways:
+        lights = [light for _, light, _, _ in ways]
+        row, share, travel_s = (np.array([way[k] for way in ways]) for k in (0, 2, 3))
+        leaving = departures(
+            _shown(lights, cycle_s, bins), flow=np.array([light.flow for light in lights]),
+            saturation=_saturation(lights), bin_s=bin_s,
+        )  # fmt: skip
+        mean = leaving.mean(axis=1, keepdims=True)
+        shape = np.where(mean > 0, leaving / np.maximum(mean, 1e-12), 1.0)
+        come = downstream(shape, travel_s=travel_s, bin_s=bin_s, dispersion=dispersion)
+        np.add.at(arrivals, row, come * (flow[row] * share)[:, None])
+    late = np.stack([_late(stream, cycle_s, bins) for stream in streams])
+    queue = np.maximum(queue_by_offset(np.maximum(arrivals, 0.0), served, bin_s=bin_s), 0.0) + late
     costs: dict[tuple[int, int], np.ndarray] = {}
     back = -np.arange(bins) % bins
     for stream, one in zip(streams, queue):
@@ -178,6 +179,17 @@ def _pair_costs(
         costs[key] = costs.get(key, 0.0) + turned
     keys = sorted(costs)
     return np.array(keys, dtype=np.int64), np.stack([costs[key] for key in keys])
+
+
+def _shown(lights: Sequence[Light], cycle_s: float, bins: int) -> np.ndarray:
+    cycle, start, green = (
+        np.array([getattr(light, name) for light in lights]) for name in ("cycle_s", "start_s", "green_s")
+    )
+    return shown(cycle, start, green, common_cycle_s=cycle_s, bins=bins)
+
+
+def _saturation(lights: Sequence[Light]) -> np.ndarray:
+    return np.array([light.saturation for light in lights])
 
 
 def _late(stream: Stream, cycle_s: float, bins: int) -> np.ndarray:
@@ -215,23 +227,26 @@ def _along_tree(pairs: np.ndarray, cost: np.ndarray, n: int, bins: int) -> np.nd
 
 def _climb(offset: np.ndarray, pairs: np.ndarray, cost: np.ndarray, bins: int) -> np.ndarray:
     """Move one intersection after the other to its best offset until none moves."""
-    offset, back = offset.copy(), -np.arange(bins) % bins
-    at: list[list[tuple[int, np.ndarray]]] = [[] for _ in offset]
-    for (i, j), row in zip(pairs.tolist(), cost):
+    at_now, back = offset.tolist(), -np.arange(bins) % bins
+    at: list[list[tuple[int, np.ndarray]]] = [[] for _ in at_now]
+    twice, turned = np.tile(cost, 2), np.tile(cost[:, back], 2)  # a window of a row is the row, shifted
+    for (i, j), row, other in zip(pairs.tolist(), twice, turned):
         at[j].append((i, row))
-        at[i].append((j, row[back]))
+        at[i].append((j, other))
     for _ in range(_SWEEPS):
         moved = False
         for node, others in enumerate(at):
             if not others:
                 continue
-            total = np.sum([np.roll(row, offset[other]) for other, row in others], axis=0)
-            best = int(np.argmin(np.round(total, 12)))
-            if total[best] < total[offset[node]] - 1e-12:
-                offset[node], moved = best, True
+            total = np.zeros(bins)
+            for other, row in others:
+                total += row[bins - at_now[other] : 2 * bins - at_now[other]]
+            best = int(total.round(12).argmin())
+            if total[best] < total[at_now[node]] - 1e-12:
+                at_now[node], moved = best, True
         if not moved:
             break
-    return offset
+    return np.array(at_now, dtype=np.int64)
 
 
 def _total(offset: np.ndarray, pairs: np.ndarray, cost: np.ndarray, bins: int) -> float:

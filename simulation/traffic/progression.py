@@ -7,7 +7,8 @@ proportion to theirs (assumption, as a gravity model of turns with equal costs).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from simulation.traffic.intersections import Intersection
 #: Signals further apart than this along a street are not coordinated, m (Manual on Uniform Traffic Control Devices
 #: 2009, section 4D.04: coordinate signals within half a mile of each other).
 COORDINATE_M = 800.0
+_LEFT_DEG, _U_DEG = 45.0, 165.0  # a turn between these angles goes left
 _LINKS_UPSTREAM, _LINKS_INSIDE = 12, 4  # links followed at most between two intersections and within one
 
 
@@ -41,36 +43,59 @@ class TurnFlows:
     first, second : ndarray, shape (turns,)
         Positions of the two links of each movement.
     flow, angle_deg : ndarray, shape (turns,)
+    left_sign : float
+        +1 where turns that cross the facing traffic go left, -1 where they go right (traffic drives on the left):
+        the side on which turns cost more, left where both cost the same. 0 where angles are not known.
     """
 
     def __init__(self, links: pd.DataFrame, turns: pd.DataFrame | None, flow: np.ndarray) -> None:
         turns = _all_turns(links) if turns is None else turns
-        position = pd.Series(np.arange(len(links)), index=links["link_id"].to_numpy())
-        self.first = position.loc[turns["from_link_id"].to_numpy()].to_numpy()
-        self.second = position.loc[turns["to_link_id"].to_numpy()].to_numpy()
+        position = pd.Index(links["link_id"])
+        self.first = position.get_indexer(turns["from_link_id"])
+        self.second = position.get_indexer(turns["to_link_id"])
         weight = np.maximum(flow[self.second], 1e-9)
         out = np.bincount(self.first, weight, minlength=len(links))
         self.flow = flow[self.first] * weight / out[self.first]
         angle = turns["angle_deg"] if "angle_deg" in turns.columns else pd.Series(np.zeros(len(turns)))
         self.angle_deg = angle.to_numpy(float)
+        self.left_sign = _left_sign(turns)
         self.into = _rows(self.second, len(links))
         self.out_of = _rows(self.first, len(links))
 
+    def crossing_and_rest(self, link: int) -> tuple[float, float]:
+        """Flow of a link that turns across the facing traffic, and the rest of it, veh/h."""
+        rows = self.out_of[link]
+        angle, flow = self.left_sign * self.angle_deg[rows], 3600.0 * self.flow[rows]
+        left = (angle > _LEFT_DEG) & (angle < _U_DEG)
+        return float(flow[left].sum()), float(flow[~left].sum())
 
-def streams_between(
-    intersections: Sequence[Intersection],
-    lights: Sequence[Sequence[Light]],
-    links: pd.DataFrame,
-    turn_flows: TurnFlows,
-    nodes: pd.DataFrame,
-) -> list[Stream]:
-    """Streams between neighbouring intersections, at most one for each approach.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How vehicles get from one intersection to an approach of the next."""
+
+    upstream: int  # intersection
+    downstream: int
+    approach: int  # position among the approaches of the downstream intersection
+    feeders: tuple[tuple[int, float, float], ...]  # upstream approach, share of the flow from it, travel time s
+
+    def stream(self, lights: Mapping[int, Sequence[Light]], place: Mapping[int, int]) -> Stream:
+        """As coordination sees it: with the lights and the new number of each intersection."""
+        feeders = tuple((lights[self.upstream][k], share, travel_s) for k, share, travel_s in self.feeders)
+        return Stream(
+            upstream=place[self.upstream], downstream=place[self.downstream],
+            light=lights[self.downstream][self.approach], feeders=feeders,
+        )  # fmt: skip
+
+
+def ways_between(
+    intersections: Sequence[Intersection], links: pd.DataFrame, turn_flows: TurnFlows, nodes: pd.DataFrame
+) -> list[Way]:
+    """Ways between neighbouring intersections, at most one for each approach.
 
     Parameters
     ----------
     intersections : sequence of Intersection
-    lights : sequence of sequences of Light
-        One for each approach of each intersection.
     links : DataFrame
         `link_id`, `from_node_id`, `to_node_id`, `length_m`, `free_flow_speed_mps`.
     turn_flows : TurnFlows
@@ -79,23 +104,20 @@ def streams_between(
 
     Returns
     -------
-    list of Stream
+    list of Way
         In the order of intersections and approaches.
     """
     net = _Upstream(intersections, links, turn_flows, nodes)
     out = []
-    for j, intersection in enumerate(intersections):
-        for k, link in enumerate(net.position.loc[intersection.approach].to_numpy()):
-            found = net.follow(int(link))
+    for j, approaches in enumerate(net.approach):
+        for link, k in approaches.items():
+            found = net.follow(link)
             if found is None or found[0] == j:
                 continue
             i, leaving, share, travel_s = found
-            feeders = tuple(
-                (lights[i][approach], part * share, travel_s + extra)
-                for approach, part, extra in net.feeders(i, leaving)
-            )
+            feeders = tuple((at, part * share, travel_s + extra) for at, part, extra in net.feeders(i, leaving))
             if feeders:
-                out.append(Stream(upstream=i, downstream=j, light=lights[j][k], feeders=feeders))
+                out.append(Way(upstream=i, downstream=j, approach=k, feeders=feeders))
     return out
 
 
@@ -109,16 +131,17 @@ class _Upstream:
         turn_flows: TurnFlows,
         nodes: pd.DataFrame,
     ) -> None:
-        self.position = pd.Series(np.arange(len(links)), index=links["link_id"].to_numpy())
+        position = pd.Index(links["link_id"])
         self.turns = turn_flows
-        owner = pd.Series(-1, index=nodes["node_id"].to_numpy())
-        self.approach: list[dict[int, int]] = []
-        self.inside: list[set[int]] = []
+        self.approach = [
+            {p: k for k, p in enumerate(position.get_indexer(one.approach).tolist())} for one in intersections
+        ]
+        self.inside = [set(position.get_indexer(one.inside).tolist()) for one in intersections]
+        owner = np.full(len(nodes) + 1, -1, dtype=np.int64)  # the last serves nodes that are not there
+        node = pd.Index(nodes["node_id"])
         for i, one in enumerate(intersections):
-            owner.loc[one.node_ids] = i
-            self.approach.append({int(p): k for k, p in enumerate(self.position.loc[one.approach].to_numpy())})
-            self.inside.append({int(p) for p in self.position.loc[one.inside].to_numpy()})
-        self.begins_at = owner.loc[links["from_node_id"].to_numpy()].to_numpy()
+            owner[node.get_indexer(one.node_ids)] = i
+        self.begins_at = owner[node.get_indexer(links["from_node_id"])].tolist()
         self.length = links["length_m"].to_numpy(float)
         self.time = self.length / links["free_flow_speed_mps"].to_numpy(float)
 
@@ -130,7 +153,7 @@ class _Upstream:
             if metres > COORDINATE_M:
                 return None
             if self.begins_at[link] >= 0:
-                return int(self.begins_at[link]), link, share, seconds
+                return self.begins_at[link], link, share, float(seconds)
             rows = self.turns.into[link]
             flow = self.turns.flow[rows]
             if not rows.size or flow.sum() <= 0:
@@ -174,3 +197,14 @@ def _all_turns(links: pd.DataFrame) -> pd.DataFrame:
 def _rows(of: np.ndarray, n: int) -> list[np.ndarray]:
     order = np.argsort(of, kind="stable")
     return np.split(order, np.searchsorted(of[order], np.arange(1, n)))
+
+
+def _left_sign(turns: pd.DataFrame) -> float:
+    if "angle_deg" not in turns.columns or not len(turns):
+        return 0.0
+    angle = turns["angle_deg"].to_numpy(float)
+    penalty = turns["penalty_s"].to_numpy(float) if "penalty_s" in turns.columns else np.zeros(len(turns))
+    left, right = (angle > _LEFT_DEG) & (angle < _U_DEG), (angle < -_LEFT_DEG) & (angle > -_U_DEG)
+    if not left.any() or not right.any():
+        return 1.0
+    return -1.0 if penalty[right].mean() > penalty[left].mean() + 1e-9 else 1.0

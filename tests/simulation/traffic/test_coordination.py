@@ -146,7 +146,7 @@ def test_a_signal_that_runs_twice_in_the_cycle_fits_in():
 
 
 def test_intersections_that_no_stream_joins_are_apart():
-    assert joined_groups(along([100.0, 100.0]), 5).tolist() == [0, 0, 0, 1, 2]
+    assert joined_groups(np.array([[0, 1], [1, 2], [1, 0]]), 5).tolist() == [0, 0, 0, 1, 2]
     offset, queue = best_offsets([], n=3, cycle_s=CYCLE)
     assert offset.tolist() == [0.0] * 3 and queue.tolist() == [0.0, 0.0]
 

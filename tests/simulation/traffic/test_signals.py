@@ -88,7 +88,8 @@ def test_a_platoon_on_a_one_way_street_meets_green_after_green():
     links = LINKS[~EAST_WEST | east].reset_index(drop=True)
     links = links.assign(link_id=np.arange(len(links)))
     flow = np.where(links["name"] == "Row street 3", 0.5, 0.0)
-    plan = fixed_plans(nodes, links, flow_veh_per_s=flow, settings=PlanSettings(cycle_s=80.0, **AS_GIVEN))
+    how = PlanSettings(cycle_s=80.0, dispersion=0.0, **AS_GIVEN)
+    plan = fixed_plans(nodes, links, flow_veh_per_s=flow, settings=how)
     row = links["name"].to_numpy()[plan["link_id"]] == "Row street 3"
     start = plan[row].groupby("node_id")["green_start_s"].first()
     assert ((start[12] - start[11]) % 80.0, (start[13] - start[12]) % 80.0) == pytest.approx((14.4, 14.4), abs=1.0)

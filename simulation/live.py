@@ -117,6 +117,7 @@ class LiveCity:
         self._capacity_share = np.ones(n)  # what incidents leave
         self._closures = city.closed_array().astype(np.int64)  # how many closures hold, (classes, n)
         self._demand: list[np.ndarray] = []  # factors in force, (P, P) each
+        self._redraw: Callable[[], None] = _nothing  # chooses the trips of the interval anew
         self._tolls: list[Toll] = list(city.tolls)
         self._group = cost_groups(self._closures > 0, self.charge_s())
         self.engine = TrafficEngine(self._base, city.demand.dest_link.size, start_s=now_s, log=log)
@@ -203,6 +204,7 @@ class LiveCity:
         self._closures[cells] += by
         if not np.array_equal(before, self._closures > 0):
             self._reroute()
+            self._redraw()
 
     def _reroute(self) -> None:
         """Other links are closed or charged: vehicles choose again, in the group of their class."""
@@ -333,14 +335,20 @@ class LiveCity:
         ones = replace(self.city.demand, od_veh=np.ones_like(self.city.demand.od_veh))
         matrix = ones.scaled(factor, origin_zones=origin_zones, dest_zones=dest_zones).od_veh
         self._demand.append(matrix)
+        self._redraw()
 
         def undo() -> None:
             for k, other in enumerate(self._demand):
                 if other is matrix:
                     del self._demand[k]
+                    self._redraw()
                     return
 
         return undo
+
+    def on_demand_change(self, redraw: Callable[[], None]) -> None:
+        """Have something done when demand or closures change: who releases trips may have released too many."""
+        self._redraw = redraw
 
     def demand_factor(self) -> np.ndarray | None:
         """Product of the factors in force, shape (P, P); None where there are none."""
@@ -394,3 +402,7 @@ class LiveCity:
     def closed(self) -> np.ndarray:
         """Links closed now, bool, shape (classes, n_links)."""
         return self._closures > 0
+
+
+def _nothing() -> None:
+    """Before any trips are released there is nothing to redraw."""

@@ -111,23 +111,24 @@ def routes_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
 
 
 def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
-    """Release trips interval by interval; a day's trips are drawn when it begins."""
+    """Release trips interval by interval; a day's trips are drawn when it begins.
+
+    Where demand or closures change within an interval, its trips that have not departed are taken back and chosen anew.
+    """
     row_of = np.full(len(live.city.links), -1, dtype=np.int64)
     row_of[live.routes.dest_link] = np.arange(live.routes.dest_link.size)
-    day, trips = None, None
-    while live.env.now < live.end_s:
-        now = live.env.now
-        today = live.local().normalize()
-        if trips is None or today != day:
-            day = today
-            trips = sample_day(live.city.demand, seed=live.seed, day=today.toordinal(), weekend=today.dayofweek >= 5)
-        wall = live.time_of_day_s()  # on the nights when clocks change, an hour of trips is left out or comes twice
-        zero = now - wall
-        first, last = np.searchsorted(trips.depart_s, [wall, wall + live.step_s])
+    day: pd.Timestamp | None = None
+    trips: DayTrips | None = None
+    zero = until = live.env.now  # of the wall's clock in the run's, and the end of what has been released
+
+    def release() -> None:
+        assert trips is not None
+        wall = live.env.now - zero
+        first, last = np.searchsorted(trips.depart_s, [wall, until - zero])
         chosen = _scaled(live, trips.take(np.arange(first, last)))
         chosen = around_closed(live.city.demand, chosen, live.closed())
         released = Trips(
-            depart_s=chosen.depart_s + zero,
+            depart_s=np.maximum(chosen.depart_s + zero, live.env.now),  # rounding
             origin_link=chosen.origin_link,
             dest_row=row_of[chosen.dest_link],
             layer=live.layer_of(chosen.taste, chosen.vehicle_class),
@@ -136,6 +137,23 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
         live.engine.release(released)
         if live.trip_log is not None:
             live.trip_log.add(released, chosen)
+
+    def again() -> None:
+        if live.env.now < until:
+            taken = live.engine.recall()
+            if live.trip_log is not None:
+                live.trip_log.drop(taken)
+            release()
+
+    live.on_demand_change(again)
+    while live.env.now < live.end_s:
+        today = live.local().normalize()
+        if today != day:
+            day = today
+            trips = sample_day(live.city.demand, seed=live.seed, day=today.toordinal(), weekend=today.dayofweek >= 5)
+        # by the clock on the wall: on the nights when it changes, an hour of trips is left out or comes twice
+        zero, until = live.env.now - live.time_of_day_s(), live.env.now + live.step_s
+        release()
         yield live.wait(live.step_s, Phase.DEMAND)
 
 

@@ -54,6 +54,11 @@ class TripLog:
         self._number.append(np.arange(last - len(released), last))
         self._parts.append(_table(released.depart_s, trips.origin_link, trips.dest_link, released.vehicle_class))
 
+    def drop(self, taken: int) -> None:
+        """Forget the last trips, which were taken back before they departed."""
+        if taken:
+            self._number[-1], self._parts[-1] = self._number[-1][:-taken], self._parts[-1].iloc[:-taken]
+
     def tables(self) -> tuple[pd.DataFrame, EntryLog]:
         """Trips and log; a trip of the log is a row of the table.
 

@@ -181,6 +181,15 @@ class TrafficEngine:
         self.v = _with_trips(self.v, trips, self.n_dest, self._released)
         self._released += len(trips)
 
+    def recall(self) -> int:
+        """Take back the trips that were released but have not departed; returns how many. They may be released anew."""
+        first = int(self.v.total[NEXT_TRIP])
+        taken = self.v.trips.size - first
+        if taken:
+            self.v = self.v._replace(trips=self.v.trips[:first].copy())
+            self._released -= taken
+        return taken
+
     def advance(
         self, until_s: float, next_link: np.ndarray, *, first_link: np.ndarray | None = None, max_events: int = -1
     ) -> bool:

@@ -200,8 +200,8 @@ class TrafficEngine:
         until_s : float
             Clock time, s.
         next_link : ndarray of int32, shape (layers, n_dest, n_links)
-            Link to take at the end of each link, by route layer and destination; END (-2) where the trip ends, NONE (-1)
-            where no way leads on.
+            Link to take at the end of each link, by route layer and destination; END (-2) where the trip ends, NONE
+            (-1) where no way leads on.
         first_link : ndarray of int32, shape (layers, n_dest, n_origins), optional
             Link on which a trip from each origin begins, for trips that name an origin instead of a first link.
         max_events : int
@@ -210,16 +210,21 @@ class TrafficEngine:
         Returns
         -------
         bool
-            Whether `until_s` was reached.
+            Whether `until_s` was reached; else the clock stands at the next event.
         """
         if until_s < self.now:
             raise RunError(f"the clock stands at {self.now:g} s and cannot go back to {until_s:g} s")
         table, first = self._tables(next_link, first_link)
         while (reason := advance(self.v, table, first, until_s, max_events)) == LOG_FULL:
             self._take_log()
-        if reason == REACHED:
-            self.now = float(until_s)
+        self.now = float(until_s) if reason == REACHED else min(float(until_s), max(self.now, self._due()))
         return bool(reason == REACHED)
+
+    def _due(self) -> float:
+        """When the next event is due, s."""
+        v, trip = self.v, int(self.v.total[NEXT_TRIP])
+        event = float(v.events["time"][0]) if v.events["id"][-1] else np.inf
+        return min(event, float(v.trips["depart"][trip])) if trip < v.trips.size else event
 
     def _tables(self, next_link: np.ndarray, first_link: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         table = next_link.reshape(-1, self.n_links)
@@ -367,7 +372,7 @@ class TrafficEngine:
         return {"circles": int(total[CIRCLES]), "jumps": int(total[JUMPS]), "vehicles": int(total[FORCED])}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that `restore` needs to go on as if nothing had happened; the entry log so far is not part of it."""
+        """Everything that `restore` needs to go on as if nothing had happened; the log so far is not part of it."""
         self._take_log()
         arrays = {name: value.copy() for name, value in self.v._asdict().items() if name not in _NOT_KEPT}
         return {**arrays, "clock": np.array([self.now, self._read_at, self._released])}

@@ -5,7 +5,8 @@ Not a test itself: `conftest` hands it to the tests of verification.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 
 import numpy as np
 
@@ -36,6 +37,42 @@ class Case:
     def go(self, engine, until_s, max_events=-1):
         """Advance by this case's routes; whether `until_s` was reached."""
         return engine.advance(until_s, self.next_link, first_link=self.first_link, max_events=max_events)
+
+    def renumbered(self, order) -> Case:
+        """The same network with link `order[i]` as link i."""
+        new = np.empty(order.size, np.int64)
+        new[order] = np.arange(order.size)
+        to_new = lambda links: np.where(links >= 0, new[links], links).astype(links.dtype)  # noqa: E731
+        fields = {
+            f.name: value[order] if isinstance(value := getattr(self.arrays, f.name), np.ndarray) else value
+            for f in dataclass_fields(LinkArrays)
+        }
+        if (rules := self.arrays.junctions) is not None:
+            yields = [new[rules.yield_to[rules.yield_start[k] : rules.yield_start[k + 1]]] for k in order]
+            pockets = np.argsort(new[rules.pocket_link], kind="stable")
+            onto = [new[rules.pocket_to[rules.pocket_start[k] : rules.pocket_start[k + 1]]] for k in pockets]
+            fields["junctions"] = replace(
+                rules, node=rules.node[order], yield_start=_starts(yields), yield_to=_flat(yields),
+                critical_gap_s=rules.critical_gap_s[order],
+                pocket_link=new[rules.pocket_link[pockets]].astype(np.int32),
+                pocket_storage=rules.pocket_storage[pockets], pocket_headway_s=rules.pocket_headway_s[pockets],
+                pocket_start=_starts(onto), pocket_to=_flat(onto),
+            )  # fmt: skip
+        trips = self.trips
+        paths = None if trips.paths is None else replace(trips.paths, links=to_new(trips.paths.links))
+        return Case(
+            arrays=LinkArrays(**fields), from_node=self.from_node[order], to_node=self.to_node[order],
+            next_link=to_new(self.next_link[:, :, order]), first_link=to_new(self.first_link),
+            trips=replace(trips, origin_link=to_new(trips.origin_link), paths=paths),
+        )  # fmt: skip
+
+
+def _starts(parts):
+    return np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
+
+
+def _flat(parts):
+    return np.concatenate([*map(np.asarray, parts), []]).astype(np.int32)
 
 
 def random_case(seed: int, *features: str, trips: int = 60, span_s: float = 60.0) -> Case:
@@ -105,14 +142,13 @@ def _junctions(rng, from_node, to_node, features):
                 pockets.append((k, onto[:cut]))
                 if rng.random() < 0.5:
                     pockets.append((k, onto[cut:]))
-    start = lambda parts: np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)  # noqa: E731
-    flat = lambda parts: np.concatenate([*map(np.asarray, parts), []]).astype(np.int32)  # noqa: E731
     return Junctions(
-        node=limited, node_headway_s=rng.choice([1.0, 2.0], n_limited), yield_start=start(yields), yield_to=flat(yields),
+        node=limited, node_headway_s=rng.choice([1.0, 2.0], n_limited),
+        yield_start=_starts(yields), yield_to=_flat(yields),
         critical_gap_s=rng.choice([3.0, 5.0], n), pocket_link=np.array([k for k, _ in pockets], np.int32),
         pocket_storage=rng.integers(1, 4, len(pockets)).astype(np.int32),
         pocket_headway_s=rng.choice([1.0, 2.0], len(pockets)),
-        pocket_start=start([to for _, to in pockets]), pocket_to=flat([to for _, to in pockets]),
+        pocket_start=_starts([to for _, to in pockets]), pocket_to=_flat([to for _, to in pockets]),
     )  # fmt: skip
 
 

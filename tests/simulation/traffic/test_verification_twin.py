@@ -61,15 +61,14 @@ class Twin:
 
     def __init__(self, case, gate_fill, seed):
         a, self.case, self.fill, self.seed = case.arrays, case, gate_fill, np.uint64(seed)
+        free = np.maximum(a.length_m / a.speed_mps, 0.5)
         wave = a.length_m * (a.jam_density_veh_per_m - a.capacity_veh_per_s / a.speed_mps) / a.capacity_veh_per_s
-        self.streets = [
-            Street(
-                max(a.length_m[k] / a.speed_mps[k], 0.5), 1 / a.capacity_veh_per_s[k], 1 / a.discharge_veh_per_s[k], wave[k],
-                max(int(np.ceil(a.jam_density_veh_per_m[k] * a.length_m[k] - 1e-9)), 1), 1 / a.merge_weight[k], a.cycle_s[k],
-                a.green_start_s[k], a.green_s[k],
-            )
-            for k in range(a.length_m.size)
-        ]  # fmt: skip
+        fits = np.maximum(np.ceil(a.jam_density_veh_per_m * a.length_m - 1e-9), 1).astype(int)
+        physics = (
+            free, 1 / a.capacity_veh_per_s, 1 / a.discharge_veh_per_s, wave, fits, 1 / a.merge_weight, a.cycle_s,
+            a.green_start_s, a.green_s,
+        )  # fmt: skip
+        self.streets = [Street(*values) for values in zip(*(column.tolist() for column in physics), strict=True)]
         self.events = {}  # (kind, link): s
         self.log = defaultdict(list)  # trip: [(link, s)]
 

@@ -211,10 +211,15 @@ def make_city(
     if demand is None:
         demand = make_demand(zones, links, link_zone, gateways, _free_flow_times(arrays, index), core_links(index))
     peak = _expected_flow(arrays, index, demand) * PEAK_HOUR_SHARE / 3600.0  # veh/s
+    told = signals
     if signals is None:
         signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
     if guessed:
+        all_trips = demand.od_veh.sum()
         demand = _bearable(demand, peak, link_arrays(links, signals))
+        if told is None and demand.od_veh.sum() < all_trips:
+            peak = peak * (demand.od_veh.sum() / all_trips)
+            signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
     return City(
         name=name, label=label or name, timezone=timezone, latitude=latitude, longitude=longitude, crs=crs,
         nodes=nodes, links=links, turns=turns, signals=validate(signals, SIGNALS), zones=zones, link_zone=link_zone,

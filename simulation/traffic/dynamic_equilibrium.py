@@ -32,8 +32,9 @@ SWAP_RATE = 3.0
 #: after one with a smaller gap than the round before) are assumptions that did well on two routes with bottlenecks, on
 #: Braess's network and on Sioux Falls alike.
 WORSE, SLOWER, FASTER = 1.3, 0.5, 1.05
-#: Largest chance to change in one round; assumption.
-MOST = 0.5
+#: Largest chance to change in one round, and least share of all trips that are drawn (one trip, if that is more), so
+#: that no search comes to a standstill; assumptions.
+MOST, LEAST = 0.5, 0.0005
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,7 +50,8 @@ class DynamicEquilibrium:
     times : LinkTimes
         Its link times.
     gap : float
-        Relative gap: sum of (experienced - best) over sum of best, no trip's excess below 0.
+        Relative gap: sum of (experienced - best) over sum of best, no trip's excess below 0, and none for trips that
+        drove the best way.
     converged : bool
         Whether the gap asked for was reached.
     curve : DataFrame
@@ -100,8 +102,8 @@ def dynamic_equilibrium(
         Loadings at most.
     start : Paths or DynamicEquilibrium, optional
         Paths to begin with, one a trip: of an earlier search, or drawn from a static equilibrium
-        (`StaticEquilibrium.draw`). Default: those of drivers who follow the newest travel times, renewed each ten
-        minutes.
+        (`StaticEquilibrium.draw`, then `link_paths`). Default: those of drivers who follow the newest travel times,
+        renewed each ten minutes.
     interval_s : float
         Interval of departure of the table `intervals`, s.
     step_s : float
@@ -151,7 +153,9 @@ def dynamic_equilibrium(
             rate *= FASTER
         previous = now.gap
         lot = uniform(seed, iteration, 0, Purpose.PATH_SWAP)[0]
-        swap = _drawn(np.minimum(rate * base.excess_s / base.spent_s, MOST), order, lot)
+        loss = base.excess_s / base.spent_s
+        rate = max(rate, max(LEAST * len(trips), 1.0) / max(float(loss.sum()), 1e-12))
+        swap = _drawn(np.minimum(rate * loss, MOST), order, lot)
         done = now.gap <= gap or since >= patience or iteration == max_iterations - 1
         least = now.spent_s - now.signed_s
         rows.append({
@@ -201,9 +205,19 @@ def _load(
     assert run.log is not None
     times = LinkTimes.from_log(run.log, trips.depart_s, run.engine.free_time_s, step_s=step_s)
     arrival, fastest = search.fastest(times, slot_s=slot_s, seed=seed)
-    return _Round(
-        paths=paths, run=run, times=times, fastest=fastest, spent_s=run.travel_time_s, signed_s=run.arrival_s - arrival
-    )
+    # whoever drove the best way knows its time better than the lines between knots do
+    signed = np.where(_same(paths, fastest), 0.0, run.arrival_s - arrival)
+    return _Round(paths=paths, run=run, times=times, fastest=fastest, spent_s=run.travel_time_s, signed_s=signed)
+
+
+def _same(paths: Paths, others: Paths) -> np.ndarray:
+    """Whether two sets of paths agree, trip by trip. bool, shape (k,)."""
+    size = np.diff(paths.start)
+    same = size == np.diff(others.start)
+    trips = np.flatnonzero(same)
+    differs = paths.take(trips).links != others.take(trips).links
+    same[np.repeat(trips, size[trips])[differs]] = False
+    return same
 
 
 def driven_paths(log: EntryLog, n_trips: int) -> Paths:

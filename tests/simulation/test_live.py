@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from simulation.errors import DemandError, RunError
-from simulation.traffic.kernels import OCCUPANCY
+from simulation.traffic.layout import OCCUPANCY
 
 MORNING = {"start": "2025-09-02 07:00", "incidents_per_day": 0.0, "seed": 1}
 MAIN = 43  # a link of the wide street in the middle of the town

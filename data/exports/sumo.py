@@ -6,7 +6,8 @@ Files: `city.nod.xml`, `city.edg.xml`, `city.con.xml`, `city.tll.xml` (junctions
 
 Kept: geometry, lengths, speeds, lanes, names, bans of turns and of vehicle classes, fixed signal plans, trips and their
 paths. Not kept, since SUMO derives them from its own car-following: capacities and jam densities (capacity a lane
-becomes the right of way at junctions without signal), and turn penalties. Lanes are whole numbers in SUMO.
+becomes the right of way at junctions without signal); nor turn penalties, tolls and actuated control. Lanes are whole
+numbers in SUMO.
 """
 
 from __future__ import annotations

@@ -24,6 +24,9 @@ SUMO_CLASSES: dict[str, tuple[str, ...]] = {
     "car": ("passenger", "private", "taxi"), "van": ("delivery",), "heavy": ("truck", "trailer"),
     "bus": ("bus", "coach"),
 }  # fmt: skip
+#: Length of a street below which vehicles are let into every lane of it, since they could not change lanes on it;
+#: assumption.
+LANE_CHANGE_M = 50.0
 _U_TURN_DEG = 165.0
 _STRAIGHT_DEG = 45.0
 
@@ -131,10 +134,12 @@ def lane_connections(links: pd.DataFrame, turns: pd.DataFrame, *, drives_on_left
     The turns of a link are laid over its lanes from the kerb to the middle of the street. Where there are more lanes
     than turns, the straightest take the lanes that are left, as long as the link entered has as many; where there are
     fewer, neighbours share a lane. The straightest is served by its neighbours' lanes too, as far as the link entered
-    has room. So every turn has a lane and every lane a turn, and few vehicles are stuck in a wrong one.
+    has room. So every turn has a lane and every lane a turn. Streets shorter than `LANE_CHANGE_M` are entered in all of
+    their lanes, from the lane that is nearest, so that few vehicles are stuck in a wrong one.
     """
     lanes = lane_count(links)
     row = pd.Series(np.arange(len(links)), index=links["link_id"].to_numpy())
+    short = pd.Series(links["length_m"].to_numpy() < LANE_CHANGE_M, index=row.index)
     side = -1.0 if drives_on_left else 1.0
     angle = side * turns["angle_deg"].to_numpy(float)
     angle = np.where(angle <= -_U_TURN_DEG, angle + 360.0, angle)  # who turns round does so from the middle
@@ -146,12 +151,18 @@ def lane_connections(links: pd.DataFrame, turns: pd.DataFrame, *, drives_on_left
         own = int(lanes[row[start[a]]])
         room = lanes[row.loc[end[a:b]].to_numpy()]
         for k, used in enumerate(_lanes_of_turns(own, room, angle[a:b])):
-            turn = a + k
-            for lane in used:
-                fits = int(room[k])
-                # onto the same side of the street entered: a turn to the kerb keeps to it, others to the middle
-                at = lane - used[0] if angle[turn] < 0 else fits - 1 - (used[-1] - lane)
-                parts.append((start[turn], end[turn], lane, int(np.clip(at, 0, fits - 1)), side * angle[turn]))
+            turn, fits = a + k, int(room[k])
+            # onto the same side of the street entered: a turn to the kerb keeps to it, others to the middle
+            onto = [lane - used[0] if angle[turn] < 0 else fits - 1 - (used[-1] - lane) for lane in used]
+            lanes_on = [(lane, int(np.clip(at, 0, fits - 1))) for lane, at in zip(used, onto)]
+            if short[end[turn]]:
+                entered = {at for _, at in lanes_on}
+                lanes_on += [
+                    (min(lanes_on, key=lambda pair: abs(pair[1] - at))[0], at)
+                    for at in range(fits)
+                    if at not in entered
+                ]
+            parts += [(start[turn], end[turn], lane, at, side * angle[turn]) for lane, at in lanes_on]
     columns = list(zip(*parts)) if parts else [()] * 5
     whole = [np.array(column, dtype=np.int64) for column in columns[:4]]
     return Connections(

@@ -205,12 +205,25 @@ def test_left_hand_traffic_is_mirrored(city, parts):
 def test_lanes_are_shared_out_from_the_kerb(own, turns, lanes):
     """Turns by angle (right is negative) with the lanes of the streets they lead into."""
     n = len(turns)
-    links = pd.DataFrame({"link_id": range(n + 1), "lanes": [float(own), *(float(room) for _, room in turns)]})
+    lanes_of = [float(own), *(float(room) for _, room in turns)]
+    links = pd.DataFrame({"link_id": range(n + 1), "lanes": lanes_of, "length_m": 200.0})
     table = pd.DataFrame({"from_link_id": 0, "to_link_id": range(1, n + 1), "angle_deg": [float(a) for a, _ in turns]})
     made = lane_connections(links, table, drives_on_left=False)
     for k in range(n):
         assert sorted(made.from_lane[made.to_link == k + 1].tolist()) == lanes[k]
     assert (made.to_lane < lane_count(links)[made.to_link]).all()
+
+
+def test_a_short_street_is_entered_in_all_its_lanes():
+    """Two lanes into four: on 60 m one lane each, side by side, and vehicles change lanes there; 16 m are too short,
+    so the outer arriving lane leads into the three on its side too."""
+    table = pd.DataFrame({"from_link_id": [0], "to_link_id": [1], "angle_deg": [-5.0]})
+    pairs = {}
+    for length in (60.0, 16.0):
+        links = pd.DataFrame({"link_id": [0, 1], "lanes": [2.0, 4.0], "length_m": [200.0, length]})
+        made = lane_connections(links, table, drives_on_left=False)
+        pairs[length] = sorted(zip(made.from_lane.tolist(), made.to_lane.tolist()))
+    assert pairs == {60.0: [(0, 0), (1, 1)], 16.0: [(0, 0), (1, 1), (1, 2), (1, 3)]}
 
 
 def test_two_streams_never_have_right_of_way_into_one_lane(city):
@@ -226,7 +239,7 @@ def test_two_streams_never_have_right_of_way_into_one_lane(city):
 
 def test_yellow_fills_the_time_lost_after_green():
     """Cycle 60 s, green 0-26 s and 30-56 s: 26 s G, 3 s y, 1 s r, and the other way round."""
-    links = pd.DataFrame({"link_id": range(4), "lanes": 1.0})
+    links = pd.DataFrame({"link_id": range(4), "lanes": 1.0, "length_m": 200.0})
     table = pd.DataFrame({"from_link_id": [0, 1], "to_link_id": [2, 3], "angle_deg": [0.0, 0.0]})
     made = lane_connections(links, table, drives_on_left=False)
     plans = pd.DataFrame(

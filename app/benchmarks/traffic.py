@@ -175,6 +175,45 @@ def _speed(vehicles: int, traversals_each: int, target: float) -> Callable[[dict
     return measured
 
 
+def _apart(name_of_case: str, before_s: float) -> Callable[[dict[str, Any], str, bool, int], None]:
+    """Identical fixed routes: delays on links and at origins under several rules of ours, and in UXsim."""
+
+    def measured(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
+        from app.benchmarks.peers import apart
+
+        task = Task(
+            folder=_folder(name_of_case), horizon_s=HORIZON_S[name_of_case], reroute_every_s=None,
+            depart_before_s=before_s, seed=SEED,
+        )  # fmt: skip
+        found = {label: alone(apart.ours, task, **rule) for label, rule in _RULES.items()}
+        out["curves"][name] = {"rules": [delays.row(label) for label, delays in found.items()]}
+        if peers:
+            found["UXsim"] = alone(apart.uxsim, task)
+            table = apart.furthest_apart(task.read(), found["gates"], found["UXsim"])
+            out["curves"][name]["rules"].append(found["UXsim"].row("UXsim"))
+            out["curves"][name]["links_furthest_apart"] = table.to_dict(orient="records")
+        for label, delays in found.items():
+            row_ = delays.row(label)
+            out["figures"] += [
+                figure(f"{name}: {label}: mean over all trips", delays.mean_s, "s", n=delays.trips, seed=SEED),
+                figure(f"{name}: {label}: delay on links", row_["delay_on_links_s"], "s", seed=SEED),
+                figure(f"{name}: {label}: delay at origins", row_["delay_at_origins_s"], "s", seed=SEED),
+            ]
+
+    return measured
+
+
+#: Rules of ours on fixed routes: as it is, its limit, and with those of UXsim one by one.
+_RULES: dict[str, dict[str, Any]] = {
+    "gates": {"node_queue": False, "entrance_m": 0.0, "entrance_veh_per_s": 0.0},
+    "gates, vehicles in 4": {"node_queue": False, "entrance_m": 0.0, "entrance_veh_per_s": 0.0, "parts": 4},
+    "gates, fluid limit": {"node_queue": False, "entrance_m": 20.0, "entrance_veh_per_s": 3.0, "parts": 4},
+    "node queue first": {"node_queue": True, "entrance_m": 0.0, "entrance_veh_per_s": 0.0},
+    "node queue first, entrances": {"node_queue": True, "entrance_m": 20.0, "entrance_veh_per_s": 1.0},
+    "node queue first, fluid limit": {"node_queue": True, "entrance_m": 20.0, "entrance_veh_per_s": 3.0, "parts": 4},
+}
+
+
 def _linearity(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
     from app.benchmarks.peers.scaling import by_traversals
 
@@ -231,6 +270,7 @@ def _compile(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
 
 CASES: dict[str, Callable[[dict[str, Any], str, bool, int], None]] = {
     "siouxfalls_dyn": _side_by_side, "chicago_10th": _bound, "chicago_dyn": _side_by_side,
+    "siouxfalls_fixed": _apart("siouxfalls_dyn", float("inf")), "chicago_cut": _apart("chicago_dyn", 1_000.0),
     "cache": _speed(1_000, 1_000, 1.5e6), "million": _speed(1_000_000, 5, 0.6e6), "linearity": _linearity,
     "in_flight": _in_flight, "grid": _grid, "static": _static, "compile": _compile,
 }  # fmt: skip

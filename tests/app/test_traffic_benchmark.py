@@ -148,7 +148,7 @@ def test_what_is_no_case_is_refused_with_those_that_are():
 
 
 def test_peers_are_no_benchmark_case_of_their_own():
-    assert case_names() == ["city", "traffic"]
+    assert "peers" not in case_names() and "traffic" in case_names()
 
 
 def _threads() -> tuple[str | None, int]:

@@ -17,6 +17,7 @@ from simulation.scenarios.hours import Hours, clock, seconds_of
 from simulation.scenarios.measures import CloseStreet, LowEmissionZone, Measure, ScaleDemand, SetLanes, SpeedLimit
 from simulation.scenarios.select import Selection
 from simulation.scenarios.signal_measures import ActuateSignals, RetimeSignals
+from simulation.scenarios.toll_measure import ChargeToll
 from simulation.traffic.actuated import Actuation
 
 
@@ -186,6 +187,20 @@ class RetimeSignalsEntry(PlaceEntry):
         )
 
 
+class TollEntry(PlaceEntry):
+    """`toll`: EUR a vehicle on each link of a place, or, with `cordon`, to enter it."""
+
+    eur: float
+    classes: Annotated[tuple[ClassName, ...], BeforeValidator(_listed)] = VEHICLE_CLASSES  # type: ignore[assignment]
+    cordon: bool = False
+
+    def to_measure(self) -> Measure:
+        """The frozen measure."""
+        return ChargeToll(
+            where=self.where(), hours=self.hours(), eur=self.eur, classes=tuple(self.classes), cordon=self.cordon
+        )
+
+
 #: Key `measure` of an entry, and the entry. Add a measure here and it is known to files, forms and `to_yaml`.
 ENTRIES: dict[str, type[Entry]] = {
     "close_street": CloseStreetEntry,
@@ -195,4 +210,5 @@ ENTRIES: dict[str, type[Entry]] = {
     "low_emission_zone": LowEmissionZoneEntry,
     "actuate_signals": ActuateSignalsEntry,
     "retime_signals": RetimeSignalsEntry,
+    "toll": TollEntry,
 }

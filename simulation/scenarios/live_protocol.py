@@ -44,6 +44,9 @@ class Live(Protocol):
     def set_link_fleet(self, link_ids: Sequence[int], fleet: Fleet | None) -> None:
         """Let another fleet drive on links; None gives back the city's."""
 
+    def set_toll(self, link_ids: Sequence[int], eur: float, classes: Iterable[int] | None = None) -> Callable[[], None]:
+        """Charge vehicle classes on each of some links from now on; returns what takes it back."""
+
     def scale_demand(
         self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None
     ) -> Callable[[], None]:

@@ -16,6 +16,7 @@ from simulation.scenarios.measures import CloseStreet, LowEmissionZone, Measure,
 from simulation.scenarios.scenario import Scenario
 from simulation.scenarios.select import Selection
 from simulation.scenarios.signal_measures import ActuateSignals, RetimeSignals
+from simulation.scenarios.toll_measure import ChargeToll
 
 
 def to_form(scenario: Scenario) -> dict[str, Any]:
@@ -66,6 +67,11 @@ def _measure_form(measure: Measure) -> dict[str, Any]:
         form = {"measure": "retime_signals"} | _place_form(measure.where)
         form |= {} if measure.cycle_s is None else {"cycle": measure.cycle_s}
         form |= {} if measure.percent_of_peak == 100 else {"percent_of_peak": measure.percent_of_peak}
+    elif isinstance(measure, ChargeToll):
+        form = {"measure": "toll"} | _place_form(measure.where) | {"eur": measure.eur}
+        if measure.classes != VEHICLE_CLASSES:
+            form["classes"] = list(measure.classes)
+        form |= {"cordon": True} if measure.cordon else {}
     else:
         raise ScenarioError([f"a {type(measure).__name__} of your own cannot be written as YAML; only {list(ENTRIES)}"])
     if measure.hours is not None:

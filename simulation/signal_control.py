@@ -92,7 +92,8 @@ class Junction:
         self._links = np.concatenate(self.phases)
         self._first = np.cumsum([0, *(links.size for links in self.phases)])[:-1]
         after = [onward.get(link, self._links[:0]) for link in self._links.tolist()]
-        self._after = np.concatenate(after)
+        self._around = np.concatenate([self._links, *after])
+        self._ways = np.maximum([links.size for links in after], 1)
         self._of = np.repeat(np.arange(self._links.size), [links.size for links in after])
 
     @property
@@ -120,11 +121,11 @@ class Junction:
         veh times veh/s: what the policy of Varaiya (2013) compares, with equal shares of turns, since nobody knows
         them.
         """
+        waiting = near_stop_line(self._live, self._around)
         n = self._links.size
-        ways = np.maximum(np.bincount(self._of, minlength=n), 1)
-        beyond = np.bincount(self._of, near_stop_line(self._live, self._after), minlength=n) / ways
+        beyond = np.bincount(self._of, waiting[n:], minlength=n) / self._ways
         saturation = self._live.engine.arrays.discharge_veh_per_s[self._links]
-        return self._by_phase(saturation * (near_stop_line(self._live, self._links) - beyond))
+        return self._by_phase(saturation * (waiting[:n] - beyond))
 
     def show(self, phase: int) -> Generator[simpy.Event, Any, None]:
         """Give green to a phase: `yield from junction.show(1)`. Over at once if it is green already.
@@ -183,7 +184,7 @@ class Junction:
         self._live.lights.turn(links, green=green, now_s=self._live.env.now)
 
     def _by_phase(self, by_link: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(np.asarray(by_link, dtype=float), self._first)
+        return np.asarray(np.add.reduceat(by_link, self._first, dtype=float))
 
 
 def control(
@@ -258,10 +259,11 @@ class ActuatedControl:
             yield live.wait(bank.due_s - live.env.now, Phase.SIGNALS)
             if not self._on:
                 return
+            now = live.env.now
             queued, near = near_stop_line(live, links), near_stop_line(live, links, bank.settings.passage_s)
-            to_green, to_red = bank.look(live.env.now, queued, near, engine.on_link(links))
-            live.lights.turn(to_red, green=False, now_s=live.env.now)
-            live.lights.turn(to_green, green=True, now_s=live.env.now)
+            to_green, to_red = bank.look(now, queued, near, engine.on_link(links))
+            live.lights.turn(to_red, green=False, now_s=now)
+            live.lights.turn(to_green, green=True, now_s=now)
 
     def stop(self) -> None:
         """Give the junctions their fixed plans back."""
@@ -319,7 +321,7 @@ def max_pressure(*, every_s: float = 10.0) -> Controller:
 
 def near_stop_line(live: LiveCity, links: np.ndarray, ahead_s: float = 0.0) -> np.ndarray:
     """Vehicles of each link that stand at its end now or could reach it within `ahead_s` at free flow. Shape (k,)."""
-    return np.asarray(queued_at(live.engine.v, np.asarray(links, dtype=np.int64), live.env.now + ahead_s))
+    return np.asarray(queued_at(live.engine.v, links, live.env.now + ahead_s))
 
 
 def _driven(controller: Controller, junction: Junction, live: LiveCity) -> Generator[simpy.Event, Any, None]:

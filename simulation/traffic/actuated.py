@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulation.errors import RunError
-from simulation.traffic.actuated_kernels import NONE, TO_GREEN, TO_RED, decide
+from simulation.traffic.actuated_kernels import NONE, decide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ class ActuatedBank:
             "call_since": np.full(n, np.inf),
             "due": np.full(n, float(now_s) + settings.min_green_s),
         }
-        self._action = np.zeros(n, dtype=np.int64)
+        self._to_green, self._to_red = np.zeros_like(self.links), np.zeros_like(self.links)
 
     @property
     def due_s(self) -> float:
@@ -107,7 +107,7 @@ class ActuatedBank:
 
     def lights(self) -> tuple[np.ndarray, np.ndarray]:
         """Links that are green and links that are red now."""
-        green = [self._of(k) for k in range(self._action.size) if self.state["coming"][k] == NONE]
+        green = [self._of(k) for k in range(self.state["phase"].size) if self.state["coming"][k] == NONE]
         on = np.concatenate(green) if green else np.zeros(0, dtype=np.int64)
         return on, np.setdiff1d(self.links, on)
 
@@ -128,16 +128,12 @@ class ActuatedBank:
             Links whose light changes.
         """
         how, state = self.settings, self.state
-        decide(
+        n_green, n_red = decide(
             float(now_s), state["phase"], state["coming"], state["since"], state["call_since"], state["due"],
             self._phase_start, self._link_start, queued, near, on_link, self._free, self._headway,
-            how.min_green_s, how.max_green_s, how.lost_s, how.resolution_s, self._action,
+            how.min_green_s, how.max_green_s, how.lost_s, how.resolution_s, self.links, self._to_green, self._to_red,
         )  # fmt: skip
-        return self._changed(TO_GREEN), self._changed(TO_RED)
-
-    def _changed(self, action: int) -> np.ndarray:
-        members = np.flatnonzero(self._action == action).tolist()
-        return np.concatenate([self._of(k) for k in members]) if members else np.zeros(0, dtype=np.int64)
+        return self._to_green[:n_green].copy(), self._to_red[:n_red].copy()
 
     def _of(self, k: int) -> np.ndarray:
         """Links of the present phase of a junction."""

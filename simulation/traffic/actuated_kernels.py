@@ -7,7 +7,6 @@ from numba import njit
 
 NONE = -1
 INF = np.inf
-KEEP, TO_RED, TO_GREEN = 0, 1, 2  # what a decision does to the lights of a junction
 
 
 @njit(cache=True)
@@ -33,6 +32,15 @@ def _quiet(first, n, phase, link_start, on_link, free_time, resolution):
 
 
 @njit(cache=True)
+def _collect(links, link_start, p, out, count):
+    """Add the links of a phase to a list; returns its length."""
+    for a in range(link_start[p], link_start[p + 1]):
+        out[count] = links[a]
+        count += 1
+    return count
+
+
+@njit(cache=True)
 def decide(
     now,  # s
     phase,  # (j,) int64 phase that is green, or was before the change that goes on
@@ -51,11 +59,13 @@ def decide(
     max_green,
     lost,
     resolution,  # s
-    action,  # (j,) int64 out: KEEP, TO_RED or TO_GREEN
-):
+    links,  # (a,) int64 link of each approach
+    to_green,  # (a,) int64 out: links that turn green
+    to_red,  # (a,) int64 out: links that turn red
+):  # how many turn green and red
     """Look at every junction that is due: let the green go on, end it, or begin the next one."""
+    n_green, n_red = 0, 0
     for k in range(phase.size):
-        action[k] = KEEP
         if due[k] > now:
             continue
         first, n = phase_start[k], phase_start[k + 1] - phase_start[k]
@@ -66,7 +76,7 @@ def decide(
             phase[k], coming[k], since[k] = coming[k], NONE, now
             call_since[k] = INF if _next_called(first, n, phase[k], link_start, queued) == NONE else now
             due[k] = now + min_green
-            action[k] = TO_GREEN
+            n_green = _collect(links, link_start, first + phase[k], to_green, n_green)
             continue
         called = _next_called(first, n, phase[k], link_start, queued)
         if called == NONE:
@@ -91,4 +101,5 @@ def decide(
             continue
         coming[k], since[k] = called, now
         due[k] = now + lost
-        action[k] = TO_RED
+        n_red = _collect(links, link_start, first + phase[k], to_red, n_red)
+    return n_green, n_red

@@ -65,7 +65,7 @@ def positions(
                 move = arrive
                 if 0 <= rank - j < leave.size:
                     move = max(move, leave[rank - j] + j * wave)
-                move = min(move, gone)
+                move = min(move, gone - (length - x) * pace)  # in time for the end, whoever moved it there
             arrive = min(arrive, move)
             if arrive > until_s:
                 n = _add(which, time, place, n, first, row, until_s, here + (until_s - at) / pace)

@@ -78,7 +78,7 @@ LANE = np.dtype(
     [
         ("headway", "f8"),  # s between vehicles that leave it
         ("last_out", "f8"),  # s
-        ("link", "i4"),
+        ("link", "i4"),  # of a junction: from where the last vehicle crossed
         ("capacity", "i4"),  # vehicles
         ("count", "i4"),
         ("first", "i4"),  # trip, NONE

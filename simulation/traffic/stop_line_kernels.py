@@ -19,6 +19,9 @@ from simulation.traffic.link_kernels import (
     step_on,
 )
 
+#: Time, s, that settles who is first of two vehicles that could go at the same instant: the other one looks again then.
+MOMENT = 1e-6
+
 
 @inlined
 def link_of(v, asker):
@@ -43,16 +46,29 @@ def vehicle(v, asker):
 def gap_from(v, link, time):
     """First instant from which the next vehicle of every link with priority may be a critical gap away.
 
-    The head of such a link counts from when it is expected at the stop line; one that stands there and waits for room
-    is let out of account (vehicles then alternate).
+    The head of such a link counts from when it is expected at the stop line until the instant it comes there; one that
+    stands there and waits for room is let out of account (vehicles then alternate).
     """
     spec = v.links[link]
     at = time
     for k in range(spec.yield_start, spec.yield_end):
-        comes = due(v.events, np.int64(v.pool[k]))
+        other = np.int64(v.pool[k])
+        comes = due(v.events, other)
         if time <= comes < time + spec.critical_gap:
             at = max(at, comes)
+        if comes_now(v, other, time):
+            at = max(at, time + MOMENT)
     return at
+
+
+@kernel
+def comes_now(v, link, time):
+    """Whether a vehicle has come to the stop line of a link, or into a side lane of it, at this very instant."""
+    n = v.links.size
+    found = v.askers[link].target != NONE and v.askers[link].since == time
+    for s in range(v.links[link].lane_start, v.links[link].lane_start + v.links[link].lane_count):
+        found |= v.lanes[s].count > 0 and v.askers[n + s].since == time
+    return found
 
 
 @inlined
@@ -65,7 +81,10 @@ def leave_from(v, asker, link, time):
         at = max(at, lane.last_out + lane.headway)
     node = v.links[link].node
     if node != NONE:
-        at = max(at, v.lanes[node].last_out + v.lanes[node].headway)
+        clear = v.lanes[node].last_out + v.lanes[node].headway
+        if v.lanes[node].link == link:  # the other streets first
+            clear += MOMENT
+        at = max(at, clear)
     if v.links[link].yield_end > v.links[link].yield_start and at <= time:
         at = gap_from(v, link, at)
     if v.links[link].cycle > 0.0:
@@ -79,6 +98,7 @@ def cross(v, link, time):
     node = v.links[link].node
     if node != NONE:
         v.lanes[node].last_out = time
+        v.lanes[node].link = link
 
 
 @kernel

@@ -26,7 +26,7 @@ USUAL = {
 class Road:
     """An engine on hand-made links, with the way to each destination given as a path of links."""
 
-    def __init__(self, paths, n=None, engine=None, **fields):
+    def __init__(self, paths, n=None, engine=None, extra=None, **fields):
         n = n if n is not None else 1 + max(max(path) for path in paths)
         values = {
             name: np.broadcast_to(np.asarray(fields.get(name, usual), float), n).copy() for name, usual in USUAL.items()
@@ -34,7 +34,7 @@ class Road:
         discharge = np.broadcast_to(
             np.asarray(fields.get("discharge_veh_per_s", values["capacity_veh_per_s"]), float), n
         )
-        self.arrays = LinkArrays(**values, discharge_veh_per_s=discharge.copy())
+        self.arrays = LinkArrays(**values, discharge_veh_per_s=discharge.copy(), **extra or {})
         dest = sorted({path[-1] for path in paths})
         self.next_link = np.full((1, len(dest), n), -1, dtype=np.int32)
         for path in paths:
@@ -67,7 +67,9 @@ class Road:
         v = self.engine.v
         row = v.links[link]
         slots = v.slots[row["ring_start"] : row["ring_start"] + row["ring_size"]]
-        gone = slots[np.isfinite(slots["exit"])]
+        here = (row["head"] + np.arange(row["count"])) % row["ring_size"]
+        gone = np.delete(slots, here)
+        gone = gone[np.isfinite(gone["exit"])]
         gone = gone[np.lexsort((gone["entry"], gone["exit"]))]
         return gone["entry"], gone["exit"], gone["trip"]
 
@@ -79,7 +81,7 @@ class Road:
         v = self.engine.v
         row = v.links[link]
         slots = v.slots[row["ring_start"] : row["ring_start"] + row["ring_size"]]
-        return np.sort(slots["entry"][slots["exit"] != -np.inf])
+        return np.sort(slots["entry"][slots["entry"] != -np.inf])
 
 
 @pytest.fixture(scope="session")

@@ -29,8 +29,8 @@ from simulation.traffic.time_dependent import STEP_S, Journeys, LinkTimes
 #: A trip is drawn to change in the first round with so many times its excess (time lost over time experienced).
 SWAP_RATE = 3.0
 #: A gap beyond so many times the best one is clearly worse. This and the factors of the rate (after such a round; after
-#: one with a larger gap than the round before; after one with a smaller gap) are assumptions that did well on two routes
-#: with bottlenecks, on Braess's network and on Sioux Falls alike.
+#: one with a larger gap than the round before; after one with a smaller gap) are assumptions that did well on two
+#: routes with bottlenecks, on Braess's network and on Sioux Falls alike.
 WORSE, SLOWER, SLOW, FASTER = 1.3, 0.5, 0.8, 1.05
 #: Largest chance to change in one round, and least share of all trips that are drawn (one trip, if that is more), so
 #: that no search comes to a standstill; assumptions.

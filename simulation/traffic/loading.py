@@ -24,6 +24,9 @@ from simulation.traffic.paths import Paths
 from simulation.traffic.routing import Routes, rows_in_use
 from simulation.traffic.routing_kernels import mark_in_use
 
+#: Gain for which a driver changes the way, s; assumption: nobody can tell less.
+SWITCH_S = 1.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
@@ -141,6 +144,7 @@ def simulate(
     perception_sd: float = 0.0,
     newest: float = 1.0,
     informed_share: float = 1.0,
+    switch_s: float = SWITCH_S,
     seed: int = 0,
     log: bool = True,
     books: bool = False,
@@ -165,6 +169,8 @@ def simulate(
     informed_share : float
         Share of drivers, 0 to 1, who follow the route table as it is renewed on their way. The others drive the path
         to the end that was best when they set out.
+    switch_s : float
+        Gain for which drivers change their way, s; with it, trees are left alone where nothing has changed.
     seed : int
         Of perceptions and of ties.
     log : bool
@@ -198,7 +204,7 @@ def simulate(
     routes = Routes(
         network.arrays, network.turns, dest_link, np.zeros((1, network.from_node.size), bool), seed=seed,
         perceptions=perceptions, perception_sd=perception_sd, dest_start=dest_start, origin_start=origin_start,
-        origin_link=origin_link, switch_share=0.0, switch_s=0.0, newest=[newest] * perceptions,
+        origin_link=origin_link, switch_share=0.0, switch_s=switch_s, newest=[newest] * perceptions,
     )  # fmt: skip
     routes.update()
     routing = time.process_time() - begun

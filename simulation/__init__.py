@@ -1,8 +1,9 @@
 """Simulation: the city, its clock and what a plan would change.
 
 Read `city` (the frozen city and `City.run`), `live` (what a process may read and change while the city runs), `run`
-(one run from start to end), `agents` (one a zone), then `scenarios` (what a planner changes) and `study` (what it
-does, with its uncertainty). The engines stand apart: `demand`, `traffic`, `air`; they know nothing of models.
+(one run from start to end), `signal_control` (signals that a process controls), `agents` (one a zone), then
+`scenarios` (what a planner changes) and `study` (what it does, with its uncertainty). The engines stand apart:
+`demand`, `traffic`, `air`; they know nothing of models.
 
 `from simulation import City, Scenario, run_study` loads each only when it is asked for.
 """
@@ -11,6 +12,9 @@ from importlib import import_module
 from typing import Any
 
 _WHERE = {
+    "actuated": "simulation.signal_control",
+    "control": "simulation.signal_control",
+    "max_pressure": "simulation.signal_control",
     "City": "simulation.city",
     "make_city": "simulation.city",
     "LiveCity": "simulation.live",
@@ -18,7 +22,17 @@ _WHERE = {
     "Scenario": "simulation.scenarios.scenario",
     "run_study": "simulation.study",
 }
-__all__ = ["City", "LiveCity", "RunResult", "Scenario", "make_city", "run_study"]
+__all__ = [
+    "City",
+    "LiveCity",
+    "RunResult",
+    "Scenario",
+    "actuated",
+    "control",
+    "make_city",
+    "max_pressure",
+    "run_study",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -55,6 +55,21 @@ def test_a_measure_with_hours_changes_the_lights_in_them_and_gives_them_back(cit
     assert run.summary["conserved"] and run.summary["lost"] == 0
 
 
+def test_a_run_cut_amid_the_hours_of_a_measure_is_one_run_bit_for_bit(city):
+    """Actuated from 06:00 to 08:00, cut at 07:00."""
+    measure = ActuateSignals(where=MAIN, hours=AT_SIX_TO_EIGHT)
+    processes = Scenario(name="try", measures=(measure,)).processes()
+    whole = city.run(processes=processes, **AT)
+    first = city.run(processes=processes, **{**AT, "days": 0.0625})
+    second = city.run(processes=processes, days=0.0625, seed=1, incidents_per_day=0.0, initial_state=first.final_state)
+    after = whole.zone_truth["time"] >= second.zone_truth["time"].min()
+    order = ["time", "zone_id"]
+    tail = whole.zone_truth[after].sort_values(order, ignore_index=True)
+    assert tail.equals(second.zone_truth.sort_values(order, ignore_index=True)) and len(tail) == 24
+    for name in ("lights_held", "traffic_state_links"):
+        assert whole.final_state[name].tobytes() == second.final_state[name].tobytes()
+
+
 def test_for_good_the_city_is_actuated_in_every_run(city):
     scenario = Scenario(name="try", measures=(ActuateSignals(where=MAIN),))
     (on,), _ = lights_at(city, scenario, (5, 31))

@@ -29,6 +29,7 @@ from simulation.scenarios import (
     to_form,
     to_yaml,
 )
+from simulation.traffic.signals import fixed_plans
 from zones import link_zone, make_zones
 
 GOOD = """\
@@ -202,6 +203,7 @@ def helsinki():
     return SimpleNamespace(
         label=source.label, nodes=source.nodes, links=source.links, zones=zones, fleet=default_fleet(),
         link_zone=link_zone(source.links, zones), gateways=empty(GATEWAYS),
+        signals=fixed_plans(source.nodes, source.links, turns=source.turns),
     )  # fmt: skip
 
 

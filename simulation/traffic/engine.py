@@ -62,8 +62,8 @@ GATE_FILL = 0.7
 #: Rows of the buffer of the entry log.
 LOG_ROWS = 1 << 19
 #: What a link is, as against what happens on it: the fields that `set_links` may change.
-_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "critical_gap", "cycle",
-            "green_start", "green")  # fmt: skip
+_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "abreast", "critical_gap",
+            "cycle", "green_start", "green")  # fmt: skip
 #: Arrays of the state that are not kept: buffers, and what the network says.
 _NOT_KEPT = ("log", "rule")
 
@@ -442,7 +442,7 @@ def _empty_state(arrays: LinkArrays, rule: np.ndarray) -> State:
     links, lanes = make_links(arrays), make_lanes(arrays)
     n = links.size
     slots = np.zeros(int(links["ring_size"].sum()), dtype=SLOT)
-    slots["trip"], slots["exit"] = NONE, -np.inf
+    slots["trip"], slots["entry"], slots["exit"] = NONE, -np.inf, -np.inf
     events = np.zeros(2 * n + 1, dtype=EVENT)
     events["place"] = NONE
     askers = np.zeros(n + lanes.size, dtype=ASKER)
@@ -461,7 +461,7 @@ def _with_rings(v: State, size: np.ndarray) -> State:
     """Give links more slots: the newest entries stay the newest, the new slots were never used."""
     links = v.links.copy()
     slots = np.zeros(int(size.sum()), dtype=SLOT)
-    slots["trip"], slots["exit"] = NONE, -np.inf
+    slots["trip"], slots["entry"], slots["exit"] = NONE, -np.inf, -np.inf
     links["ring_size"], links["ring_start"] = size, np.concatenate([[0], np.cumsum(size)[:-1]])
     copy_rings(v, links, slots)
     return v._replace(links=links, slots=slots)

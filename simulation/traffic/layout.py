@@ -28,7 +28,7 @@ LINK = np.dtype(
         ("headway", "f8"),  # s between vehicles that leave at its end
         ("wave_time", "f8"),  # s, length / backward wave speed
         ("last_entry", "f8"),  # s
-        ("last_out", "f8"),  # s, when the last vehicle left the queue of the link
+        ("last_out", "f8"),  # s, when the last vehicle left the link
         ("ring_start", "i8"),  # first slot of its ring
         ("ring_size", "i4"),  # slots: the storage it was built with
         ("storage", "i4"),  # vehicles that fit at jam density, at least 1
@@ -40,6 +40,8 @@ LINK = np.dtype(
         ("gate_tail", "i4"),
         ("lane_start", "i4"),  # first of its side lanes
         ("lane_count", "i4"),  # 0: one queue, strictly first in, first out
+        ("abreast", "i4"),  # vehicles that may enter or leave side by side, one a lane, each lane at its own headway
+        ("unused", "i4"),
         ("exit_time_sum", "f8"),  # s of travel time of those who left since costs were read
         ("exit_count", "f8"),
         ("clock", "f8"),  # virtual time of the services at its entry
@@ -60,8 +62,9 @@ LINK = np.dtype(
     ],
     align=True,
 )
-#: One place in a link's ring. `trip`, `row` and `entry` of the n-th vehicle that entered, `exit` of the n-th that left.
-SLOT = np.dtype([("entry", "f8"), ("exit", "f8"), ("trip", "i4"), ("row", "i4")])  # exit: -inf if never used
+#: One place in a link's ring. `trip`, `row` and `entry` of the n-th vehicle that entered, `exit` of the n-th that left;
+#: what is older than the ring is long is overwritten. -inf: never used.
+SLOT = np.dtype([("entry", "f8"), ("exit", "f8"), ("trip", "i4"), ("row", "i4")])
 #: Who may ask to enter a link: asker l < n is the head of link l's queue, asker n + s the first vehicle of side lane s.
 ASKER = np.dtype(
     [

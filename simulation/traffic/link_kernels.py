@@ -48,14 +48,22 @@ def green_from(links, link, time):
 
 
 @kernel
-def left_lanes(v, link):
-    """Factor on the headway of a link of whose lanes at the stop line some are taken."""
+def lane_free_from(v, link, factor):
+    """When one of several lanes may let a vehicle out: each lane, but those taken at the stop line, at its headway.
+
+    The next vehicle leaves `abreast` headways of the link after the vehicle as many exits ahead as lanes are left.
+    """
     spec = v.links[link]
-    busy = 0
-    for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
-        if v.lanes[s].count > 0:
-            busy += 1
-    return (spec.lane_count + 1.0) / (spec.lane_count + 1.0 - busy)
+    left = spec.abreast
+    if spec.aside > 0:
+        for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
+            if v.lanes[s].count > 0:
+                left -= 1
+        left = max(left, 1)
+    place = spec.head - spec.aside - left
+    while place < 0:
+        place += spec.ring_size
+    return v.slots[spec.ring_start + place].exit + spec.abreast * spec.headway * factor
 
 
 @inlined
@@ -63,11 +71,11 @@ def head_time(v, link, time):
     """When the head of a link's queue may leave."""
     spec = v.links[link]
     at = v.slots[spec.ring_start + spec.head].entry + spec.free_time
-    headway = spec.headway
-    if spec.aside > 0:
-        headway *= left_lanes(v, link)
-    if at < spec.last_out + headway:  # it stands in a queue
-        at = spec.last_out + headway * spec.drop
+    if spec.abreast == 1:
+        if at < spec.last_out + spec.headway:  # it stands in a queue
+            at = spec.last_out + spec.headway * spec.drop
+    elif at < lane_free_from(v, link, 1.0):
+        at = lane_free_from(v, link, spec.drop)
     if time > at:
         at = time
     if spec.cycle > 0.0:
@@ -96,10 +104,17 @@ def accept_time(links, slots, link):
     elif tail >= spec.ring_size:
         tail -= spec.ring_size
     space = slots[spec.ring_start + tail].exit + spec.wave_time
-    flow = spec.last_entry + spec.headway_in
+    headway = spec.headway_in
     if spec.ask_head != NONE:  # a queue waits to enter
-        flow = spec.last_entry + spec.headway_in * spec.drop
-    return max(space, flow)
+        headway *= spec.drop
+    if spec.abreast == 1:
+        return max(space, spec.last_entry + headway)
+    place = spec.head + spec.count - spec.aside - spec.abreast  # of the vehicle before in the same lane
+    while place < 0:
+        place += spec.ring_size
+    if place >= spec.ring_size:
+        place -= spec.ring_size
+    return max(space, slots[spec.ring_start + place].entry + spec.abreast * headway)
 
 
 @kernel
@@ -163,6 +178,7 @@ def left(v, link, trip, entry, time):
     if place < 0:
         place += spec.ring_size
     v.slots[spec.ring_start + place].exit = time
+    spec.last_out = time
     spec.exit_time_sum += time - entry
     spec.exit_count += 1
     v.total[TRAVERSALS] += 1
@@ -195,7 +211,6 @@ def take_head(v, link, time):
     left(v, link, trip, v.slots[slot].entry, time)
     step_on(v, link)
     spec.count -= 1
-    spec.last_out = time
     return trip, row
 
 
@@ -220,7 +235,6 @@ def put_in(v, link, trip, row, time):
     v.slots[slot].trip = trip
     v.slots[slot].row = row
     v.slots[slot].entry = time
-    v.slots[slot].exit = INF
     spec.count += 1
     spec.last_entry = time
     if v.rule[0].books:

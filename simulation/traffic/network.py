@@ -187,6 +187,7 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
     links["turn"] = 1.0 / (arrays.discharge_veh_per_s if arrays.merge_weight is None else arrays.merge_weight)
     links["drop"] = 1.0 if arrays.capacity_drop is None else 1.0 / (1.0 - arrays.capacity_drop)
     links["key"] = np.arange(n) if arrays.key is None else arrays.key
+    links["abreast"] = np.clip(np.rint(arrays.lanes), 1, links["ring_size"])
     links["last_entry"] = links["last_out"] = -np.inf
     for name in ("ask_head", "gate_head", "gate_tail"):
         links[name] = NONE

@@ -162,7 +162,6 @@ def step_aside(v, link, s, time):
     v.lanes[s].count += 1
     spec.aside += 1
     step_on(v, link)
-    spec.last_out = time
     if spec.count > spec.aside:
         schedule_head(v, link, time)
 

@@ -20,7 +20,8 @@ that want to enter it: event id n + m). At equal times `ready` comes first, and 
 links' keys and the instant, so that nothing depends on the links' numbers. At most two events a link wait.
 
 Read `layout` (what is kept), `heap_kernels` (events in order), `link_kernels`, `stop_line_kernels`, `gridlock_kernels`,
-then this file. A compiled kernel is kept until its own file changes: after a change in one of the others, touch this one.
+then this file. A compiled kernel is kept until its own file changes: after a change in one of the others, touch this
+one (`make test` and `make demo` see to it).
 """
 
 from __future__ import annotations

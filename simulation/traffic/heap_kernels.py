@@ -6,6 +6,8 @@ entries (`id`). An event that is being handled stays at the root until it is sch
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
@@ -13,8 +15,9 @@ from simulation.traffic.layout import NONE
 
 IN_HAND = -2  # place of the event that is being handled: its entry is still at the heap's root
 #: Kernels of the traffic model leave reference counts out: they allocate nothing, and counting costs more than traffic.
-kernel = njit(cache=True, _nrt=False)
-inlined = njit(_nrt=False, inline="always")
+_UNCOUNTED: dict[str, Any] = {"_nrt": False}
+kernel: Any = njit(cache=True, **_UNCOUNTED)
+inlined: Any = njit(**_UNCOUNTED, inline="always")
 
 
 @inlined
@@ -133,6 +136,8 @@ def due(events, event):
 def tied(events, time):
     """Whether another event than the one in hand is due at this instant."""
     found = False
-    for k in range(1, min(5, np.int64(events[events.size - 1].id))):
-        found |= events[k].time <= time
+    size = np.int64(events[events.size - 1].id)
+    for k in range(1, 5):
+        if k < size and events[k].time <= time:
+            found = True
     return found

@@ -110,8 +110,8 @@ TRIP = np.dtype(
     ],
     align=True,
 )
-#: Events. Row i holds the heap's entry i (time, tie, id), and the place of event i in the heap. `ready` of link l has id
-#: l, `serve` of link m has id n + m; `tie` orders equal times.
+#: Events. Row i holds the heap's entry i (time, tie, id), and the place of event i in the heap. `ready` of link l has
+#: id l, `serve` of link m has id n + m; `tie` orders equal times.
 EVENT = np.dtype([("time", "f8"), ("tie", "u4"), ("id", "i4"), ("place", "i4"), ("unused", "i4")])
 #: One row of the entry log.
 LOG = np.dtype([("time", "f8"), ("trip", "i4"), ("link", "i4")])

@@ -50,16 +50,17 @@ class DynamicEquilibrium:
     times : LinkTimes
         Its link times.
     gap : float
-        Relative gap: sum of (experienced - best) over sum of best, no trip's excess below 0, and none for trips that
-        drove the best way.
+        Relative gap: sum of (experienced - best) over sum of best, in generalised cost where there are charges. No
+        trip's excess is below 0, and trips that drove the best way have none.
     converged : bool
         Whether the gap asked for was reached.
     curve : DataFrame
         One row a round: `iteration`, `gap`, `signed_gap` (with excesses below 0, which the straight lines between knots
-        make, left in), `mean_travel_time_s`, `mean_best_time_s`, `swapped_share` (trips that change for the next
-        round), `swap_rate`, `last_arrival_s`, `cpu_s`.
+        make, left in), `mean_travel_time_s`, `mean_cost_s` and `mean_best_cost_s` (with charges), `swapped_share`
+        (trips that change for the next round), `swap_rate`, `last_arrival_s`, `cpu_s`.
     intervals : DataFrame
-        The best round by interval of departure: `departure_s`, `trips`, `experienced_s` and `best_s` (means), `gap`.
+        The best round by interval of departure: `departure_s`, `trips`, `experienced_s` and `best_s` (means, with
+        charges), `gap`.
     """
 
     paths: Paths
@@ -78,6 +79,7 @@ def dynamic_equilibrium(
     gap: float = 0.01,
     max_iterations: int = 40,
     start: Paths | DynamicEquilibrium | None = None,
+    charge_s: np.ndarray | None = None,
     interval_s: float = 300.0,
     step_s: float = STEP_S,
     slot_s: float | None = None,
@@ -104,6 +106,10 @@ def dynamic_equilibrium(
         Paths to begin with, one a trip: of an earlier search, or drawn from a static equilibrium
         (`StaticEquilibrium.draw`, then `link_paths`). Default: those of drivers who follow the newest travel times,
         renewed each ten minutes.
+    charge_s : ndarray, shape (n_links,) or (classes, n_links), optional
+        What links cost besides time, in seconds, for all or by vehicle class: tolls and distance
+        (`simulation.traffic.costs.UserCosts.charge_s`), inf where a class is banned. Experienced and best are then
+        generalised costs, and the default start are the cheapest ways of empty streets.
     interval_s : float
         Interval of departure of the table `intervals`, s.
     step_s : float
@@ -134,14 +140,23 @@ def dynamic_equilibrium(
     """
     _check(trips, gap, max_iterations, interval_s, swap_rate, patience)
     search = Journeys.between_nodes(network, trips.orig, trips.dest, trips.depart_s)
-    paths = _begin(network, trips, search, start, seed, options)
+    charge = None if charge_s is None else np.atleast_2d(np.asarray(charge_s, dtype=float))
+    row = _rows(trips, charge, network.from_node.size)
+    paths = _begin(network, trips, search, start, charge, row, seed, options)
+    banned = np.flatnonzero(np.isinf(_charges(paths, charge, row)))
+    if banned.size:
+        raise RunError(
+            f"the path of trip {banned[0]} in start uses a banned link ({banned.size} such trips); draw others"
+        )
     order = np.lexsort((trips.depart_s, trips.dest, trips.orig))
     rows: list[dict[str, float]] = []
     best: _Round | None = None
     rate, previous, since = swap_rate, np.inf, 0
     for iteration in range(max_iterations):
         begun = time.process_time()
-        now = _load(network, trips, paths, search, step_s=step_s, slot_s=slot_s, seed=seed, options=options)
+        now = _load(
+            network, trips, paths, search, charge, row, step_s=step_s, slot_s=slot_s, seed=seed, options=options
+        )
         base = now
         if best is None or now.gap < best.gap:
             best, since = now, 0
@@ -162,7 +177,8 @@ def dynamic_equilibrium(
         least = now.spent_s - now.signed_s
         rows.append({
             "iteration": iteration, "gap": now.gap, "signed_gap": float(now.signed_s.sum() / least.sum()),
-            "mean_travel_time_s": float(now.spent_s.mean()), "mean_best_time_s": float(least.mean()),
+            "mean_travel_time_s": float(now.run.travel_time_s.mean()), "mean_cost_s": float(now.spent_s.mean()),
+            "mean_best_cost_s": float(least.mean()),
             "swapped_share": 0.0 if done else float(swap.mean()), "swap_rate": rate,
             "last_arrival_s": float(now.run.arrival_s.max()), "cpu_s": time.process_time() - begun,
         })  # fmt: skip
@@ -200,16 +216,40 @@ class _Round:
 
 
 def _load(
-    network: Network, trips: NodeTrips, paths: Paths, search: Journeys, *, step_s: float, slot_s: float | None,
-    seed: int, options: dict[str, Any],
+    network: Network, trips: NodeTrips, paths: Paths, search: Journeys, charge: np.ndarray | None, row: np.ndarray, *,
+    step_s: float, slot_s: float | None, seed: int, options: dict[str, Any],
 ) -> _Round:  # fmt: skip
     run = simulate(network, trips, paths=paths, seed=seed, **options)
     assert run.log is not None
     times = LinkTimes.from_log(run.log, trips.depart_s, run.engine.free_time_s, step_s=step_s)
-    arrival, fastest = search.fastest(times, slot_s=slot_s, seed=seed)
+    arrival, fastest = search.fastest(times, slot_s=slot_s, seed=seed, charge_s=charge, row=row)
+    paid = _charges(paths, charge, row)
     # whoever drove the best way knows its time better than the lines between knots do
-    signed = np.where(_same(paths, fastest), 0.0, run.arrival_s - arrival)
-    return _Round(paths=paths, run=run, times=times, fastest=fastest, spent_s=run.travel_time_s, signed_s=signed)
+    signed = np.where(_same(paths, fastest), 0.0, run.arrival_s + paid - arrival - _charges(fastest, charge, row))
+    return _Round(paths=paths, run=run, times=times, fastest=fastest, spent_s=run.travel_time_s + paid, signed_s=signed)
+
+
+def _rows(trips: NodeTrips, charge: np.ndarray | None, n_links: int) -> np.ndarray:
+    """Row of the charges of each trip, checked."""
+    none = np.zeros(len(trips), np.int64)
+    if charge is None:
+        return none
+    row = none if charge.shape[0] == 1 or trips.vehicle_class is None else np.asarray(trips.vehicle_class, np.int64)
+    if charge.shape[1] != n_links or np.isnan(charge).any() or (charge < 0).any() or row.max() >= charge.shape[0]:
+        raise RunError(
+            f"charge_s must be at least 0 s, one a link ({n_links}), with a row for all or for each vehicle class up to"
+            f" {row.max()}; found shape {charge.shape}"
+        )
+    return row
+
+
+def _charges(paths: Paths, charge: np.ndarray | None, row: np.ndarray) -> np.ndarray:
+    """What each trip pays on its path, s. Shape (k,)."""
+    if charge is None:
+        return np.zeros(len(paths))
+    size = np.diff(paths.start)
+    trip = np.repeat(np.arange(len(paths)), size)
+    return np.bincount(trip, weights=charge[row[trip], paths.links], minlength=len(paths))
 
 
 def _same(paths: Paths, others: Paths) -> np.ndarray:
@@ -236,12 +276,15 @@ def _begin(
     trips: NodeTrips,
     search: Journeys,
     start: Paths | DynamicEquilibrium | None,
+    charge: np.ndarray | None,
+    row: np.ndarray,
     seed: int,
     options: dict[str, Any],
 ) -> Paths:
     """First paths; at once the check that there is a way for everybody."""
     empty = LinkTimes.free(network.arrays.length_m / network.arrays.speed_mps)
-    arrival, _ = search.fastest(empty, slot_s=None if len(trips) < 1000 else 3600.0, seed=seed)
+    slot_s = None if len(trips) < 1000 else 3600.0
+    arrival, cheapest = search.fastest(empty, slot_s=slot_s, seed=seed, charge_s=charge, row=row)
     lost = np.flatnonzero(~np.isfinite(arrival))
     if lost.size:
         pairs = sorted({(int(o), int(d)) for o, d in zip(trips.orig[lost], trips.dest[lost])})
@@ -254,6 +297,8 @@ def _begin(
         return start.paths
     if start is not None:
         return start
+    if charge is not None:
+        return cheapest
     run = simulate(network, trips, seed=seed, **options)
     assert run.log is not None
     return driven_paths(run.log, len(trips))

@@ -170,8 +170,16 @@ class Journeys:
             key=link_keys(network.arrays),
         )  # fmt: skip
 
-    def fastest(self, times: LinkTimes, *, slot_s: float | None = None, seed: int = 0) -> tuple[np.ndarray, Paths]:
-        """Earliest arrival of each trip, and the way that leads to it.
+    def fastest(
+        self,
+        times: LinkTimes,
+        *,
+        slot_s: float | None = None,
+        seed: int = 0,
+        charge_s: np.ndarray | None = None,
+        row: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, Paths]:
+        """Earliest arrival of each trip, or arrival by its cheapest way, and the way that leads to it.
 
         Parameters
         ----------
@@ -182,6 +190,12 @@ class Journeys:
             every instant of departure by itself.
         seed : int
             Of the lots by which equal ways are told apart.
+        charge_s : ndarray, shape (rows, n), optional
+            What links cost besides time, in seconds; inf where they are banned. With it the cheapest way is sought
+            instead of the fastest, with one way kept for each link: a way that is dearer up to some link but earlier
+            there is lost, though it might win further on.
+        row : ndarray of int, shape (k,), optional
+            Row of `charge_s` of each trip, e.g. its vehicle class; default 0.
 
         Returns
         -------
@@ -192,16 +206,18 @@ class Journeys:
         """
         k = self.depart_s.size
         at = self.depart_s if slot_s is None else (np.floor(self.depart_s / slot_s) + 0.5) * slot_s
-        order = np.lexsort((self.dest, at, self.origin))
-        origin, leave = self.origin[order], at[order]
+        rows = np.zeros(k, np.int64) if row is None else np.asarray(row, np.int64)
+        charge = np.zeros((0, self.dest_of.size)) if charge_s is None else np.ascontiguousarray(charge_s, dtype=float)
+        order = np.lexsort((self.dest, at, rows, self.origin))
+        origin, leave, rows = self.origin[order], at[order], rows[order]
         new = np.ones(k, dtype=bool)
-        new[1:] = (origin[1:] != origin[:-1]) | (leave[1:] != leave[:-1])
+        new[1:] = (origin[1:] != origin[:-1]) | (leave[1:] != leave[:-1]) | (rows[1:] != rows[:-1])
         group_start = np.append(np.flatnonzero(new), k).astype(np.int64)
         arrival, start = np.empty(k), np.empty(k + 1, dtype=np.int64)
         links = fastest_paths(
             group_start, origin, self.dest[order], leave, self.origin_start, self.origin_link, self.dest_of,
             self.out_start, self.out_link, self.key, np.uint64(seed & 0xFFFFFFFF), times.exit_s, times.gate_s,
-            times.begin_s, times.step_s, arrival, start,
+            times.begin_s, times.step_s, charge, rows, arrival, start,
         )  # fmt: skip
         back = np.empty(k, dtype=np.int64)
         back[order] = np.arange(k)

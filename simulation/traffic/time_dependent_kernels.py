@@ -14,6 +14,7 @@ from simulation.traffic.routing_kernels import lot
 
 NONE = -1
 END = -2
+STALE = -3
 #: A vehicle counts as held up from this delay on, s: above rounding, below any headway.
 HELD_S = 1e-3
 
@@ -152,23 +153,31 @@ def fastest_paths(
     gates,
     begin,
     step,
+    charge,  # (rows, n) s of generalised cost besides time, inf where a link is banned; (0, n): none
+    row,  # (k,) of charge, the same within a group
     arrival,  # (k,) out: s, inf where no way leads
     path_start,  # (k + 1,) out
 ):
-    """Earliest arrival of each trip and the links of its way: Dijkstra (1959, doi:10.1007/BF01386390), forward in time.
+    """Cheapest way of each trip, its arrival and links: Dijkstra (1959, doi:10.1007/BF01386390), forward in time.
+
+    Without charges the cheapest way is the one of earliest arrival, and the search is exact. With charges each link
+    keeps its cheapest way alone, though a dearer one that is there earlier might win further on.
 
     Returns the links of all ways, one after another; empty where there is none.
     """
     n = out_start.size - 1
-    label = np.empty(n)
+    n_dest = max(dest_of.max(), dest.max() if dest.size else 0) + 1
+    charged = charge.shape[0] > 0
+    label = np.empty(n)  # s of cost, counted from the clock's zero
+    left = np.empty(n)  # s at which the end of each link is reached
     before = np.empty(n, dtype=np.int32)
     entered = np.empty(n)  # instant at which the link before each is left
     stamp = np.zeros(n, dtype=np.int64)  # group that last reached each link
-    reached_by = np.full(dest_of.max() + 2, -1, dtype=np.int32)
-    reached_in = np.zeros(dest_of.max() + 2, dtype=np.int64)
-    wanted = np.zeros(dest_of.max() + 2, dtype=np.int64)
-    key = np.empty(n + 1)
-    item = np.empty(n + 1, dtype=np.int32)
+    reached_by = np.full(n_dest, -1, dtype=np.int32)
+    reached_in = np.zeros(n_dest, dtype=np.int64)
+    wanted = np.zeros(n_dest, dtype=np.int64)
+    key = np.empty(n + 1 + (out_link.size if charged else 0))
+    item = np.empty(key.size, dtype=np.int32)
     paths = np.empty(max(16, 16 * depart.size), dtype=np.int32)
     used = 0
     path_start[0] = 0
@@ -183,11 +192,14 @@ def fastest_paths(
         size = 0
         link = NONE
         now = depart[first]
-        over = np.inf  # instant at which the last destination was reached; what is as early may still be as good
+        cost = now
+        over = np.inf  # cost at which the last destination was reached; what costs as much may still be as good
         while True:
             if link == NONE:
                 low = origin_start[origin[first]]
                 high = origin_start[origin[first] + 1]
+            elif link == STALE:
+                low = high = 0
             else:
                 low = out_start[link]
                 high = out_start[link + 1]
@@ -197,7 +209,7 @@ def fastest_paths(
                     value = leave_at(exits, following, leave_at(gates, following, now, begin, step), begin, step)
                 else:
                     following = out_link[at]
-                    if stamp[following] == mark:  # links are left in order of time: the first to lead here was earliest
+                    if stamp[following] == mark and not charged:  # the first to lead here was the earliest
                         rival = before[following]
                         if (
                             now == entered[following]
@@ -207,8 +219,26 @@ def fastest_paths(
                             before[following] = link
                         continue
                     value = leave_at(exits, following, now, begin, step)
+                time = value
+                if charged:
+                    value += cost - now + charge[row[first], following]
+                    if value == np.inf:
+                        continue
+                    if stamp[following] == mark and value >= label[following]:
+                        rival = before[following]
+                        if (
+                            value == label[following]
+                            and rival != NONE
+                            and link != NONE
+                            and label[link] < label[following]
+                            and lot(name[link], salt) < lot(name[rival], salt)
+                        ):
+                            before[following] = link
+                            left[following] = time
+                        continue
                 stamp[following] = mark
                 label[following] = value
+                left[following] = time
                 entered[following] = now
                 before[following] = link
                 i = size
@@ -224,8 +254,9 @@ def fastest_paths(
                 item[i] = following
             if size == 0 or key[0] > over:
                 break
-            now = key[0]
+            cost = key[0]
             link = item[0]
+            now = left[link]
             size -= 1
             last_key = key[size]
             last_item = item[size]
@@ -245,6 +276,9 @@ def fastest_paths(
                 i = best
             key[i] = last_key
             item[i] = last_item
+            if cost > label[link]:  # a cheaper way came later
+                link = STALE
+                continue
             end = dest_of[link]
             if end < 0:
                 continue
@@ -254,14 +288,14 @@ def fastest_paths(
                 if wanted[end] == mark:
                     missing -= 1
                     if missing == 0:
-                        over = now
-            elif now == label[reached_by[end]] and lot(name[link], salt) < lot(name[reached_by[end]], salt):
+                        over = cost
+            elif cost == label[reached_by[end]] and lot(name[link], salt) < lot(name[reached_by[end]], salt):
                 reached_by[end] = link
         for trip in range(first, group_start[g + 1]):
             arrival[trip] = np.inf
             if reached_in[dest[trip]] == mark:
                 last = reached_by[dest[trip]]
-                arrival[trip] = label[last]
+                arrival[trip] = left[last]
                 length = 0
                 link = last
                 while link != NONE:

@@ -207,3 +207,40 @@ def test_sioux_falls_comes_within_one_per_cent_of_equilibrium():
     cold = search.fastest(LinkTimes.free(links["length_m"].to_numpy(float) / net.arrays.speed_mps))[1]
     first = [dynamic_equilibrium(net, trips, start=start, max_iterations=1).gap for start in (warm, cold)]
     assert first[0] < 0.8 * first[1]
+
+
+def test_a_toll_empties_a_road_until_the_queue_on_the_other_costs_as_much():
+    """Two equal roads of 60 s and 3 veh/s; 60 s worth of toll on the first, 5 veh/s for 300 s.
+
+    The second takes all for 90 s, while its queue grows to 60 s of waiting (2/3 s a second); from then on it takes the
+    3 veh/s that leave it, and 2 x 210 = 420 drivers pay and wait nowhere: 10 + 60 + 10 s. The others wait for 60 s.
+    """
+    net = network([(0, 1), (1, 2), (1, 2), (2, 3)], time_s=[10, 60, 60, 10], capacity=[12.0, 3.0, 3.0, 12.0])
+    trips = trips_at(5.0, 300.0, 3)
+    found = dynamic_equilibrium(net, trips, charge_s=np.array([0.0, 60, 0, 0]), gap=0.007, max_iterations=60)
+    pays = found.paths.links.reshape(-1, 3)[:, 1] == 1
+    assert found.gap <= 0.007
+    assert pays.sum() == pytest.approx(420, rel=0.08) and not pays[trips.depart_s < 70].any()
+    late = trips.depart_s > 150
+    assert found.run.travel_time_s[late & pays].mean() == pytest.approx(80.0, abs=4.0)
+    assert found.run.travel_time_s[late & ~pays].mean() == pytest.approx(140.0, abs=3.0)
+
+
+def test_each_class_weighs_the_toll_by_its_own_value_of_time():
+    """A free road of 100 s and a tolled one of 60 s, both roomy: 20 s worth of toll for class 1, 80 s for class 0."""
+    net = network([(0, 1), (1, 2), (1, 2), (2, 3)], time_s=[10, 60, 100, 10], capacity=12.0)
+    depart = np.arange(0.0, 100.0)
+    trips = NodeTrips(
+        depart_s=depart, orig=np.zeros(100, np.int64), dest=np.full(100, 3), vehicle_class=np.arange(100) % 2
+    )
+    charge = np.zeros((2, 4))
+    charge[:, 1] = [80.0, 20.0]
+    found = dynamic_equilibrium(net, trips, charge_s=charge)
+    pays = found.paths.links.reshape(-1, 3)[:, 1] == 1
+    assert np.array_equal(pays, trips.vehicle_class == 1) and found.gap == 0.0
+    charge[1, 1] = np.inf
+    assert not (dynamic_equilibrium(net, trips, charge_s=charge).paths.links == 1).any()
+    with pytest.raises(RunError, match=r"charge_s must be at least 0 s, one a link \(4\)"):
+        dynamic_equilibrium(net, trips, charge_s=np.zeros(3))
+    with pytest.raises(RunError, match="no way leads"):
+        dynamic_equilibrium(net, trips, charge_s=np.array([np.inf, 0, 0, 0]))

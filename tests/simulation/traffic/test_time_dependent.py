@@ -1,5 +1,6 @@
 """Link times by instant of entry: read off a log, first in first out, and fastest ways against brute force."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -175,3 +176,14 @@ def test_a_log_of_other_links_or_trips_is_refused():
     log = log_of([(3, 7, 0.0)])
     with pytest.raises(RunError, match=r"step_s=0 must.*names trip 3; there are 2.*names link 7; there are 1"):
         LinkTimes.from_log(log, np.zeros(2), np.ones(1), step_s=0)
+
+
+def test_charges_of_nothing_change_nothing_and_a_destination_without_streets_is_far():
+    """The search with charges of 0 s finds the same arrivals; node 16 has no street at all."""
+    net, trips, run = congested()
+    times = LinkTimes.from_log(run.log, trips.depart_s, run.engine.free_time_s)
+    search = Journeys.between_nodes(net, trips.orig, trips.dest, trips.depart_s)
+    free, charged = search.fastest(times)[0], search.fastest(times, charge_s=np.zeros((1, 48)))[0]
+    assert charged == pytest.approx(free)
+    lonely = Journeys.between_nodes(replace(net, n_nodes=17), np.array([0]), np.array([16]), np.array([0.0]))
+    assert np.isinf(lonely.fastest(times)[0][0])

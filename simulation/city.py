@@ -108,6 +108,7 @@ class City:
         initial_state: Mapping[str, np.ndarray] | None = None,
         weather: pd.DataFrame | None = None,
         incidents_per_day: float = 1.5,
+        informed_share: float = 1.0,
         keep_link_state: bool = False,
         keep_entry_log: bool = False,
         progress: Callable[[float, float, str], Any] | None = None,
@@ -135,6 +136,9 @@ class City:
             Hourly table (`data.schemas.WEATHER`) that covers the run; default synthetic, by latitude and seed.
         incidents_per_day : float
             Mean number of road incidents in the whole city.
+        informed_share : float
+            Share of drivers, 0 to 1, who learn how long the streets take and choose again on their way. The others
+            drive as on empty streets, by habit; closures and tolls turn them too.
         keep_link_state : bool
             Whether the result holds `link_state`, one row a link, interval and class.
         keep_entry_log : bool
@@ -157,7 +161,8 @@ class City:
         return run_city(
             self, days=days, seed=seed, start=start, step_s=step_s, processes=processes, forecasters=forecasters,
             initial_state=initial_state, weather=weather, incidents_per_day=incidents_per_day,
-            keep_link_state=keep_link_state, keep_entry_log=keep_entry_log, progress=progress,
+            informed_share=informed_share, keep_link_state=keep_link_state, keep_entry_log=keep_entry_log,
+            progress=progress,
         )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from simulation.lights import Lights
 from simulation.traffic.costs import Toll, by_group, cost_groups, toll_eur
 from simulation.traffic.engine import TrafficEngine
 from simulation.traffic.network import LinkArrays
-from simulation.traffic.routing import Routes
+from simulation.traffic.routing import N_PERCEPTIONS, Routes
 
 if TYPE_CHECKING:
     from simulation.air.model import AirModel, ZoneAir
@@ -107,7 +107,10 @@ class LiveCity:
         air: AirModel,
         before: Callable[[float], None],
         log: bool = False,
+        informed_share: float = 1.0,
     ) -> None:
+        if not 0 <= informed_share <= 1:
+            raise RunError(f"informed_share={informed_share!r} must be between 0 and 1")
         self.city, self.seed, self.start, self.step_s, self.air = city, seed, start, step_s, air
         self.end_s = end_s
         self._base: LinkArrays = city.link_arrays()
@@ -125,8 +128,9 @@ class LiveCity:
         self.lights = Lights(self._base, self.engine)
         self.routes = Routes(
             self._base, city.turn_index(), city.demand.dest_link, by_group(self._closures > 0, self._group), seed=seed,
-            charge_s=by_group(self.charge_s(), self._group),
+            charge_s=by_group(self.charge_s(), self._group), habits=0 if informed_share == 1 else N_PERCEPTIONS,
         )  # fmt: skip
+        self._informed_share = informed_share
         self.interval: LinkInterval | None = None  # the last one that was booked, with the air over it
         self.zone_air: ZoneAir | None = None
         self.last: Mapping[str, np.ndarray] = {}
@@ -396,7 +400,12 @@ class LiveCity:
 
     def layer_of(self, taste: np.ndarray, vehicle_class: np.ndarray) -> np.ndarray:
         """Route layer of trips by their taste in (0, 1) and class."""
-        perception = np.minimum((taste * self.routes.perceptions).astype(np.int64), self.routes.perceptions - 1)
+        share, habits = self._informed_share, self.routes.habits
+        learning = self.routes.perceptions - habits
+        perception = np.minimum((taste / max(share, 1e-9) * learning).astype(np.int64), learning - 1)
+        if habits:
+            by_habit = np.minimum(((taste - share) / (1 - share) * habits).astype(np.int64), habits - 1)
+            perception = np.where(taste < share, perception, learning + by_habit)
         return self.routes.layer(perception, self._group[vehicle_class])
 
     def closed(self) -> np.ndarray:

@@ -67,6 +67,7 @@ def run_city(
     initial_state: Mapping[str, np.ndarray] | None,
     weather: pd.DataFrame | None,
     incidents_per_day: float,
+    informed_share: float,
     keep_link_state: bool,
     keep_entry_log: bool,
     progress: Callable[[float, float, str], Any] | None,
@@ -85,7 +86,7 @@ def run_city(
     length_s = n_steps * step_s
     live = LiveCity(
         city, seed=seed, start=zero, now_s=now_s, end_s=now_s + length_s, step_s=step_s, air=air, before=books.reach,
-        log=keep_entry_log,
+        log=keep_entry_log, informed_share=informed_share,
     )  # fmt: skip
     sensors = SensorNetwork(city.sensors, city.links, city.zones, seed=seed, start=zero, step_s=step_s)
     if initial_state is not None:
@@ -245,6 +246,11 @@ def _restore(live: LiveCity, air: AirModel, sensors: SensorNetwork, state: Mappi
     routes = part("routes_")
     if routes["next_link"].shape[1:] != live.routes.next_link.shape[1:]:
         raise RunError("the state has other destinations than this city; resume with the city that made the state")
+    if routes["known_s"].shape != live.routes.known_s.shape:
+        raise RunError(
+            f"the state knows {routes['known_s'].shape[0]} kinds of drivers, this run {live.routes.perceptions}; resume"
+            " with the informed_share, 1 or below, that made the state"
+        )
     live.engine.restore({**part("traffic_state_"), "clock": state["traffic_clock"]})
     live.routes.restore(routes)
     live.lights.restore(part("lights_"))

@@ -71,6 +71,8 @@ class Routes:
         Another way must be better by this share and this time before drivers take it; 0 and 0: always the best.
     newest : sequence of float
         Weight of the newest travel times in what each perception knows, in turn.
+    habits : int
+        Further perceptions, whose drivers never look at the times: they drive as on empty streets.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class Routes:
         switch_share: float = SWITCH_SHARE,
         switch_s: float = SWITCH_S,
         newest: Sequence[float] = NEWEST,
+        habits: int = 0,
     ) -> None:
         n = arrays.length_m.size
         self.turns = turns
@@ -109,6 +112,8 @@ class Routes:
         self._key = link_keys(arrays)
         with np.errstate(over="ignore"):
             self._salt = np.add.reduceat(bits(seed, 0, self._key[self.dest_link], Purpose.TIE), self.dest_start[:-1])
+        self.habits = habits
+        perceptions += habits
         self.perceptions = perceptions
         self._factor = np.exp(
             perception_sd
@@ -144,15 +149,15 @@ class Routes:
         return group * self.perceptions + perception
 
     def looking(self, step: int) -> list[int]:
-        """Perceptions that look at the times in interval number `step`."""
-        return [k for k in range(self.perceptions) if step % LOOK_EVERY[k % len(LOOK_EVERY)] == 0]
+        """Perceptions that look at the times in interval number `step`; those of habit never do."""
+        return [k for k in range(self.perceptions - self.habits) if step % LOOK_EVERY[k % len(LOOK_EVERY)] == 0]
 
     def learn(self, travel_time_s: np.ndarray, free_s: np.ndarray, perceptions: Sequence[int] | None = None) -> None:
-        """Mix travel times, shape (n_links,), into what drivers of some perceptions (all, if None) know.
+        """Mix travel times, shape (n_links,), into what drivers of some perceptions (all but habits, if None) know.
 
         What they know is never below `free_s`.
         """
-        k = list(range(self.perceptions) if perceptions is None else perceptions)
+        k = list(range(self.perceptions - self.habits) if perceptions is None else perceptions)
         weight = self._newest[k]
         self.known_s[k] = np.maximum(weight * travel_time_s + (1 - weight) * self.known_s[k], free_s)
 

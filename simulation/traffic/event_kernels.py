@@ -76,7 +76,7 @@ def on_ready(v, table, link, time):
         if (
             into.ask_head != NONE
             or into.gate_head != NONE
-            or accept_time(v.links, v.slots, target) > time
+            or accept_time(v, target) > time
             or tied(v.events, time)
             or leave_from(v, link, link, time) > time
         ):
@@ -140,7 +140,7 @@ def on_serve(v, table, link, time):
     """Let one vehicle into a link, or find out when that is possible."""
     n = v.links.size
     spec = v.links[link]
-    at = accept_time(v.links, v.slots, link)
+    at = accept_time(v, link)
     if at > time:
         if at == INF:
             at = stand_still(v, table, link, time)
@@ -180,7 +180,7 @@ def on_serve(v, table, link, time):
         later = time
     if spec.ask_head != NONE or (gap and spec.gate_head != NONE):
         if later > time:  # nobody may go now
-            serve_at(v, link, max(later, accept_time(v.links, v.slots, link)))
+            serve_at(v, link, max(later, accept_time(v, link)))
         else:
             schedule_service(v, link, time)
 
@@ -201,7 +201,7 @@ def depart(v, first, trip, time):
         spec.gate_head == NONE
         and spec.ask_head == NONE
         and spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
-        and accept_time(v.links, v.slots, link) <= time
+        and accept_time(v, link) <= time
         and (v.events[v.events.size - 1].id == 0 or v.events[0].time > time)
     ):
         spec.clock += spec.turn

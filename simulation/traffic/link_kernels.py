@@ -28,6 +28,8 @@ from simulation.traffic.layout import (
 )
 
 INF = np.inf
+#: Times that differ by less are the same, s: whoever comes at exactly capacity is not taken for a queue by rounding.
+SAME = 1e-6
 SERVE_BIT = np.uint32(1 << 31)
 
 
@@ -71,11 +73,13 @@ def head_time(v, link, time):
     """When the head of a link's queue may leave."""
     spec = v.links[link]
     at = v.slots[spec.ring_start + spec.head].entry + spec.free_time
-    if spec.abreast == 1:
-        if at < spec.last_out + spec.headway:  # it stands in a queue
-            at = spec.last_out + spec.headway * spec.drop
-    elif at < lane_free_from(v, link, 1.0):
-        at = lane_free_from(v, link, spec.drop)
+    clear = spec.last_out + spec.headway if spec.abreast == 1 else lane_free_from(v, link, 1.0)
+    if at < clear:
+        if spec.drop > 1.0 and at < clear - SAME:  # it stands in a queue
+            clear = spec.last_out + spec.headway * spec.drop
+            if spec.abreast > 1:
+                clear = lane_free_from(v, link, spec.drop)
+        at = clear
     if time > at:
         at = time
     if spec.cycle > 0.0:
@@ -90,31 +94,45 @@ def schedule_head(v, link, time):
     schedule(v.events, link, at, tie_of(v.links[link].key, v.rule[0].seed, at))
 
 
+@kernel
+def waits(v, link, time):
+    """Whether somebody on another link asked to enter before an instant."""
+    other = v.links[link].ask_head
+    while other != NONE:
+        if v.askers[other].since < time - SAME:
+            return True
+        other = v.askers[other].next
+    return False
+
+
 @inlined
-def accept_time(links, slots, link):
+def accept_time(v, link):
     """Earliest instant at which one more vehicle may enter; inf while the link is full."""
-    spec = links[link]
+    spec = v.links[link]
     if spec.count >= spec.storage:
         return INF
-    tail = spec.head + spec.count - spec.aside - spec.storage
+    end = spec.head + spec.count - spec.aside  # may be one ring too far
+    tail = end - spec.storage
     if tail < 0:
         tail += spec.ring_size
         if tail < 0:
             tail += spec.ring_size
     elif tail >= spec.ring_size:
         tail -= spec.ring_size
-    space = slots[spec.ring_start + tail].exit + spec.wave_time
+    space = v.slots[spec.ring_start + tail].exit + spec.wave_time
+    before = spec.last_entry
     headway = spec.headway_in
-    if spec.ask_head != NONE:  # a queue waits to enter
+    if spec.abreast > 1:  # of the vehicle before in the same lane
+        place = end - spec.abreast
+        while place < 0:
+            place += spec.ring_size
+        if place >= spec.ring_size:
+            place -= spec.ring_size
+        before = v.slots[spec.ring_start + place].entry
+        headway *= spec.abreast
+    if spec.drop > 1.0 and waits(v, link, before + headway):  # a queue waits to enter
         headway *= spec.drop
-    if spec.abreast == 1:
-        return max(space, spec.last_entry + headway)
-    place = spec.head + spec.count - spec.aside - spec.abreast  # of the vehicle before in the same lane
-    while place < 0:
-        place += spec.ring_size
-    if place >= spec.ring_size:
-        place -= spec.ring_size
-    return max(space, slots[spec.ring_start + place].entry + spec.abreast * headway)
+    return max(space, before + headway)
 
 
 @kernel
@@ -139,7 +157,7 @@ def serve_at(v, link, at):
 @kernel
 def schedule_service(v, link, time):
     """Next `serve` event of a link that somebody wants to enter; a full link is asked again when patience ends."""
-    at = accept_time(v.links, v.slots, link)
+    at = accept_time(v, link)
     if at == INF:
         at = max(oldest_request(v, link) + v.rule[0].patience, time + 1.0)
     serve_at(v, link, max(at, time))

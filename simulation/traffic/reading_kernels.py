@@ -104,7 +104,7 @@ def renumber_trips(v, number):
 
 @njit(cache=True)
 def copy_rings(v, links, slots):
-    """Copy each link's ring into one of another size: the n-th newest entry stays the n-th newest."""
+    """Copy each link's ring into a longer one: the n-th newest entry, and exit, stays the n-th newest."""
     for link in range(links.size):
         old = v.links[link]
         new = links[link]
@@ -113,7 +113,8 @@ def copy_rings(v, links, slots):
             source = v.slots[old.ring_start + (tail - back) % old.ring_size]
             target = slots[new.ring_start + new.ring_size - back]
             target.entry = source.entry
-            target.exit = source.exit
             target.trip = source.trip
             target.row = source.row
+            source = v.slots[old.ring_start + (tail - old.count - back) % old.ring_size]
+            slots[new.ring_start + (new.ring_size - old.count - back) % new.ring_size].exit = source.exit
         new.head = (new.ring_size - (old.count - old.aside)) % new.ring_size

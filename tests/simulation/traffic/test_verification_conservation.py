@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FEATURES = ("side_lanes", "pockets", "nodes", "yields", "signals", "drop", "paths", "round")
+FEATURES = ("lanes", "side_lanes", "pockets", "nodes", "yields", "signals", "drop", "paths", "round")
 features = st.lists(st.sampled_from(FEATURES), unique=True)
 
 

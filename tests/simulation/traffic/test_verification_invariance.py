@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-FEATURES = ("side_lanes", "pockets", "nodes", "yields", "signals", "drop", "paths", "round")
+FEATURES = ("lanes", "side_lanes", "pockets", "nodes", "yields", "signals", "drop", "paths", "round")
 seeds = st.integers(0, 10**6)
 features = st.lists(st.sampled_from(FEATURES), unique=True)
 RULES = {"patience_s": 5.0, "jump_s": 20.0, "seed": 3}

@@ -23,6 +23,7 @@ class Street:
     headway_s: float
     wave_s: float
     fits: int
+    lanes: int  # vehicles side by side, one a lane, each lane with its own headway
     turn: float  # virtual time of one service for a vehicle that comes from here
     cycle_s: float
     green_start_s: float
@@ -43,16 +44,18 @@ class Street:
         return self.green_start_s + (number + 1) * self.cycle_s
 
     def head_ready(self):
-        """Free-flow time after its entry, a headway after the vehicle ahead, in green."""
-        at = self.entered[len(self.left)] + self.free_s
-        return self.green_from(max(at, self.left[-1] + self.headway_s) if self.left else at)
+        """Free-flow time after its entry, not before the vehicle ahead, a headway after that in its lane, in green."""
+        at = max([self.entered[len(self.left)] + self.free_s, *self.left[-1:]])
+        if len(self.left) >= self.lanes:
+            at = max(at, self.left[-self.lanes] + self.lanes * self.headway_s)
+        return self.green_from(at)
 
     def accepts(self):
-        """A headway after the last entry, and a wave after the exit of the vehicle `fits` places ahead."""
+        """A headway after the last entry into the lane, a wave after the exit of the vehicle `fits` places ahead."""
         k = len(self.entered)
         if k - len(self.left) >= self.fits:
             return NEVER
-        at = self.entered[-1] + self.headway_in_s if k else -NEVER
+        at = self.entered[-self.lanes] + self.lanes * self.headway_in_s if k >= self.lanes else -NEVER
         return max(at, self.left[k - self.fits] + self.wave_s) if k >= self.fits else at
 
 
@@ -65,8 +68,8 @@ class Twin:
         wave = a.length_m * (a.jam_density_veh_per_m - a.capacity_veh_per_s / a.speed_mps) / a.capacity_veh_per_s
         fits = np.maximum(np.ceil(a.jam_density_veh_per_m * a.length_m - 1e-9), 1).astype(int)
         physics = (
-            free, 1 / a.capacity_veh_per_s, 1 / a.discharge_veh_per_s, wave, fits, 1 / a.merge_weight, a.cycle_s,
-            a.green_start_s, a.green_s,
+            free, 1 / a.capacity_veh_per_s, 1 / a.discharge_veh_per_s, wave, fits,
+            np.minimum(a.lanes, fits).astype(int), 1 / a.merge_weight, a.cycle_s, a.green_start_s, a.green_s,
         )  # fmt: skip
         self.streets = [Street(*values) for values in zip(*(column.tolist() for column in physics), strict=True)]
         self.events = {}  # (kind, link): s
@@ -164,7 +167,7 @@ class Twin:
             self.events[SERVE, link] = max(later, street.accepts(), now)
 
 
-features = st.lists(st.sampled_from(("signals", "paths", "round")), unique=True)
+features = st.lists(st.sampled_from(("lanes", "signals", "paths", "round")), unique=True)
 
 
 @given(seed=st.integers(0, 10**6), features=features, gate_fill=st.sampled_from([0.5, 1.0]))

@@ -128,7 +128,7 @@ class Site:
             self.phase[members] = number
         ratio = self.flow / self.saturation
         self.ratios = np.array([ratio[members].max() for members in phases])
-        stage = 0.0 if intersection.crosses else (how.pedestrian_stage_s or 0.0) + how.lost_s_per_phase
+        stage = 0.0 if len(phases) > 1 else (how.pedestrian_stage_s or 0.0) + how.lost_s_per_phase
         self.lost_s = how.lost_s_per_phase * len(phases) + stage
         self.needed_s = self.lost_s + how.min_green_s * len(phases)
 
@@ -136,22 +136,17 @@ class Site:
         """Facing sides of a phase apart where the rule of left turns asks for it, the busiest first; four at most."""
         heading, excess = self.intersection.heading, []
         for number, members in enumerate(phases):
-            worst = 0.0
-            for k in members:
-                facing = members[np.cos(heading[members] - heading[k]) <= np.cos(np.radians(OPPOSED_DEG))]
+            for k in members.tolist():
+                faces = np.cos(heading[members] - heading[k]) <= np.cos(np.radians(OPPOSED_DEG))
                 left, _ = turn_flows.crossing_and_rest(at[k])
-                against = sum(turn_flows.crossing_and_rest(at[other])[1] for other in facing)
-                lanes = int(np.clip(round(self.lanes[facing].sum()), 1, 3))
-                worst = max(worst, left * against / LEFT_TIMES_FACING[lanes - 1])
-            excess.append((worst, number))
-        out = list(phases)
-        for worst, number in sorted(excess, key=lambda pair: (-pair[0], pair[1])):
-            if worst > 1.0 and len(out) < 4:
-                members = phases[number]
-                same = np.cos(heading[members] - heading[members[0]]) > np.cos(np.radians(OPPOSED_DEG))
-                place = next(n for n, other in enumerate(out) if other is members)
-                out[place : place + 1] = [members[same], members[~same]]
-        return out
+                against = sum(turn_flows.crossing_and_rest(at[other])[1] for other in members[faces])
+                lanes = int(np.clip(round(self.lanes[members[faces]].sum()), 1, 3))
+                excess.append((left * against / LEFT_TIMES_FACING[lanes - 1], number, faces))
+        out = [[members] for members in phases]
+        for worst, number, faces in sorted(excess, key=lambda item: -item[0]):
+            if worst > 1.0 and len(out[number]) == 1 and sum(map(len, out)) < 4:
+                out[number] = [phases[number][~faces], phases[number][faces]]
+        return [members for parts in out for members in parts]
 
     def timing(self, cycle_s: float) -> Timing:
         """Greens in a cycle."""

@@ -81,13 +81,11 @@ def fixed_plans(
     flow = np.maximum(flow / how.peak_hour_factor, how.least_load * capacity)
     turn_flows = TurnFlows(links, turns, flow)
     link_id, lanes = pd.Index(links["link_id"]), links["lanes"].to_numpy(float)
-    sites = [
-        Site(one, link_id, lanes, flow, turn_flows, how)
-        for one in find_intersections(nodes, links)
-        if one.crosses or how.pedestrian_stage_s is not None
-    ]
+    sites = [Site(one, link_id, lanes, flow, turn_flows, how) for one in find_intersections(nodes, links)]
+    sites = [site for site in sites if site.ratios.size > 1 or how.pedestrian_stage_s is not None]
     if not sites:
-        return empty(SIGNALS)
+        nothing = np.zeros(0, dtype=np.int64)
+        return empty(SIGNALS).assign(intersection=nothing, phase=nothing)
     _check_room(sites, how)
     timings, offset_s = _timed(sites, links, turn_flows, nodes, how)
     shift_s = how.max_cycle_s * float(uniform(seed, 0, 0, Purpose.SIGNAL_OFFSET)[0])

@@ -67,6 +67,23 @@ def test_two_phases_are_never_green_together_and_each_change_has_its_lost_time(l
 
 
 @every_control
+def test_nobody_passes_at_red(lit, make):
+    """Lights change at whole seconds, after this look at them: whoever left since the last second left at green."""
+    links = np.concatenate([np.concatenate(group.phases) for group in junction_groups(lit)])
+    passed = []
+
+    def watch_stop_lines(live):
+        while True:
+            yield live.env.timeout(1.0)
+            left = live.engine.v.links["last_out"][links] > live.env.now - 1.0
+            passed.append(left.sum())
+            assert shown(live, links)[left].all()
+
+    run = lit.run(days=1 / 24, processes=[make(), watch_stop_lines], **MORNING)
+    assert sum(passed) > 1000 and run.summary["forced_moves"] == 0
+
+
+@every_control
 def test_a_run_cut_in_two_is_one_run_bit_for_bit(lit, make):
     """Cut at 08:00, amid the peak; the second part begins with the lights and the counters of the first."""
     whole = lit.run(days=1 / 12, processes=[make()], **MORNING)

@@ -190,3 +190,38 @@ def test_every_approach_of_an_intersection_has_its_phase():
 def test_impossible_settings_are_refused(options, words):
     with pytest.raises(NetworkError, match=words):
         fixed_plans(NODES, LINKS, settings=PlanSettings(**options))
+
+
+@given(seed=st.integers(0, 10_000), split=st.booleans(), stage=st.sampled_from([None, 12.0]))
+@settings(max_examples=60, deadline=None)
+def test_any_streets_get_plans_whose_phases_never_meet(seed, split, stage):
+    """Random points and streets, some of them one way, signals anywhere: junctions of up to eight arms at any angle."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 40))
+    nodes = pd.DataFrame({"node_id": np.arange(n), "x_m": rng.uniform(0, 300, n), "y_m": rng.uniform(0, 300, n)})
+    nodes["signal"] = rng.random(n) < 0.7
+    ends = rng.integers(0, n, (4 * n, 2))
+    ends = np.unique(ends[ends[:, 0] != ends[:, 1]], axis=0)
+    if not len(ends):
+        return
+    xy = nodes[["x_m", "y_m"]].to_numpy()
+    links = pd.DataFrame({"link_id": np.arange(len(ends)), "from_node_id": ends[:, 0], "to_node_id": ends[:, 1]})
+    links = links.assign(
+        length_m=np.hypot(*(xy[ends[:, 1]] - xy[ends[:, 0]]).T) + 1.0, free_flow_speed_mps=10.0,
+        lanes=rng.integers(1, 4, len(ends)).astype(float), capacity_veh_per_s=0.3,
+    )  # fmt: skip
+    turns = links[["link_id", "to_node_id"]].merge(links, left_on="to_node_id", right_on="from_node_id")
+    turns = pd.DataFrame(
+        {"from_link_id": turns["link_id_x"], "to_link_id": turns["link_id_y"], "penalty_s": 0.0,
+         "angle_deg": rng.uniform(-180, 180, len(turns))}
+    )  # fmt: skip
+    how = PlanSettings(split_left_turns=split, pedestrian_stage_s=stage)
+    flow = rng.uniform(0.0, 0.6, len(links))
+    plan = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=flow, seed=seed, settings=how)
+    at = np.arange(0.0, MAX_CYCLE_S, 0.5)
+    for _, rows in plan.groupby("intersection"):
+        windows = rows[["phase", "green_start_s", "green_s", "cycle_s"]].drop_duplicates().to_numpy()
+        _, start, green, cycle = windows.T[:, :, None]
+        assert len(set(rows["phase"])) == len(windows) <= 4 and len(set(rows["cycle_s"])) == 1
+        assert stage is not None or len(windows) > 1
+        assert (((at - start) % cycle) < green).sum(axis=0).max() <= 1 and (green >= MIN_GREEN_S - 1e-9).all()

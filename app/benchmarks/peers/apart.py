@@ -33,7 +33,7 @@ class Delays:
 
 
 def ours(task: Task, *, node_queue: bool, entrance_m: float, entrance_veh_per_s: float, parts: int = 1) -> Delays:
-    """Delays of ours; `node_queue`: UXsim's rule at origins, `entrance_m` above 0: loose entries, `parts`: of a vehicle."""
+    """Delays of ours; `node_queue`: UXsim's rule at origins; `entrance_m` above 0: loose entries; `parts`: finer."""
     from app.benchmarks.peers.ours import network_of, paths_of, trips_of
     from app.benchmarks.peers.variants import PRIORITY, connected, finer, plain, with_entrances
     from simulation.traffic.loading import simulate

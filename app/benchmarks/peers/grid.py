@@ -9,9 +9,9 @@ import numpy as np
 from simulation.traffic.loading import Network, NodeTrips, Paths
 from simulation.traffic.network import WAVE_SPEED_MPS, LinkArrays
 
-#: Streets of the grid; speeds and lengths as in a city, m/s and m (assumption).
-_SPEEDS_MPS = (8.33, 13.89, 22.22)
-_LENGTH_M = (150.0, 450.0)
+#: Streets of the grid, m/s and m (assumption): alike enough that shortest paths spread over it, not along a few.
+_SPEEDS_MPS = (12.5, 13.89, 15.28)
+_LENGTH_M = (200.0, 300.0)
 _JAM_VEH_PER_M = 1 / 7.5  # a lane (MATSim's 7.5 m a vehicle)
 
 
@@ -40,7 +40,7 @@ def make_grid(n_links: int, *, seed: int) -> Grid:
     a, b = a[kept], b[kept]
     both = np.concatenate
     length, speed = rng.uniform(*_LENGTH_M, a.size), rng.choice(_SPEEDS_MPS, a.size)
-    lanes = rng.integers(1, 3, a.size).astype(float)
+    lanes = 1.0 + np.searchsorted(_SPEEDS_MPS, speed)  # the faster, the wider
     jam = _JAM_VEH_PER_M * lanes
     capacity = WAVE_SPEED_MPS * jam * speed / (speed + WAVE_SPEED_MPS)
     columns_of_street = {"length": length, "speed": speed, "lanes": lanes, "jam": jam, "q": capacity}
@@ -73,15 +73,18 @@ def wandering(grid: Grid, n_trips: int, path_links: int, *, over_s: float, seed:
 def trips_to_centres(
     grid: Grid, n_trips: int, *, n_centres: int, mean_links: int, over_s: float, seed: int
 ) -> NodeTrips:
-    """Trips to `n_centres` seeded nodes, from between half and one and a half times `mean_links` streets away."""
+    """Trips to `n_centres` seeded nodes, from between half and one and a half times `mean_links` streets away.
+
+    The grid must be three times `mean_links` wide, so that one of two opposite ways never leads outside.
+    """
     rng = np.random.default_rng(seed)
-    margin = int(1.5 * mean_links)
-    centre = np.stack([rng.integers(margin, size - margin, n_centres) for size in (grid.rows, grid.columns)], axis=1)
-    to = centre[rng.integers(0, n_centres, n_trips)]
+    size = np.array([grid.rows, grid.columns])
+    to = rng.integers(0, size, (n_centres, 2))[rng.integers(0, n_centres, n_trips)]
     away = rng.integers(mean_links - mean_links // 2, mean_links + mean_links // 2 + 1, n_trips)
     along = rng.integers(0, away + 1)
-    sign = rng.choice([-1, 1], (n_trips, 2))
-    start = to + sign * np.stack([along, away - along], axis=1)
+    offset = rng.choice([-1, 1], (n_trips, 2)) * np.stack([along, away - along], axis=1)
+    start = to + offset
+    start = np.where((start < 0) | (start >= size), to - offset, start)  # the other way, where that leads outside
     return NodeTrips(
         depart_s=np.sort(rng.uniform(0.0, over_s, n_trips)), orig=start[:, 0] * grid.columns + start[:, 1],
         dest=to[:, 0] * grid.columns + to[:, 1], vehicle_class=np.zeros(n_trips, np.int64),

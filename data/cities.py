@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when a reader's result changes.
-READER_VERSION = 7
+READER_VERSION = 8
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 SHIPPED = ("helsinki", "toy")
 _TABLES = ("nodes", "links", "turns", "places", "basemap")

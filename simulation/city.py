@@ -27,6 +27,7 @@ from data.schemas import (
     empty,
     validate,
 )
+from data.timezones import drives_on_left
 from simulation.air.fleet import Fleet, default_fleet
 from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
 from simulation.demand.spec import DemandSpec, make_demand
@@ -77,7 +78,8 @@ class City:
 
     def link_arrays(self) -> LinkArrays:
         """The links as the traffic engine reads them."""
-        return link_arrays(self.links, self.signals)
+        left = drives_on_left(self.timezone)
+        return link_arrays(self.links, self.signals, turns=self.turns, drives_on_left=left)
 
     def turn_index(self) -> TurnIndex:
         """The turns as the router reads them."""
@@ -211,7 +213,9 @@ def make_city(
     gateways = validate(find_gateways(nodes, links, counts=gateway_counts), GATEWAYS)
     if sensors is None:
         sensors = place_sensors(links, zones, link_zone, seed=seed)
-    arrays, index = link_arrays(links, empty(SIGNALS)), turn_index(turns, len(links))
+    left = drives_on_left(timezone)
+    arrays = link_arrays(links, empty(SIGNALS), turns=turns, drives_on_left=left)
+    index = turn_index(turns, len(links))
     guessed = demand is None
     if demand is None:
         demand = make_demand(zones, links, link_zone, gateways, _free_flow_times(arrays, index), core_links(index))
@@ -221,7 +225,7 @@ def make_city(
         signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
     if guessed:
         all_trips = demand.od_veh.sum()
-        demand = _bearable(demand, peak, link_arrays(links, signals))
+        demand = _bearable(demand, peak, link_arrays(links, signals, turns=turns, drives_on_left=left))
         if told is None and demand.od_veh.sum() < all_trips:
             peak = peak * (demand.od_veh.sum() / all_trips)
             signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)

@@ -179,11 +179,27 @@ def turn_lanes_of(tags: Mapping[str, str], *, forward: bool, both_ways: bool) ->
     if text is None:
         return "", False
     lanes = [[word.strip().lower() for word in lane.split(";")] for lane in text.split("|")]
-    if len(lanes) > 12 or not all(word in TURN_WORDS for lane in lanes for word in lane):
+    shut = _shut_lanes(tags, forward, both_ways, len(lanes))
+    lanes = [lane for lane, closed in zip(lanes, shut) if not closed]
+    if not lanes or len(lanes) > 12 or not all(word in TURN_WORDS for lane in lanes for word in lane):
         return "", True
     if all(word in ("none", "") for lane in lanes for word in lane):
         return "", False
     return "|".join(";".join(word for word in lane if word != "none") for lane in lanes), False
+
+
+def _shut_lanes(tags: Mapping[str, str], forward: bool, both_ways: bool, count: int) -> list[bool]:
+    """Which lanes of one direction are not for cars, from the left."""
+    shut = [False] * count
+    for key in ("bus:lanes", "psv:lanes", "motor_vehicle:lanes", "vehicle:lanes", "access:lanes"):
+        text = tags.get(f"{key}:{'forward' if forward else 'backward'}")
+        if text is None and not both_ways:
+            text = tags.get(key)
+        values = text.split("|") if text is not None else []
+        if len(values) == count:
+            closed = ("designated",) if key.startswith(("bus", "psv")) else ("no",)
+            shut = [old or value.strip() in closed for old, value in zip(shut, values)]
+    return shut
 
 
 def speed_limit_kmh(text: str | None) -> float | None:

@@ -57,12 +57,15 @@ from simulation.traffic.reading_kernels import (
 PATIENCE_S = 10.0
 #: How long a vehicle stands at the head of a queue before a full link, s (MATSim: 10 s, SUMO: 300 s).
 JUMP_S = 60.0
+#: How long a driver who gives way waits for his critical gap, s; from then on he takes shorter ones, and any after as
+#: long again, when somebody lets him in; assumption (SUMO: impatience grows to full over 180 s).
+CALM_S = 60.0
 #: Share of a link's storage above which nobody pulls out into it from the roadside; assumption.
 GATE_FILL = 0.7
 #: Rows of the buffer of the entry log.
 LOG_ROWS = 1 << 19
 #: What a link is, as against what happens on it: the fields that `set_links` may change.
-_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "abreast", "critical_gap",
+_PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "abreast",
             "cycle", "green_start", "green")  # fmt: skip
 #: Arrays of the state that are not kept: buffers, and what the network says.
 _NOT_KEPT = ("log", "rule")
@@ -129,6 +132,8 @@ class TrafficEngine:
         Share of a link's storage above which nobody pulls out into it from the roadside.
     patience_s, jump_s : float
         The two times of the gridlock rules, s; see `simulation.traffic.event_kernels`.
+    calm_s : float
+        How long who gives way waits for the critical gap, s; after twice as long, any gap does.
     seed : int
         Of the order of events that are due at the same instant.
     """
@@ -144,6 +149,7 @@ class TrafficEngine:
         gate_fill: float = GATE_FILL,
         patience_s: float = PATIENCE_S,
         jump_s: float = JUMP_S,
+        calm_s: float = CALM_S,
         seed: int = 0,
     ) -> None:
         self.arrays, self.n_dest = _own_signals(arrays), int(n_dest)
@@ -152,7 +158,7 @@ class TrafficEngine:
         self._released = 0
         self._log: list[list[np.ndarray]] = []
         rule = np.zeros(1, dtype=RULE)
-        rule["gate_fill"], rule["patience"], rule["jump"] = gate_fill, patience_s, jump_s
+        rule["gate_fill"], rule["patience"], rule["jump"], rule["calm"] = gate_fill, patience_s, jump_s, calm_s
         rule["seed"], rule["books"], rule["log"] = seed, books, log
         self.v: State = _empty_state(arrays, rule)
 

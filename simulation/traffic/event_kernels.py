@@ -51,10 +51,11 @@ from simulation.traffic.stop_line_kernels import (
     ask,
     ask_aside,
     cross,
-    into_lane,
+    into_pocket,
     leave_from,
     leave_lane,
     link_of,
+    own_lane,
     withdraw,
 )
 
@@ -70,23 +71,28 @@ def on_ready(v, table, link, time):
     spec = v.links[link]
     target = next(v, table, link, np.int64(v.slots[spec.ring_start + spec.head].row))
     if target >= 0:
-        if spec.lane_count > 0 and into_lane(v, table, link, target, time):
-            return
+        pocket = NONE
+        if spec.lane_count > 0:
+            pocket = own_lane(v, link, target)
+            if pocket != NONE and into_pocket(v, table, link, pocket, time):
+                return
         into = v.links[target]
         if (
             into.ask_head != NONE
             or into.gate_head != NONE
             or accept_time(v, target) > time
             or tied(v.events, time)
-            or leave_from(v, link, link, time) > time
+            or leave_from(v, table, link, link, target, time, time) > time
         ):
             if spec.lane_count > 0:
-                ask_aside(v, link, target, time)
+                ask_aside(v, link, pocket, target, time)
             else:
                 ask(v, link, target, time, time)
             return
         into.clock += spec.turn  # nobody to wait for: the request is served at once
         cross(v, link, time)
+        if pocket != NONE:
+            v.lanes[pocket].last_out = time
     trip, row = take_head(v, link, time)
     if spec.count > spec.aside:
         at = head_time(v, link, time)
@@ -108,7 +114,7 @@ def goes_first(v, one, other, time):
 
 
 @inlined
-def first_in_line(v, link, time):
+def first_in_line(v, table, link, time):
     """Who is next to enter a link: the asker with the earliest stamp among those who may go now, or NONE.
 
     Second value: when another asker may go at the earliest.
@@ -119,7 +125,7 @@ def first_in_line(v, link, time):
     other = np.int64(v.links[link].ask_head)
     while other != NONE:
         start = link_of(v, other)
-        at = leave_from(v, other, start, time)
+        at = leave_from(v, table, other, start, link, time, v.askers[other].since)
         if at > time:
             later = min(later, at)
             if v.links[start].cycle > 0.0 and green_from(v.links, start, time) > time:
@@ -147,7 +153,7 @@ def on_serve(v, table, link, time):
         if spec.ask_head != NONE or spec.gate_head != NONE:
             serve_at(v, link, at)
         return
-    best, best_stamp, later = first_in_line(v, link, time)
+    best, best_stamp, later = first_in_line(v, table, link, time)
     gap = spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
     trip = np.int64(NONE)
     row = np.int64(0)

@@ -56,9 +56,8 @@ LINK = np.dtype(
         ("gate_since", "f8"),  # s since when the first waiting trip asks
         ("gate_count", "i4"),
         ("node", "i4"),  # junction of limited capacity at its end, by its place in State.lanes; NONE
-        ("yield_start", "i4"),  # links that it gives way to: a range of State.pool
+        ("yield_start", "i4"),  # whom its drivers give way to: a range of State.pool, YIELD places each
         ("yield_end", "i4"),
-        ("critical_gap", "f8"),  # s that the next vehicle of such a link must be away
     ],
     align=True,
 )
@@ -121,6 +120,7 @@ RULE = np.dtype(
         ("gate_fill", "f8"),  # share of a link's storage above which nobody pulls out into it from the roadside
         ("patience", "f8"),  # s a vehicle asks for a full link before a circle of such links is looked for
         ("jump", "f8"),  # s at the head of a queue before a full link, after which it moves on
+        ("calm", "f8"),  # s a driver waits for his critical gap; twice as long, and he takes any
         ("seed", "u8"),  # of ties
         ("books", "i8"),  # whether flows by class are booked
         ("log", "i8"),  # whether entries are logged
@@ -130,6 +130,9 @@ RULE = np.dtype(
 
 #: First columns of State.flow, by link and class; bins of speed follow, in m.
 N_FLOWS = 5
+#: Places of one rule to give way in State.pool: link entered (NONE: any), link given way to, the link that its vehicle
+#: must be bound for (NONE: any), critical gap in ms, time from that link's end to the junction in ms.
+YIELD_TARGET, YIELD_TO, YIELD_THEN, YIELD_GAP, YIELD_LEAD, YIELD = range(6)
 #: Links of the longest circle of full links that is looked for; three times as many places of State.pool are its desk.
 MAX_CIRCLE = 256
 

@@ -59,7 +59,7 @@ def lane_free_from(v, link, factor):
     left = spec.abreast
     if spec.aside > 0:
         for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
-            if v.lanes[s].count > 0:
+            if v.lanes[s].count > 0 and v.lanes[s].target_start == v.lanes[s].target_end:  # a pocket keeps its own
                 left -= 1
         left = max(left, 1)
     place = spec.head - spec.aside - left

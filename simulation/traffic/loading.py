@@ -62,7 +62,7 @@ class Network:
         signals : DataFrame, optional
             Columns of `SIGNALS`.
         """
-        arrays = link_arrays(links, empty(SIGNALS) if signals is None else signals)
+        arrays = link_arrays(links, empty(SIGNALS) if signals is None else signals, turns=turns)
         start, end = links["from_node_id"].to_numpy(np.int64), links["to_node_id"].to_numpy(np.int64)
         index = all_turns(start, end) if turns is None else turn_index(turns, len(links))
         return cls(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from simulation.errors import NetworkError
-from simulation.traffic.layout import LANE, LINK, MAX_CIRCLE, NONE
+from simulation.traffic.layout import LANE, LINK, MAX_CIRCLE, NONE, YIELD
 
 #: Saturation flow of a lane at a signal, veh/s: 1,800 veh/h, i.e. 2 s headway (SUMO tlsCycleAdaptation default).
 SATURATION_FLOW_PER_LANE = 0.5
@@ -63,14 +63,19 @@ class Junctions:
 
     node: np.ndarray  # (n,) int32, limited junction at the end of each link, -1
     node_headway_s: np.ndarray  # (k,) s between two vehicles that cross it
-    yield_start: np.ndarray  # (n + 1,) int64, ranges of yield_to
-    yield_to: np.ndarray  # int32, links that a link gives way to
-    critical_gap_s: np.ndarray  # (n,) s
+    yield_start: np.ndarray  # (n + 1,) int64, ranges of yield_to: the rules of a link to give way
+    yield_to: np.ndarray  # int32, link whose next vehicle has priority
+    critical_gap_s: np.ndarray  # (n,) s that it must be away, for drivers of each link
     pocket_link: np.ndarray  # (p,) int32, in order; lanes of a link that serve some of its turns only
     pocket_storage: np.ndarray  # (p,) int32, vehicles
     pocket_headway_s: np.ndarray  # (p,) s
     pocket_start: np.ndarray  # (p + 1,) int64, ranges of pocket_to
     pocket_to: np.ndarray  # int32, links that a pocket leads to
+    # of each rule to give way, where it does not hold for all movements
+    yield_target: np.ndarray | None = None  # int32, link that a vehicle enters; -1 or None: any
+    yield_then: np.ndarray | None = None  # int32, link that the vehicle with priority must be bound for; -1, None: any
+    yield_gap_s: np.ndarray | None = None  # s; None: critical_gap_s of the link
+    yield_lead_s: np.ndarray | None = None  # s from the end of yield_to to the junction; None: 0, it ends there
 
 
 def no_junctions(n_links: int) -> Junctions:
@@ -83,12 +88,20 @@ def no_junctions(n_links: int) -> Junctions:
     )  # fmt: skip
 
 
-def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
+def link_arrays(
+    links: pd.DataFrame,
+    signals: pd.DataFrame,
+    *,
+    turns: pd.DataFrame | None = None,
+    drives_on_left: bool = False,
+    passing: bool = True,
+) -> LinkArrays:
     """Arrays of the links table.
 
-    The table's capacity is what a street of its class passes on where it gives way (as in MATSim, whose capacities
-    include junctions). Elsewhere a street carries more: the capacity of its fundamental diagram follows from its
-    speed, jam density and `WAVE_SPEED_MPS`. A link that ends at a signal discharges at saturation flow in green.
+    The table's capacity is what a street of its class passes on in a town, junctions included (as in MATSim). A street
+    itself carries more: the capacity of its fundamental diagram follows from its speed, jam density and
+    `WAVE_SPEED_MPS`. A link that ends at a signal discharges at saturation flow in green. At other junctions the rules
+    of `simulation.traffic.junctions` hold; without a table of turns, who gives way passes on the table's capacity.
 
     Parameters
     ----------
@@ -96,6 +109,10 @@ def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
         Columns of `data.schemas.LINKS`; `link_id` is 0..n-1 in order.
     signals : DataFrame
         Columns of `data.schemas.SIGNALS`.
+    turns : DataFrame, optional
+        Columns of `data.schemas.TURNS`.
+    drives_on_left, passing : bool
+        See `simulation.traffic.junctions.junction_rules`.
 
     Raises
     ------
@@ -114,13 +131,23 @@ def link_arrays(links: pd.DataFrame, signals: pd.DataFrame) -> LinkArrays:
     speed = links["free_flow_speed_mps"].to_numpy(float)
     jam = links["jam_density_veh_per_m"].to_numpy(float)
     capacity = np.maximum(table, WAVE_SPEED_MPS * jam * speed / (speed + WAVE_SPEED_MPS))
-    discharge = np.where(_gives_way(links, signals), table, capacity)
-    saturation = np.minimum(lanes * SATURATION_FLOW_PER_LANE, capacity)
-    return LinkArrays(
+    saturation = np.where(cycle > 0, np.minimum(lanes * SATURATION_FLOW_PER_LANE, capacity), capacity)
+    arrays = LinkArrays(
         length_m=links["length_m"].to_numpy(float), lanes=lanes, speed_mps=speed, capacity_veh_per_s=capacity,
-        discharge_veh_per_s=np.where(cycle > 0, saturation, discharge),
+        discharge_veh_per_s=np.where(_gives_way(links, signals) & (cycle <= 0), table, saturation),
         jam_density_veh_per_m=np.maximum(jam, MIN_JAM_RATIO * capacity / speed),
         cycle_s=cycle, green_start_s=start, green_s=green, key=link_keys(links),
+    )  # fmt: skip
+    if turns is None:
+        return arrays
+    from simulation.traffic.junctions import junction_rules  # which reads this file
+
+    rules = junction_rules(
+        links, turns, signals, saturation_veh_per_s=saturation, drives_on_left=drives_on_left, passing=passing
+    )
+    return replace(
+        arrays, discharge_veh_per_s=rules.discharge_veh_per_s, merge_weight=rules.merge_weight,
+        side_lanes=rules.side_lanes, junctions=rules.junctions,
     )  # fmt: skip
 
 
@@ -195,8 +222,8 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
     lanes = make_lanes(arrays)
     links["node"] = np.where(rules.node < 0, NONE, rules.node + lanes.size - rules.node_headway_s.size)
     base = 3 * MAX_CIRCLE + rules.pocket_to.size
-    links["yield_start"], links["yield_end"] = rules.yield_start[:-1] + base, rules.yield_start[1:] + base
-    links["critical_gap"] = rules.critical_gap_s
+    first, last = YIELD * rules.yield_start[:-1], YIELD * rules.yield_start[1:]
+    links["yield_start"], links["yield_end"] = first + base, last + base
     owner = lanes["link"][lanes["link"] != NONE]
     links["lane_start"] = np.searchsorted(owner, np.arange(n))
     links["lane_count"] = np.bincount(owner, minlength=n)
@@ -245,9 +272,19 @@ def _empty_lanes(n: int) -> np.ndarray:
 
 
 def make_pool(arrays: LinkArrays) -> np.ndarray:
-    """Places to work in, targets of pockets, links given way to: the beginning of the kernel's pool, int32."""
+    """Places to work in, targets of pockets, rules to give way: the beginning of the kernel's pool, int32."""
     rules = arrays.junctions or no_junctions(arrays.length_m.size)
-    return np.concatenate([np.zeros(3 * MAX_CIRCLE), rules.pocket_to, rules.yield_to]).astype(np.int32)
+    count = rules.yield_to.size
+    any_ = np.full(count, NONE)
+    gap, lead = rules.yield_gap_s, rules.yield_lead_s
+    gap = np.repeat(rules.critical_gap_s, np.diff(rules.yield_start)) if gap is None else gap
+    rows = (
+        any_ if rules.yield_target is None else rules.yield_target, rules.yield_to,
+        any_ if rules.yield_then is None else rules.yield_then, np.round(1000.0 * gap),
+        np.round(1000.0 * (np.zeros(count) if lead is None else lead)),
+    )  # fmt: skip
+    yields = np.stack(rows, axis=1)  # in the order of layout.YIELD_TARGET, ...
+    return np.concatenate([np.zeros(3 * MAX_CIRCLE), rules.pocket_to, yields.ravel()]).astype(np.int32)
 
 
 def turn_index(turns: pd.DataFrame, n_links: int) -> TurnIndex:

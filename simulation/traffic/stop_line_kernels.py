@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulation.traffic.heap_kernels import due, inlined, kernel, schedule, tie_of
-from simulation.traffic.layout import NONE
+from simulation.traffic.layout import NONE, YIELD, YIELD_GAP, YIELD_LEAD, YIELD_TARGET, YIELD_THEN, YIELD_TO
 from simulation.traffic.link_kernels import (
     after_leaving,
     green_from,
@@ -43,20 +43,32 @@ def vehicle(v, asker):
 
 
 @kernel
-def gap_from(v, link, time):
-    """First instant from which the next vehicle of every link with priority may be a critical gap away.
+def gap_from(v, table, link, target, time, since):
+    """First instant from which the next vehicle of every stream with priority may be a critical gap away.
 
-    The head of such a link counts from when it is expected at the stop line until the instant it comes there; one that
-    stands there and waits for room is let out of account (vehicles then alternate).
+    The head of a link with priority counts from when it is expected at the junction until the instant it comes there;
+    one that stands there and waits for room is let out of account (vehicles then alternate). Who has waited for long
+    takes shorter and shorter gaps.
     """
-    spec = v.links[link]
+    waited = time - since - v.rule[0].calm
+    share = 1.0
+    if waited > 0.0:
+        share = max(1.0 - waited / v.rule[0].calm, 0.0)
     at = time
-    for k in range(spec.yield_start, spec.yield_end):
-        other = np.int64(v.pool[k])
+    for k in range(v.links[link].yield_start, v.links[link].yield_end, YIELD):
+        if v.pool[k + YIELD_TARGET] != target and v.pool[k + YIELD_TARGET] != NONE:
+            continue
+        other = np.int64(v.pool[k + YIELD_TO])
+        lead = 0.001 * v.pool[k + YIELD_LEAD]
         comes = due(v.events, other)
-        if time <= comes < time + spec.critical_gap:
-            at = max(at, comes)
-        if comes_now(v, other, time):
+        if comes < np.inf:
+            comes += lead
+            if time <= comes < time + 0.001 * v.pool[k + YIELD_GAP] * share:
+                bound = v.pool[k + YIELD_THEN]
+                slot = v.links[other].ring_start + v.links[other].head
+                if bound == NONE or next(v, table, other, np.int64(v.slots[slot].row)) == bound:
+                    at = max(at, comes)
+        if lead == 0.0 and share == 1.0 and comes_now(v, other, time):
             at = max(at, time + MOMENT)
     return at
 
@@ -72,8 +84,8 @@ def comes_now(v, link, time):
 
 
 @inlined
-def leave_from(v, asker, link, time):
-    """Earliest instant at or after `time` at which an asker may cross the stop line, its target apart."""
+def leave_from(v, table, asker, link, target, time, since):
+    """Earliest instant at or after `time` at which an asker may cross the stop line for its target."""
     n = v.links.size
     at = time
     if asker >= n:
@@ -86,7 +98,7 @@ def leave_from(v, asker, link, time):
             clear += MOMENT
         at = max(at, clear)
     if v.links[link].yield_end > v.links[link].yield_start and at <= time:
-        at = gap_from(v, link, at)
+        at = gap_from(v, table, link, target, at, since)
     if v.links[link].cycle > 0.0:
         at = green_from(v.links, link, at)
     return at
@@ -127,22 +139,24 @@ def withdraw(v, asker):
 
 
 @kernel
-def lane_for(v, link, target):
-    """Side lane of a link that leads to `target` alone or among others, or any that is free; NONE without room.
-
-    Second value: whether the lane belongs to its targets, so that no one else overtakes its queue.
-    """
+def own_lane(v, link, target):
+    """Turn pocket of a link for vehicles bound for `target`; NONE where its side lanes are for any."""
     spec = v.links[link]
     for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
-        lane = v.lanes[s]
-        if lane.target_start == lane.target_end:
-            if lane.count == 0:
-                return s, False
-        else:
-            for k in range(lane.target_start, lane.target_end):
-                if v.pool[k] == target:
-                    return s, True
-    return NONE, False
+        for k in range(v.lanes[s].target_start, v.lanes[s].target_end):
+            if v.pool[k] == target:
+                return s
+    return NONE
+
+
+@kernel
+def free_lane(v, link):
+    """A free side lane for any target, or NONE."""
+    spec = v.links[link]
+    for s in range(spec.lane_start, spec.lane_start + spec.lane_count):
+        if v.lanes[s].target_start == v.lanes[s].target_end and v.lanes[s].count == 0:
+            return s
+    return NONE
 
 
 @kernel
@@ -187,6 +201,8 @@ def fill_lane(v, table, link, s, time):
         if v.events[link].place == NONE:  # it waits for room in its lane
             at = green_from(v.links, link, time)
             schedule(v.events, link, at, tie_of(v.links[link].key, v.rule[0].seed, at))
+        else:
+            schedule_head(v, link, time)  # one lane more: it may come earlier
         return
     if v.lanes[s].target_start == v.lanes[s].target_end:
         stamp = v.askers[link].stamp
@@ -219,20 +235,23 @@ def leave_lane(v, table, s, time):
 
 
 @kernel
-def into_lane(v, table, link, target, time):
-    """The head of a link with side lanes: into the queue of its own lane, if there is one. Whether that is settled."""
-    s, own = lane_for(v, link, target)
-    if not own or v.lanes[s].count == 0:
+def into_pocket(v, table, link, s, time):
+    """The head of a link takes its place in its turn pocket, unless nobody is before it. Whether that is settled."""
+    lane = v.lanes[s]
+    if lane.count == 0 and lane.last_out + lane.headway <= time:
         return False
-    if v.lanes[s].count < v.lanes[s].capacity:
+    if lane.count < lane.capacity:
         step_aside(v, link, s, time)
-    return True  # else the lane is full, and the queue behind it stands until there is room
+        if lane.count == 1:
+            ask_from_lane(v, table, s, time)
+    return True  # else the pocket is full, and the queue behind it stands until there is room
 
 
 @kernel
-def ask_aside(v, link, target, time):
+def ask_aside(v, link, s, target, time):
     """The head of a link cannot go on: it asks from a side lane where one is free, else from the stop line."""
-    s, _ = lane_for(v, link, target)
+    if s == NONE:
+        s = free_lane(v, link)
     if s == NONE:
         ask(v, link, target, time, time)
     else:

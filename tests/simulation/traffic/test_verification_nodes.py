@@ -178,7 +178,8 @@ def test_giving_way_has_the_capacity_of_gap_acceptance(road, flow, onto_same):
     side = np.arange(0.0, horizon, 0.9 * follow)
     one = road(
         [[0, 2], [1, 2 if onto_same else 3]], n=4, length_m=[2000.0, 2000.0, 100.0, 100.0], speed_mps=20.0, **WIDE,
-        discharge_veh_per_s=[50.0, 1 / follow, 50.0, 50.0], engine={"log": True, "gate_fill": 1.0},
+        discharge_veh_per_s=[50.0, 1 / follow, 50.0, 50.0],
+        engine={"log": True, "gate_fill": 1.0, "calm_s": 1e9},
         extra={"junctions": rules(4, yields={1: [0]}, gap_s=gap), "merge_weight": np.array([1.0, 50.0, 50.0, 50.0])},
     )  # fmt: skip
     depart, origin = np.concatenate([main, side]), np.repeat([0, 1], [main.size, side.size])

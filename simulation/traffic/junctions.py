@@ -1,0 +1,299 @@
+"""Who goes first: rules of junctions from what tables say of streets, signs and turns.
+
+At a junction without signal, in this order: circulating traffic of a roundabout; streets without a stop or give-way
+sign; the more important road class. Whoever comes second goes when the next vehicle of every stream that crosses his is
+a critical gap away, one follow-up time after the vehicle ahead. Streets of equal rank that cross share the capacity of
+an all-way stop (priority to the right, all-way stop, mini-roundabout). A left turn from the main street gives way to
+oncoming traffic, one that turns round to everybody. Signals switch all of it off. Slip roads of motorways and trunk
+roads merge by capacity.
+
+Movements cross if they do so on paper: the ends of all arms lie on a circle, the way in beside the way out. Their
+places follow from the angles of the turns table alone, so that no geometry is needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from simulation.traffic.network import INSIDE_M, MIN_FREE_TIME_S, SATURATION_FLOW_PER_LANE, Junctions
+from simulation.traffic.turn_pockets import Pockets, turn_pockets
+
+#: Critical and follow-up headways, s, of right turns, straight on and left turns from a minor street that crosses two
+#: lanes, and the critical one where it crosses four (Highway Capacity Manual 2010, exhibits 19-10 and 19-11, passenger
+#: cars, no grade); taken for give-way signs and for lesser streets without sign as well (assumption).
+CRITICAL_S, CRITICAL_WIDE_S, FOLLOW_UP_S = (6.2, 6.5, 7.1), (6.9, 6.5, 7.5), (3.3, 4.0, 3.5)
+#: Left turn from the major street, s: the same exhibits.
+CRITICAL_MAJOR_LEFT_S = 4.1
+#: What a left turn from the stem of a T-junction needs less, s: the same exhibits.
+T_JUNCTION_S = 0.7
+#: Entry of a roundabout: capacity 1,130 exp(-b v / 1,000) veh/h a lane against v veh/h circulating, b = 1.0 against one
+#: lane and 0.7 against two (Highway Capacity Manual 2010, equations 21-1 and 21-2). Siegloch's form of it has the
+#: follow-up headway 3600 / 1130 s and the critical headway 3.6 b + half of that.
+ROUNDABOUT_FOLLOW_UP_S = 3600.0 / 1130.0
+ROUNDABOUT_CRITICAL_S = (3.6 * 1.0 + ROUNDABOUT_FOLLOW_UP_S / 2.0, 3.6 * 0.7 + ROUNDABOUT_FOLLOW_UP_S / 2.0)
+#: What a junction of equal streets passes on in all, veh/h: 1,900 with one lane an approach, 3,600 with two (all-way
+#: stop, even split: Highway Capacity Manual 1985, after Hebert 1963); between and beyond in proportion (assumption).
+ALL_WAY_VEH_PER_H, ALL_WAY_MORE_VEH_PER_H = 1900.0, 1700.0
+#: Shortest headway of vehicles of one approach at an all-way stop, s (Highway Capacity Manual 2010, chapter 20).
+ALL_WAY_FOLLOW_UP_S = 3.9
+#: Weight of circulating traffic against who wants to enter, where both wait for room; assumption: it empties first.
+CIRCULATING_WEIGHT = 20.0
+#: Classes from the most important; links of equal place are of equal rank. A `_link` comes behind its own class.
+CLASSES = (
+    ("motorway",), ("trunk",), ("primary",), ("secondary",), ("tertiary",), ("unclassified", "residential"),
+    ("living_street",), ("service", "track"),
+)  # fmt: skip
+#: Slip roads that merge by capacity with the streets they lead to.
+SLIP_ROADS = {"motorway_link": ("motorway", "motorway_link"), "trunk_link": ("motorway", "trunk", "trunk_link")}
+_TURN_DEG, _U_DEG = 45.0, 165.0
+_SIDE_DEG = 1.0  # between the way in and the way out of one arm, on paper
+_DEPTH = 3  # links upstream that a driver looks along where the last ones are short
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JunctionRules:
+    """What junctions make of links. Links n."""
+
+    junctions: Junctions
+    discharge_veh_per_s: np.ndarray  # (n,) over all lanes
+    merge_weight: np.ndarray  # (n,)
+    side_lanes: np.ndarray  # (n,) int64, positions beside the head at the stop line for any target
+    report: dict[str, int]
+
+
+def junction_rules(
+    links: pd.DataFrame,
+    turns: pd.DataFrame,
+    signals: pd.DataFrame,
+    *,
+    saturation_veh_per_s: np.ndarray,
+    drives_on_left: bool = False,
+    passing: bool = True,
+) -> JunctionRules:
+    """Rules of every junction.
+
+    Parameters
+    ----------
+    links : DataFrame
+        Columns of `data.schemas.LINKS`; `control`, `roundabout` and `turn_lanes` are read where they are there.
+    turns : DataFrame
+        Columns of `data.schemas.TURNS`: movements that are not listed are not allowed and ask for no rule.
+    signals : DataFrame
+        Columns of `data.schemas.SIGNALS`; their nodes have no other rule.
+    saturation_veh_per_s : ndarray, shape (n_links,)
+        What leaves each link where nobody gives way, over all lanes.
+    drives_on_left : bool
+        Mirrors left and right.
+    passing : bool
+        Whether a vehicle that cannot go on leaves the other lanes of its link free: in a turn pocket where lanes are
+        tagged, else beside the stop line, one vehicle a lane. If not, links are strictly first in, first out.
+
+    Returns
+    -------
+    JunctionRules
+        The same for the same streets, however their links are numbered.
+    """
+    moves = _movements(links, turns, signals, drives_on_left)
+    level = _levels(links, moves)
+    equal = _equal_junctions(moves, level)
+    yields = _yields(links, moves, level, equal)
+    yields = _with_upstream(yields, links, moves)
+    discharge = np.minimum(_discharge(links, moves, yields, equal), saturation_veh_per_s)
+    lane = discharge / links["lanes"].to_numpy(float)
+    n = len(links)
+    pockets = turn_pockets(links, moves, lane) if passing else Pockets.none()
+    lanes = np.floor(links["lanes"].to_numpy(float) + 1e-6).astype(np.int64)
+    forks = np.bincount(moves["a"], minlength=n) > 1
+    side = np.where(forks & passing, np.maximum(lanes - 1, 0), 0)
+    side[pockets.link] = 0
+    circulating = _column(links, "roundabout", False).to_numpy(bool)
+    node, headway = _limited(links, moves, equal)
+    return JunctionRules(
+        junctions=Junctions(
+            node=node, node_headway_s=headway,
+            yield_start=np.searchsorted(yields["a"].to_numpy(), np.arange(n + 1)).astype(np.int64),
+            yield_target=yields["p"].to_numpy(np.int32), yield_to=yields["b"].to_numpy(np.int32),
+            yield_then=yields["q"].to_numpy(np.int32), critical_gap_s=np.zeros(n),
+            yield_gap_s=yields["gap"].to_numpy(float), yield_lead_s=yields["lead"].to_numpy(float),
+            pocket_link=pockets.link, pocket_storage=pockets.storage, pocket_headway_s=pockets.headway_s,
+            pocket_start=pockets.start, pocket_to=pockets.to,
+        ),
+        discharge_veh_per_s=discharge, merge_weight=discharge * np.where(circulating, CIRCULATING_WEIGHT, 1.0),
+        side_lanes=side,
+        report={
+            "gives_way": int(np.unique(yields["a"]).size), "roundabout_links": int(circulating.sum()),
+            "equal_junctions": int(headway.size), "turn_pockets": int(pockets.link.size),
+            "links_with_side_lanes": int((side > 0).sum()),
+        },
+    )  # fmt: skip
+
+
+def _column(links: pd.DataFrame, name: str, usual: object) -> pd.Series:
+    return links[name] if name in links else pd.Series([usual] * len(links), index=links.index)
+
+
+def _movements(links: pd.DataFrame, turns: pd.DataFrame, signals: pd.DataFrame, mirror: bool) -> pd.DataFrame:
+    """Allowed movements from link `a` to link `p` at `node`, their angle to the left, deg, and their kind.
+
+    Kind 0 turns right, 1 goes straight on, 2 turns left, 3 turns round. `signal`: the junction has one, or the link is
+    inside of one that has (it begins at a signal and is shorter than `INSIDE_M`).
+    """
+    a, p = turns["from_link_id"].to_numpy(), turns["to_link_id"].to_numpy()
+    angle = turns["angle_deg"].to_numpy(float) * (-1.0 if mirror else 1.0)
+    node = links["to_node_id"].to_numpy()[a]
+    lit = signals["node_id"].to_numpy()
+    inside = np.isin(links["from_node_id"].to_numpy(), lit) & (links["length_m"].to_numpy() < INSIDE_M)
+    kind = np.select([np.abs(angle) > _U_DEG, angle > _TURN_DEG, angle < -_TURN_DEG], [3, 2, 0], 1)
+    moves = pd.DataFrame(
+        {"a": a, "p": p, "node": node, "angle": angle, "kind": kind, "signal": np.isin(node, lit) | inside[a]}
+    )
+    return moves.sort_values(["a", "p"], ignore_index=True)
+
+
+def _levels(links: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
+    """Place of every link among those that end at its node: the lower, the earlier it goes. float, (n_links,)."""
+    known = {name: float(k) for k, group in enumerate(CLASSES) for name in group}
+    known |= {f"{name}_link": place + 0.5 for name, place in known.items()}
+    rank = links["road_class"].map(known).to_numpy(float)
+    if np.isnan(rank).any():  # classes of another kind of table: by capacity a lane
+        rank = -(links["capacity_veh_per_s"] / links["lanes"]).round(6).to_numpy(float)
+        rank = np.searchsorted(np.unique(rank), rank).astype(float)
+    control = _column(links, "control", "").to_numpy(str)
+    rank = np.where(control == "priority", -1.0, rank)
+    rank = np.where(np.isin(control, ("all_way_stop", "mini_roundabout")), 0.0, rank)
+    rank = rank + np.where(np.isin(control, ("give_way", "stop")), 1000.0, 0.0)
+    return np.where(_column(links, "roundabout", False).to_numpy(bool), -1000.0, rank)
+
+
+def _equal_junctions(moves: pd.DataFrame, level: np.ndarray) -> np.ndarray:
+    """Nodes where streets of the highest rank that is there cross each other. Their ids, in order.
+
+    Three or more arms of one rank are equal; two are if one goes straight across the other, as one-way streets do. Arms
+    of a roundabout never are.
+    """
+    open_ = moves[~moves["signal"]]
+    arms = open_.drop_duplicates("a").assign(level=lambda t: level[t["a"]])
+    top = arms[arms["level"] == arms.groupby("node")["level"].transform("min")]
+    top = top[top["level"] > -1000.0]
+    count = top.groupby("node")["a"].size()
+    many = count.index[count >= 3].to_numpy()
+    pair = count.index[count == 2].to_numpy()
+    through = open_[open_["node"].isin(pair) & open_["a"].isin(top["a"]) & (open_["kind"] == 1)]
+    both = through.merge(through, on="node", suffixes=("", "_b")).query("a < a_b and p != p_b")
+    crossing = both[_crosses(both, moves)] if len(both) else both
+    return np.union1d(many, crossing["node"].to_numpy())
+
+
+def _crosses(pairs: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
+    """Whether movement a -> p meets movement a_b -> p_b: on their way, or in the same link. bool, (pairs,).
+
+    All arms lie on a circle around the node, the way in (coming from outside) beside the way out. Two movements cross
+    if their ends take turns along the circle. Where the turns table does not tell how two arms lie, they are taken to.
+    """
+    known = pd.Series(moves["angle"].to_numpy(), index=pd.MultiIndex.from_frame(moves[["a", "p"]]))
+
+    def angle(first: str, second: str) -> np.ndarray:
+        return known.reindex(pd.MultiIndex.from_arrays([pairs[first], pairs[second]])).to_numpy(float)
+
+    own, other = angle("a", "p"), angle("a_b", "p_b")
+    turned = angle("a", "p_b") - other  # heading of b against that of a
+    turned = np.where(np.isnan(turned), own - angle("a_b", "p"), turned)
+    side = _SIDE_DEG
+    start, end = 180.0 + side, own - side  # places on the circle, against the heading of a
+    start_b, end_b = turned + 180.0 + side, turned + other - side
+    place = lambda x: np.mod(x - start, 360.0)  # noqa: E731
+    between = (place(start_b) < place(end)) != (place(end_b) < place(end))
+    return np.asarray(between | np.isnan(turned) | (pairs["p"] == pairs["p_b"]).to_numpy())
+
+
+def _yields(links: pd.DataFrame, moves: pd.DataFrame, level: np.ndarray, equal: np.ndarray) -> pd.DataFrame:
+    """Who gives way to whom: a vehicle from `a` to `p` to one from `b` to `q`, with the critical gap in s."""
+    some = moves[~moves["signal"]]
+    pairs = some.merge(some, on="node", suffixes=("", "_b"))
+    one, other = level[pairs["a"]], level[pairs["a_b"]]
+    top = pairs.assign(level=one).groupby("node")["level"].transform("min").to_numpy()
+    oncoming = (one == other) & (pairs["kind"] == 2) & (pairs["kind_b"] < 2) & (pairs["p"] != pairs["p_b"])
+    oncoming &= ~(pairs["node"].isin(equal) & (one == top)) & (one > -1000.0)
+    round_turn = (pairs["kind"] == 3) & (pairs["kind_b"] < 3)
+    keep = (pairs["a"] != pairs["a_b"]) & ((one > other) | oncoming | round_turn) & (pairs["kind_b"] < 3)
+    keep &= ~_merges_by_capacity(links, pairs)
+    pairs, oncoming, one, top = pairs[keep], oncoming[keep].to_numpy(), one[keep], top[keep]
+    if len(pairs):
+        cross = _crosses(pairs, moves)
+        pairs, oncoming, one, top = pairs[cross], oncoming[cross], one[cross], top[cross]
+    lanes = links["lanes"].to_numpy()[pairs["a_b"]]
+    wide, kind = lanes >= 2, np.minimum(pairs["kind"].to_numpy(), 2)
+    gap = np.where(wide, np.array(CRITICAL_WIDE_S)[kind], np.array(CRITICAL_S)[kind])
+    arms = moves.drop_duplicates("a").groupby("node")["a"].size()
+    t_shape = arms.reindex(pairs["node"]).to_numpy() <= 3
+    gap = gap - np.where(t_shape & (kind == 2), T_JUNCTION_S, 0.0)
+    gap = np.where(oncoming & (one == top), CRITICAL_MAJOR_LEFT_S, gap)
+    round_ = _column(links, "roundabout", False).to_numpy(bool)[pairs["a_b"]]
+    gap = np.where(round_, np.where(wide, ROUNDABOUT_CRITICAL_S[1], ROUNDABOUT_CRITICAL_S[0]), gap)
+    return pd.DataFrame(
+        {"a": pairs["a"], "p": pairs["p"], "b": pairs["a_b"], "q": pairs["p_b"], "gap": gap, "lead": 0.0}
+    ).reset_index(drop=True)  # fmt: skip
+
+
+def _merges_by_capacity(links: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
+    """Slip roads without a sign, which merge with the street they lead to."""
+    road = links["road_class"].to_numpy(str)
+    sign = _column(links, "control", "").to_numpy(str)[pairs["a"]]
+    mine, other = road[pairs["a"]], road[pairs["a_b"]]
+    slip = np.zeros(len(pairs), dtype=bool)
+    for name, into in SLIP_ROADS.items():
+        slip |= (mine == name) & np.isin(other, into)
+    return slip & ~np.isin(sign, ("stop", "give_way"))
+
+
+def _with_upstream(yields: pd.DataFrame, links: pd.DataFrame, moves: pd.DataFrame) -> pd.DataFrame:
+    """Add the links before short ones: whoever comes from there within the critical gap counts as well.
+
+    `lead` is the time from the end of `b` to the junction, s; there `b` counts where its next link is `q`.
+    """
+    free = np.maximum(links["length_m"] / links["free_flow_speed_mps"], MIN_FREE_TIME_S).to_numpy(float)
+    parts, last = [yields], yields
+    into = moves.loc[moves["kind"] < 3, ["a", "p"]].rename(columns={"a": "before", "p": "b"})
+    for _ in range(_DEPTH):
+        lead = last["lead"] + free[last["b"]]
+        further = last.assign(lead=lead)[lead < last["gap"]].merge(into, on="b")
+        further = further[further["before"] != further["a"]]
+        last = further.assign(q=further["b"], b=further["before"]).drop(columns="before")
+        last = last.groupby(["a", "p", "b", "q"], as_index=False).agg({"gap": "max", "lead": "min"})
+        parts.append(last)
+    all_ = pd.concat(parts).groupby(["a", "p", "b", "q"], as_index=False).agg({"gap": "max", "lead": "min"})
+    return all_.sort_values(["a", "p", "lead", "b", "q"], ignore_index=True)
+
+
+def _discharge(links: pd.DataFrame, moves: pd.DataFrame, yields: pd.DataFrame, equal: np.ndarray) -> np.ndarray:
+    """Most that leaves a link whose drivers give way, over all lanes, veh/s; inf where nobody does. (n_links,)."""
+    n, lanes = len(links), links["lanes"].to_numpy(float)
+    follow = np.zeros(n)
+    minor = yields[(yields["lead"] == 0.0) & (yields["gap"] != CRITICAL_MAJOR_LEFT_S)].drop_duplicates(["a", "p"])
+    kind = minor[["a", "p"]].merge(moves[["a", "p", "kind"]], on=["a", "p"])
+    mean = pd.Series(np.array(FOLLOW_UP_S)[np.minimum(kind["kind"], 2)]).groupby(kind["a"].to_numpy()).mean()
+    follow[mean.index] = mean.to_numpy()
+    round_ = _column(links, "roundabout", False).to_numpy(bool)
+    entry = np.unique(yields.loc[round_[yields["b"]] & (yields["lead"] == 0.0), "a"])
+    follow[entry] = ROUNDABOUT_FOLLOW_UP_S
+    control = _column(links, "control", "").to_numpy(str)
+    stops = np.isin(links["to_node_id"], equal) & (control == "all_way_stop")
+    follow[stops] = ALL_WAY_FOLLOW_UP_S
+    equals = np.isin(links["to_node_id"], equal) & (follow == 0.0)
+    follow[equals] = 1.0 / SATURATION_FLOW_PER_LANE
+    return np.divide(lanes, follow, out=np.full(n, np.inf), where=follow > 0)
+
+
+def _limited(links: pd.DataFrame, moves: pd.DataFrame, equal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Junctions of limited capacity: which one each link ends at, and the headway of all that crosses it, s."""
+    end = links["to_node_id"].to_numpy()
+    open_ = np.zeros(len(links), dtype=bool)
+    open_[moves.loc[~moves["signal"], "a"]] = True
+    node = np.where(np.isin(end, equal) & open_, np.searchsorted(equal, end), -1).astype(np.int32)
+    here = node >= 0
+    lanes = np.bincount(node[here], weights=links["lanes"].to_numpy(float)[here], minlength=equal.size)
+    mean = lanes / np.maximum(np.bincount(node[here], minlength=equal.size), 1)
+    return node, 3600.0 / (ALL_WAY_VEH_PER_H + ALL_WAY_MORE_VEH_PER_H * np.maximum(mean - 1.0, 0.0))

@@ -141,7 +141,7 @@ def green_times(
     free = np.ones(y.size, dtype=bool)
     while free.any():
         rest = available - min_green_s * (~free).sum()
-        share = rest * y / y[free].sum() if y[free].sum() > 0 else np.full(y.size, rest / free.sum())
+        share = rest * (y / y[free].sum()) if y[free].sum() > 0 else np.full(y.size, rest / free.sum())
         short = free & (share < min_green_s - 1e-12)
         if not short.any():
             green[free] = share[free]

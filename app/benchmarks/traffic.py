@@ -121,6 +121,10 @@ def case_figures(name: str, rows: dict[str, dict[str, Any]]) -> list[dict[str, A
         figures.append(
             figure(f"{name}: CPU of {label} / ours", value, "x", target=target, at_most=False, n=n, seed=SEED)
         )
+        with_rest = (rows[engine]["cpu_s"] + rows[engine]["after_s"]) / ours["cpu_s"]
+        figures.append(
+            figure(f"{name}: CPU of {label}, its evaluation included / ours", with_rest, "x", n=n, seed=SEED)
+        )
     for engine, peer in rows.items():
         if engine != OURS:
             figures += _peer_figures(name, engine, peer, ours)

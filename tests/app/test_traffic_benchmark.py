@@ -15,12 +15,15 @@ from app.benchmarks import case_names, traffic
 from app.benchmarks.peers import engines
 from app.benchmarks.peers.free_flow import free_flow_bound_s, paths_of_trips
 from app.benchmarks.peers.grid import make_grid, trips_to_centres, wandering
+from app.benchmarks.peers.ours import network_of, paths_of, trips_of
 from app.benchmarks.peers.process import alone
 from app.benchmarks.peers.rows import OURS, comparable, ratios, rotated, row
 from app.benchmarks.peers.task import Outcome, Task
 from app.benchmarks.peers.uxsim import platoons
+from app.benchmarks.peers.variants import PRIORITY, connected, finer, plain, with_entrances
 from data.errors import InputError
 from data.readers.dynamic_case import DynamicCase, read_dynamic_case
+from simulation.traffic.loading import simulate
 
 _OUTCOME = Outcome(
     cpu_s=1.0, setup_s=0.1, after_s=0.0, compile_s=0.0, trips_made=1000, trips_done=900, mean_travel_time_s=300.0,
@@ -187,6 +190,27 @@ def test_trips_to_centres_are_forty_streets_long_on_the_average():
     length = np.abs(np.diff(rows, axis=0)) + np.abs(np.diff(columns, axis=0))
     assert length.min() >= 20 and length.max() <= 60
     assert length.mean() == pytest.approx(40.0, abs=0.35)
+
+
+@pytest.mark.parametrize(
+    ("change", "longer_s"),
+    [
+        (lambda loading: connected(loading, merge_weight=PRIORITY), 0.5),
+        (lambda loading: with_entrances(loading, length_m=20.0, veh_per_s=1.0), 0.0),
+        (lambda loading: finer(loading, parts=4), 0.0),
+    ],
+    ids=["connector", "entrance", "finer"],
+)
+def test_another_rule_changes_nothing_where_nobody_waits(change, longer_s):
+    """The triangle's trips take 150, 50 and 100 s alone on the road; a connector is half a second long."""
+    case = _case()
+    loading = change(plain(network_of(case), trips_of(case), paths_of(case)))
+    run = simulate(loading.network, loading.trips, paths=loading.paths)
+    wanted = {(0, 2): 150.0, (1, 2): 50.0, (0, 1): 100.0}
+    first = loading.street[loading.paths.links[loading.paths.start[:-1] + (longer_s > 0)]]
+    start = case.links["from_node_id"].to_numpy()[first]
+    for trip, time_s in enumerate(run.travel_time_s):
+        assert time_s == pytest.approx(wanted[start[trip], loading.trips.dest[trip]] + longer_s)
 
 
 def test_uxsim_at_one_a_platoon_makes_the_demand_and_stays_above_free_flow(tmp_path):

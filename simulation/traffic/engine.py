@@ -136,6 +136,13 @@ class TrafficEngine:
         How long who gives way waits for the critical gap, s; after twice as long, any gap does.
     seed : int
         Of the order of events that are due at the same instant.
+
+    Raises
+    ------
+    NetworkError
+        If vehicles could not drive on the links; naming every fault.
+    RunError
+        If an option is impossible.
     """
 
     def __init__(
@@ -152,7 +159,9 @@ class TrafficEngine:
         calm_s: float = CALM_S,
         seed: int = 0,
     ) -> None:
+        _check_options(n_dest, start_s, gate_fill=gate_fill, patience_s=patience_s, jump_s=jump_s)
         self.arrays, self.n_dest = _own_signals(arrays), int(n_dest)
+        self._layers = self._origins = 0  # of the tables that trips need
         self.now = float(start_s)
         self._read_at = float(start_s)
         self._released = 0
@@ -183,6 +192,8 @@ class TrafficEngine:
         _check_trips(trips, self.now, self.n_links, self.n_dest)
         if int(self.v.total[NEXT_TRIP]) < self.v.trips.size:
             raise RunError("trips of an earlier release have not all departed; release interval by interval")
+        self._layers = max(self._layers, int(trips.layer.max(initial=-1)) + 1)
+        self._origins = max(self._origins, -1 - int(trips.origin_link.min(initial=0)))
         self._take_log()
         self.v = _with_trips(self.v, trips, self.n_dest, self._released)
         self._released += len(trips)
@@ -218,7 +229,7 @@ class TrafficEngine:
         bool
             Whether `until_s` was reached; else the clock stands at the next event.
         """
-        if until_s < self.now:
+        if not until_s >= self.now:
             raise RunError(f"the clock stands at {self.now:g} s and cannot go back to {until_s:g} s")
         table, first = self._tables(next_link, first_link)
         while (reason := advance(self.v, table, first, until_s, max_events)) == LOG_FULL:
@@ -233,9 +244,17 @@ class TrafficEngine:
         return min(event, float(v.trips["depart"][trip])) if trip < v.trips.size else event
 
     def _tables(self, next_link: np.ndarray, first_link: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        table = next_link.reshape(-1, self.n_links)
-        first = np.zeros((table.shape[0], 0), np.int32) if first_link is None else first_link
-        return table, first.reshape(table.shape[0], -1)
+        shape = next_link.shape
+        if len(shape) != 3 or shape[0] < self._layers or shape[1:] != (self.n_dest, self.n_links):
+            raise RunError(
+                f"next_link has shape {shape}; allowed is ({max(self._layers, 1)} or more layers, {self.n_dest}"
+                f" destinations, {self.n_links} links)"
+            )
+        rows = shape[0] * shape[1]
+        first = np.zeros((rows, 0), np.int32) if first_link is None else first_link.reshape(rows, -1)
+        if first.shape[1] < self._origins:
+            raise RunError(f"first_link knows {first.shape[1]} origins; trips begin at origin {self._origins - 1}")
+        return next_link.reshape(rows, self.n_links), first
 
     def run_out(self, next_link: np.ndarray, *, first_link: np.ndarray | None = None) -> None:
         """Handle events until none is left: until everybody has arrived, or whoever is left can never move."""
@@ -342,6 +361,7 @@ class TrafficEngine:
     def relayer(self, layer: np.ndarray) -> None:
         """Give every trip in the table of trips another layer of the route table. Shape (trips,)."""
         trips = self.v.trips
+        self._layers = int(np.max(layer, initial=-1)) + 1
         trips["layer"] = layer
         by_table = np.flatnonzero(trips["dest"] != NONE)
         row = trips["layer"][by_table].astype(np.int64) * self.n_dest + trips["dest"][by_table]
@@ -401,6 +421,9 @@ class TrafficEngine:
         self.v = State(**fields, **{name: getattr(self.v, name) for name in _NOT_KEPT})
         self.now, self._read_at = (float(x) for x in state["clock"][:2])
         self._released = int(state["clock"][2])
+        trips = self.v.trips
+        self._layers = int(trips["layer"].max(initial=-1)) + 1
+        self._origins = -1 - int(trips["origin"].min(initial=0))
         self._log = []
 
 
@@ -411,16 +434,40 @@ def _own_signals(arrays: LinkArrays) -> LinkArrays:
     )
 
 
+def _check_options(n_dest: int, start_s: float, *, gate_fill: float, patience_s: float, jump_s: float) -> None:
+    faults = []
+    if n_dest < 1:
+        faults.append(f"n_dest={n_dest} must be at least 1")
+    if not np.isfinite(start_s):
+        faults.append(f"start_s={start_s} must be finite")
+    if not gate_fill > 0:
+        faults.append(f"gate_fill={gate_fill} must be above 0")
+    for name, value in (("patience_s", patience_s), ("jump_s", jump_s)):
+        if not value > 0:
+            faults.append(f"{name}={value} must be above 0")
+    if faults:
+        raise RunError("no engine can be made: " + "; ".join(faults))
+
+
 def _check_trips(trips: Trips, now: float, n_links: int, n_dest: int) -> None:
-    depart, faults = trips.depart_s, []
+    depart = trips.depart_s
     if not len(trips):
         return
+    faults = [
+        f"{name} must have one value a trip, shape {depart.shape}; found {value.shape}"
+        for name in ("origin_link", "dest_row", "layer", "vehicle_class")
+        if (value := getattr(trips, name)).shape != depart.shape
+    ]
+    if faults:
+        raise RunError("the trips cannot be released: " + "; ".join(faults))
     if not np.isfinite(depart).all() or depart.min() < now:
         faults.append(f"trips must depart at or after {now:g} s; found {depart.min():g} s")
     if (np.diff(depart) < 0).any():
         faults.append("trips must be in order of departure")
     if (trips.origin_link == NONE).any():
         faults.append("origin_link must not be -1")
+    if trips.layer.min() < 0:
+        faults.append(f"layers run from 0; found {trips.layer.min()}")
     for name, values, n in (
         ("origin_link", np.maximum(trips.origin_link, 0), n_links), ("vehicle_class", trips.vehicle_class, N_CLASSES)
     ):  # fmt: skip

@@ -8,6 +8,7 @@ their own.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,9 +17,11 @@ import pandas as pd
 
 from data.schemas import SIGNALS, empty
 from simulation.errors import NetworkError, RunError
+from simulation.link_state import N_CLASSES
 from simulation.streams import Purpose, uniform
 from simulation.traffic.engine import Counts, TrafficEngine, Trips
 from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.link_checks import array_faults, signal_faults, table_faults, turn_faults
 from simulation.traffic.network import LinkArrays, TurnIndex, link_arrays, turn_index
 from simulation.traffic.paths import Paths
 from simulation.traffic.routing import Routes, rows_in_use
@@ -49,7 +52,12 @@ class Network:
 
     @classmethod
     def from_tables(
-        cls, links: pd.DataFrame, *, turns: pd.DataFrame | None = None, signals: pd.DataFrame | None = None
+        cls,
+        links: pd.DataFrame,
+        *,
+        turns: pd.DataFrame | None = None,
+        signals: pd.DataFrame | None = None,
+        nodes: pd.DataFrame | None = None,
     ) -> Network:
         """A network from tables in the form of `data.schemas`.
 
@@ -61,7 +69,19 @@ class Network:
             Columns of `TURNS`; without it every movement is allowed but the way back where another leads on.
         signals : DataFrame, optional
             Columns of `SIGNALS`.
+        nodes : DataFrame, optional
+            Columns of `NODES`; with it, links must begin and end at nodes of the table.
+
+        Raises
+        ------
+        NetworkError
+            Naming every fault of all tables: ids, ends, lengths, speeds, capacities, densities, penalties, cycles.
         """
+        faults = table_faults(links, nodes)
+        faults += [] if turns is None else turn_faults(turns, len(links))
+        faults += [] if signals is None else signal_faults(signals, len(links))
+        if faults:
+            raise NetworkError("the tables make no network: " + "; ".join(faults))
         arrays = link_arrays(links, empty(SIGNALS) if signals is None else signals, turns=turns)
         start, end = links["from_node_id"].to_numpy(np.int64), links["to_node_id"].to_numpy(np.int64)
         index = all_turns(start, end) if turns is None else turn_index(turns, len(links))
@@ -71,15 +91,23 @@ class Network:
 
     @classmethod
     def from_arrays(cls, arrays: LinkArrays, from_node: np.ndarray, to_node: np.ndarray) -> Network:
-        """A network on which every movement is allowed but the way back where another leads on."""
+        """A network on which every movement is allowed but the way back where another leads on.
+
+        Raises
+        ------
+        NetworkError
+            Naming every fault of the links and of their ends.
+        """
         start, end = np.asarray(from_node, np.int64), np.asarray(to_node, np.int64)
-        faults = [
-            f"{name} must have one node a link ({arrays.length_m.size}), at least 0; found shape {nodes.shape}"
+        faults = array_faults(arrays)
+        faults += [
+            f"{name} must have one node a link ({np.size(arrays.length_m)}), at least 0; found shape {nodes.shape}"
+            + (f" from {nodes.min()}" if nodes.size else "")
             for name, nodes in (("from_node", start), ("to_node", end))
-            if nodes.shape != arrays.length_m.shape or (nodes.size and nodes.min() < 0)
+            if nodes.shape != np.shape(arrays.length_m) or not nodes.size or nodes.min() < 0
         ]
         if faults:
-            raise NetworkError("; ".join(faults))
+            raise NetworkError("these links make no network: " + "; ".join(faults))
         return cls(
             arrays=arrays, turns=all_turns(start, end), from_node=start, to_node=end,
             n_nodes=int(max(start.max(), end.max())) + 1,
@@ -189,9 +217,10 @@ def simulate(
     RunError
         If trips are out of order, name nodes that are not there, or no way leads from origin to destination.
     """
-    _check(network, trips)
-    if not 0 <= informed_share <= 1:
-        raise RunError(f"informed_share={informed_share!r} must be between 0 and 1")
+    _check(
+        network, trips, until_s=until_s, reroute_every_s=reroute_every_s, perceptions=perceptions,
+        perception_sd=perception_sd, newest=newest, informed_share=informed_share, switch_s=switch_s,
+    )  # fmt: skip
     if paths is not None:
         return _on_paths(
             network, trips, paths, until_s, dict(seed=seed, log=log, books=books, gate_fill=gate_fill, **options)
@@ -208,13 +237,7 @@ def simulate(
     )  # fmt: skip
     routes.update()
     routing = time.process_time() - begun
-    lost = np.flatnonzero(routes.first_link[0, row, origin] < 0)
-    if lost.size:
-        k = lost[0]
-        raise RunError(
-            f"no way leads from node {trips.orig[k]} to node {trips.dest[k]} (trip {k}; {lost.size} such trips): leave"
-            " these trips out, or add the missing links or turns"
-        )
+    _check_ways(trips, routes.first_link[0, row, origin] >= 0)
     engine = TrafficEngine(
         network.arrays, dest_nodes.size, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, seed=seed,
         log=log, books=books, gate_fill=gate_fill, **options,
@@ -333,31 +356,74 @@ def _links_at(node_of_link: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, 
     sorted_nodes = node_of_link[order]
     first, last = np.searchsorted(sorted_nodes, nodes), np.searchsorted(sorted_nodes, nodes, side="right")
     size = last - first
-    if (size == 0).any():
-        raise RunError(f"no link leads to or from node {nodes[size == 0][0]}, where a trip begins or ends")
     start = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     return start, order[np.repeat(first - start[:-1], size) + np.arange(start[-1])].astype(np.int64)
 
 
-def _check(network: Network, trips: NodeTrips) -> None:
+#: Which values the options of `simulate` may have, and how that is said.
+_ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "until_s": (lambda s: s >= 0, "at least 0, or None to go on until everybody has arrived"),
+    "reroute_every_s": (lambda s: s > 0, "above 0, or None for never"),
+    "perceptions": (lambda k: k >= 1, "at least 1"),
+    "perception_sd": (lambda sd: 0 <= sd < np.inf, "at least 0"),
+    "newest": (lambda share: 0 < share <= 1, "above 0 and at most 1"),
+    "informed_share": (lambda share: 0 <= share <= 1, "between 0 and 1"),
+    "switch_s": (lambda s: 0 <= s < np.inf, "at least 0"),
+}
+
+
+def _check(network: Network, trips: NodeTrips, **options: float | None) -> None:
     faults = []
     depart = np.asarray(trips.depart_s)
     if not np.isfinite(depart).all():
-        faults.append("departures must be finite")
-    elif (np.diff(depart) < 0).any():
-        faults.append("trips must be in order of departure; sort them by depart_s")
-    elif depart.size and depart[0] < 0:
-        faults.append(f"trips must depart at 0 s or later; the first departs at {depart[0]:g} s")
-    for name, nodes in (("orig", trips.orig), ("dest", trips.dest)):
+        faults.append(f"departures must be finite; trip {np.flatnonzero(~np.isfinite(depart))[0]} has none")
+    elif depart.size:
+        if depart.min() < 0:
+            k = int(np.argmin(depart))
+            faults.append(f"trips must depart at 0 s or later; trip {k} departs at {depart[k]:g} s")
+        if (np.diff(depart) < 0).any():
+            faults.append("trips must be in order of departure; sort them by depart_s")
+    for name, nodes, at in (("orig", trips.orig, network.from_node), ("dest", trips.dest, network.to_node)):
         if nodes.shape != depart.shape:
             faults.append(f"{name} must have one node a trip: shape {depart.shape}; found {nodes.shape}")
         elif nodes.size and (nodes.min() < 0 or nodes.max() >= network.n_nodes):
             faults.append(f"{name} runs from node 0 to {network.n_nodes - 1}; found {nodes.min()} to {nodes.max()}")
-    same = int((np.asarray(trips.orig) == np.asarray(trips.dest)).sum()) if not faults else 0
-    if same:
+        elif (bare := np.setdiff1d(nodes, at)).size:
+            way = "leaves" if name == "orig" else "leads to"
+            faults.append(f"no link {way} node(s) {_few(bare)}, named by {name}; add links, or leave the trips out")
+    klass = trips.vehicle_class
+    if klass is not None and not (
+        klass.shape == depart.shape and klass.min(initial=0) >= 0 and klass.max(initial=0) < N_CLASSES
+    ):
+        faults.append(f"vehicle_class must hold one of 0..{N_CLASSES - 1} for each trip")
+    if trips.orig.shape == trips.dest.shape and (same := int((trips.orig == trips.dest).sum())):
         faults.append(f"{same} trips end where they begin; leave them out")
+    for name, value in options.items():
+        allowed, words = _ALLOWED[name]
+        if not (value is None and name in ("until_s", "reroute_every_s")) and not allowed(value):
+            faults.append(f"{name}={value!r} must be {words}")
     if faults:
         raise RunError("the trips cannot be loaded: " + "; ".join(faults))
+
+
+def _check_ways(trips: NodeTrips, found: np.ndarray) -> None:
+    lost = np.flatnonzero(~found)
+    if not lost.size:
+        return
+    pairs, count = np.unique(np.stack([trips.orig[lost], trips.dest[lost]], axis=1), axis=0, return_counts=True)
+    told = ", ".join(
+        f"from node {a} to node {b} ({k} trips)"
+        for (a, b), k in zip(pairs[:5].tolist(), count[:5].tolist(), strict=True)
+    )
+    more = f" and {len(pairs) - 5} other pairs" if len(pairs) > 5 else ""
+    raise RunError(
+        f"no way leads {told}{more}; {lost.size} trips in all, the first is trip {lost[0]}: leave these trips"
+        " out, or add the missing links or turns"
+    )
+
+
+def _few(values: np.ndarray) -> str:
+    return ", ".join(map(str, values[:5].tolist())) + (f" and {values.size - 5} more" if values.size > 5 else "")
 
 
 def _check_paths(network: Network, trips: NodeTrips, paths: Paths) -> None:

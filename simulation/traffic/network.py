@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from simulation.errors import NetworkError
 from simulation.traffic.layout import LANE, LINK, MAX_CIRCLE, NONE, YIELD
+from simulation.traffic.link_checks import check_arrays, signal_faults, table_faults, turn_faults
 
 #: Saturation flow of a lane at a signal, veh/s: 1,800 veh/h, i.e. 2 s headway (SUMO tlsCycleAdaptation default).
 SATURATION_FLOW_PER_LANE = 0.5
@@ -123,8 +124,8 @@ def link_arrays(
     n = len(links)
     cycle, start, green = np.zeros(n), np.zeros(n), np.zeros(n)
     at = signals["link_id"].to_numpy()
-    if len(at) and (at.min() < 0 or at.max() >= n):
-        raise NetworkError(f"signals name links outside 0..{n - 1}: {at[(at < 0) | (at >= n)][:3].tolist()}")
+    if faults := signal_faults(signals, n):
+        raise NetworkError("the signals cannot be used: " + "; ".join(faults))
     cycle[at], start[at], green[at] = (signals[name].to_numpy() for name in ("cycle_s", "green_start_s", "green_s"))
     lanes = links["lanes"].to_numpy(float)
     table = links["capacity_veh_per_s"].to_numpy(float)
@@ -180,14 +181,7 @@ def _gives_way(links: pd.DataFrame, signals: pd.DataFrame) -> np.ndarray:
 
 
 def _check(links: pd.DataFrame) -> None:
-    faults = []
-    if not np.array_equal(links["link_id"].to_numpy(), np.arange(len(links))):
-        faults.append("link_id must be 0..n-1 in order")
-    for name in ("length_m", "lanes", "free_flow_speed_mps", "capacity_veh_per_s", "jam_density_veh_per_m"):
-        values = links[name].to_numpy(float)
-        bad = np.flatnonzero(~(np.isfinite(values) & (values > 0)))
-        if bad.size:
-            faults.append(f"{name} must be above 0; link {bad[0]} has {values[bad[0]]:g} ({bad.size} such links)")
+    faults = table_faults(links)
     if faults:
         raise NetworkError("the links cannot carry traffic: " + "; ".join(faults))
 
@@ -198,8 +192,14 @@ def make_links(arrays: LinkArrays) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_links,)
-        Of dtype `simulation.traffic.event_kernels.LINK`.
+        Of dtype `simulation.traffic.layout.LINK`.
+
+    Raises
+    ------
+    NetworkError
+        Naming every fault; see `simulation.traffic.link_checks`.
     """
+    check_arrays(arrays)
     length, speed, capacity = arrays.length_m, arrays.speed_mps, arrays.capacity_veh_per_s
     n = length.size
     links = np.zeros(n, dtype=LINK)
@@ -301,12 +301,9 @@ def turn_index(turns: pd.DataFrame, n_links: int) -> TurnIndex:
         If a turn names a link that is not there or has a negative penalty.
     """
     start, end = turns["from_link_id"].to_numpy(), turns["to_link_id"].to_numpy()
-    both = np.concatenate([start, end])
-    if both.size and (both.min() < 0 or both.max() >= n_links):
-        raise NetworkError(f"turns name links outside 0..{n_links - 1}")
+    if faults := turn_faults(turns, n_links):
+        raise NetworkError("the turns cannot be used: " + "; ".join(faults))
     penalty = turns["penalty_s"].to_numpy(float)
-    if penalty.size and not (np.isfinite(penalty) & (penalty >= 0)).all():
-        raise NetworkError("turn penalties must be finite and at least 0 s")
     order = np.lexsort((start, end))
     return TurnIndex(
         in_start=np.searchsorted(end[order], np.arange(n_links + 1)).astype(np.int64),

@@ -375,7 +375,7 @@ def test_a_change_far_away_moves_nobody(toy_traffic):
     flow = probe.read_interval().outflow_veh.sum(axis=1)
     unused = int(np.argmin(flow))
     assert flow[unused] == 0
-    slow = replace(one.arrays, speed_mps=np.where(np.arange(80) == unused, 1.0, one.arrays.speed_mps))
+    slow = replace(one.arrays, speed_mps=np.where(np.arange(80) == unused, 4.0, one.arrays.speed_mps))
     for engine in (one, other):
         engine.release(demand)
     for until, arrays in ((100.0, slow), (200.0, one.arrays), (1e4, one.arrays)):

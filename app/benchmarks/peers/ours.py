@@ -14,6 +14,8 @@ from data.readers.dynamic_case import DynamicCase
 from data.store.runs import versions
 from simulation.traffic.loading import Network, NodeTrips, Paths, TrafficRun, simulate
 
+_WARM_S = 2_000.0
+
 
 def measure(task: Task) -> Outcome:
     """Run a task in this process; kernels are compiled, or loaded, before the clock starts."""
@@ -68,12 +70,18 @@ def paths_of(case: DynamicCase) -> Paths:
 
 
 def warm_up(task: Task) -> float:
-    """CPU seconds of a run of a few trips that uses what the task will use: compiling, or loading the cache."""
-    begun = time.process_time()
+    """CPU seconds of a run of a few trips that uses all that the task will use: compiling, or loading the cache.
+
+    They depart over several renewals of the routes, so that what happens only then is compiled too.
+    """
     case = task.read()
-    few = DynamicCase(name=case.name, nodes=case.nodes, links=case.links, trips=case.trips.iloc[:20])
-    short = replace(task, horizon_s=float(few.trips["depart_s"].iloc[-1]) + 10.0)
+    early = case.trips[case.trips["depart_s"] < _WARM_S]
+    few = DynamicCase(
+        name=case.name, nodes=case.nodes, links=case.links,
+        trips=early.iloc[:: max(len(early) // 60, 1)].reset_index(drop=True),
+    )  # fmt: skip
     paths = paths_of(few) if task.reroute_every_s is None else None
-    read = time.process_time()
-    run_task(network_of(few), trips_of(few), short, paths)
-    return time.process_time() - read if read > begun else 0.0
+    network, trips = network_of(few), trips_of(few)
+    begun = time.process_time()
+    run_task(network, trips, replace(task, horizon_s=_WARM_S), paths)
+    return time.process_time() - begun

@@ -304,3 +304,28 @@ def test_every_row_of_a_log_obeys_the_diagram_and_nobody_overtakes(random_networ
         assert behind.size <= gone and (behind >= out[: behind.size] + wave - small).all()
         if a.cycle_s[k] > 0:
             assert (((out[:gone] - a.green_start_s[k] + small) % a.cycle_s[k]) <= a.green_s[k] + 2 * small).all()
+
+
+@given(seed=st.integers(0, 10**6), features=st.lists(st.sampled_from(("lanes", "side_lanes", "pockets", "round"))))
+@settings(max_examples=30, deadline=None)
+def test_nobody_who_stood_aside_leaves_early_or_at_red(random_networks, seed, features):
+    """With side lanes and signals: free-flow time at least, green, and a wave between the n-th exit and the entry
+    `fits` places later, whoever left."""
+    case = random_networks.random_case(seed, "signals", *features)
+    engine = case.engine(patience_s=1e9, jump_s=1e9)
+    engine.release(case.trips)
+    case.go(engine, 1e5)
+    log, a, small = engine.entry_log(), case.arrays, 1e-9
+    order = np.lexsort((np.arange(len(log.trip)), log.trip))
+    trip, link, time = log.trip[order], log.link[order], log.time_s[order]
+    leaves = np.r_[np.where(trip[1:] == trip[:-1], time[1:], np.nan), np.nan]
+    for k in range(a.length_m.size):
+        entry, out = time[link == k], leaves[link == k]
+        gone = np.isfinite(out)
+        assert (out[gone] >= entry[gone] + a.length_m[k] / a.speed_mps[k] - small).all()
+        if a.cycle_s[k] > 0:
+            assert (((out[gone] - a.green_start_s[k] + small) % a.cycle_s[k]) <= a.green_s[k] + 2 * small).all()
+        entry, out = np.sort(entry), np.sort(out[gone])
+        behind = entry[int(engine.v.links["storage"][k]) :]
+        wave = a.length_m[k] * (a.jam_density_veh_per_m[k] / a.capacity_veh_per_s[k] - 1 / a.speed_mps[k])
+        assert behind.size <= out.size and (behind >= out[: behind.size] + wave - small).all()

@@ -245,3 +245,32 @@ def test_a_pocket_that_gets_room_again_lets_its_vehicles_go_at_its_own_headway(r
     for link in (1, 2):
         assert (np.diff(log.trip[log.link == link]) > 0).all()
         assert all(b - a >= 2.0 - 1e-9 for a, b in pairwise(log.time_s[log.link == link]))
+
+
+def test_travel_times_count_who_waits_in_a_side_lane(road):
+    """Once the free branch has passed and nobody leaves, the time of the link is that of the one who waits longest.
+
+    With two side lanes for any: the 11th to turn into the full branch, number 20, entered at 320 s and stands aside.
+    10 are in the full branch and 12 have passed: 128 of 150 queue.
+    """
+    one = diverge(road, side_lanes=np.array([2, 0, 0]))
+    one.engine.travel_times()
+    one.go(3500.0)
+    assert one.engine.travel_times()[0] == 3500.0 - 320.0
+    assert one.engine.queued(np.array([0]))[0] == one.engine.on_link(np.array([0]))[0] == 128
+
+
+def test_side_lanes_wait_for_green(road):
+    """Link 0 is green 10 s of 60 and has two side lanes; branch 1 is red until 600 s and then lets all go.
+
+    Whoever stood aside leaves in a green as all others do, and all arrive.
+    """
+    one = road(
+        [[0, 1], [0, 2]], length_m=[1000.0, 50.0, 1000.0], cycle_s=[60.0, 1e6, 0.0], green_start_s=[0.0, 600.0, 0.0],
+        green_s=[10.0, 9e5, 0.0], engine={"log": True, "gate_fill": 1.0, "patience_s": 1e9},
+        extra={"side_lanes": np.array([2, 0, 0])},
+    )  # fmt: skip
+    one.release(4.0 * np.arange(100), to=np.tile([1, 2], 50)).go(1e5)
+    for link in (1, 2):
+        assert (entries(one, link) % 60.0 <= 10.0 + 1e-9).all()
+    assert one.engine.counts().arrived == 100

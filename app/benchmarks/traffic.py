@@ -269,7 +269,7 @@ def _static(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
 
 def _compile(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
     taken = alone(engines.first_compile, Task(folder=_folder("siouxfalls_dyn"), horizon_s=1.0, reroute_every_s=600.0))
-    out["figures"].append(figure(f"{name}: compiling the kernels for the first time", taken, "s", target=15.0))
+    out["figures"].append(figure(f"{name}: compiling the kernels for the first time, CPU", taken, "s", target=15.0))
 
 
 CASES: dict[str, Callable[[dict[str, Any], str, bool, int], None]] = {

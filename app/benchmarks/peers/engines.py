@@ -62,9 +62,9 @@ def above_free_flow(task: Task) -> float:
 
 
 def first_compile(task: Task) -> float:
-    """Seconds until the kernels of a first run are compiled, with an empty cache."""
+    """CPU seconds until the kernels of a first run are compiled, with an empty cache."""
     with TemporaryDirectory() as cache:
         os.environ["NUMBA_CACHE_DIR"] = cache  # read when Numba is imported, in this fresh process
-        begun = time.perf_counter()
+        begun = time.process_time()
         import_module("app.benchmarks.peers.ours").warm_up(task)
-        return time.perf_counter() - begun
+        return time.process_time() - begun

@@ -48,11 +48,14 @@ class Case:
             for f in dataclass_fields(LinkArrays)
         }
         if (rules := self.arrays.junctions) is not None:
-            yields = [new[rules.yield_to[rules.yield_start[k] : rules.yield_start[k + 1]]] for k in order]
+            rows = [np.arange(rules.yield_start[k], rules.yield_start[k + 1]) for k in order]
+            at = np.concatenate(rows)
             pockets = np.argsort(new[rules.pocket_link], kind="stable")
             onto = [new[rules.pocket_to[rules.pocket_start[k] : rules.pocket_start[k + 1]]] for k in pockets]
             fields["junctions"] = replace(
-                rules, node=rules.node[order], yield_start=_starts(yields), yield_to=_flat(yields),
+                rules, node=rules.node[order], yield_start=_starts(rows), yield_to=to_new(rules.yield_to[at]),
+                yield_target=to_new(rules.yield_target[at]), yield_then=to_new(rules.yield_then[at]),
+                yield_gap_s=rules.yield_gap_s[at], yield_lead_s=rules.yield_lead_s[at],
                 critical_gap_s=rules.critical_gap_s[order],
                 pocket_link=new[rules.pocket_link[pockets]].astype(np.int32),
                 pocket_storage=rules.pocket_storage[pockets], pocket_headway_s=rules.pocket_headway_s[pockets],
@@ -128,12 +131,11 @@ def _junctions(rng, from_node, to_node, features):
         for k, node in enumerate(at):
             limited[to_node == node] = k
         n_limited = 2
-    yields = [
-        [m for m in np.flatnonzero(to_node == to_node[k]) if m < k and rng.random() < 0.6]
-        if "yields" in features
-        else []
-        for k in range(n)
-    ]
+    share = 0.6 if "yields" in features else 0.0
+    yields = [[m for m in np.flatnonzero(to_node == to_node[k]) if m < k and rng.random() < share] for k in range(n)]
+    count = sum(map(len, yields))
+    after = [rng.choice(np.flatnonzero(from_node == to_node[k])) for k, to in enumerate(yields) for _ in to]
+    some = lambda links: np.where(rng.random(count) < 0.5, NONE, links).astype(np.int32)  # noqa: E731
     pockets = []
     if "pockets" in features:
         for k in range(n):
@@ -145,8 +147,11 @@ def _junctions(rng, from_node, to_node, features):
                     pockets.append((k, onto[cut:]))
     return Junctions(
         node=limited, node_headway_s=rng.choice([1.0, 2.0], n_limited),
-        yield_start=_starts(yields), yield_to=_flat(yields),
-        critical_gap_s=rng.choice([3.0, 5.0], n), pocket_link=np.array([k for k, _ in pockets], np.int32),
+        yield_start=_starts(yields), yield_to=_flat(yields), yield_target=some(_flat([after])),
+        yield_then=some(_flat([after])), yield_gap_s=rng.choice([3.0, 5.0], count),
+        yield_lead_s=rng.choice([0.0, 1.0], count),
+        critical_gap_s=rng.choice([3.0, 5.0], n),
+        pocket_link=np.array([k for k, _ in pockets], np.int32),
         pocket_storage=rng.integers(1, 4, len(pockets)).astype(np.int32),
         pocket_headway_s=rng.choice([1.0, 2.0], len(pockets)),
         pocket_start=_starts([to for _, to in pockets]), pocket_to=_flat([to for _, to in pockets]),

@@ -234,11 +234,12 @@ class TrafficEngine:
         table, first = self._tables(next_link, first_link)
         while (reason := advance(self.v, table, first, until_s, max_events)) == LOG_FULL:
             self._take_log()
-        self.now = float(until_s) if reason == REACHED else min(float(until_s), max(self.now, self._due()))
+        self.now = float(until_s) if reason == REACHED else min(float(until_s), max(self.now, self.due_s))
         return bool(reason == REACHED)
 
-    def _due(self) -> float:
-        """When the next event is due, s."""
+    @property
+    def due_s(self) -> float:
+        """When the next event is due, s; inf when nobody who was released can ever move."""
         v, trip = self.v, int(self.v.total[NEXT_TRIP])
         event = float(v.events["time"][0]) if v.events["id"][-1] else np.inf
         return min(event, float(v.trips["depart"][trip])) if trip < v.trips.size else event

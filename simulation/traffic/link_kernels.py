@@ -37,11 +37,13 @@ SERVE_BIT = np.uint32(1 << 31)
 def green_from(links, link, time):
     """First instant at or after `time` at which the signal at the link's end is green.
 
-    The beginning of a green is always the same number, whichever instant it is asked from.
+    The beginning of a green is always the same number, whichever instant it is asked from; inf without a green.
     """
     cycle = links[link].cycle
     if cycle <= 0.0:
         return time
+    if links[link].green <= 0.0:
+        return INF
     start = links[link].green_start
     turn = np.floor((time - start) / cycle)
     if time - (start + turn * cycle) < links[link].green:

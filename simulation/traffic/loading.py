@@ -186,7 +186,7 @@ def simulate(
     network : Network
     trips : NodeTrips
     until_s : float, optional
-        When to stop, s; without it the run goes on until everybody has arrived.
+        When to stop, s; without it the run goes on until everybody has arrived, or nobody can ever move.
     paths : Paths, optional
         A path for each trip, driven whatever happens; without it drivers follow a route table.
     reroute_every_s : float, optional
@@ -256,7 +256,7 @@ def simulate(
         _release(engine, routes, every, until, informed_share, seed)
         done = _go(engine, routes, until) and engine.released == len(trips)
         movement += time.process_time() - begun
-        if done or until == until_s:
+        if done or until == until_s or (engine.released == len(trips) and engine.due_s == np.inf):
             break
         begun = time.process_time()
         routes.learn(engine.travel_times(), engine.free_time_s)

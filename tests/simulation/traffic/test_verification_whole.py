@@ -58,6 +58,15 @@ def test_vehicles_made_are_the_demand_exactly():
     assert np.isfinite(run.arrival_s).all() and (run.travel_time_s > 0).all()
 
 
+@pytest.mark.parametrize("reroute_every_s", [None, 60.0])
+def test_a_run_to_the_end_ends_where_a_light_is_red_for_good(reroute_every_s):
+    """100 m red without a green: 5 trips wait there for ever and are told; the other 5 arrive."""
+    net = network([(0, 1), (0, 2)], cycle_s=[60.0, 0.0])
+    run = simulate(net, trips_from(np.arange(10.0), 0, np.tile([1, 2], 5)), reroute_every_s=reroute_every_s)
+    assert (run.counts.arrived, run.counts.on_road, run.counts.lost) == (5, 5, 0)
+    assert np.isnan(run.arrival_s[::2]).all() and np.isfinite(run.arrival_s[1::2]).all()
+
+
 # --- two equal routes -----------------------------------------------------------------------------------------------
 
 FORK = [(0, 1), (1, 2), (2, 4), (1, 3), (3, 4)]  # node 0 to 4 by 2 or by 3

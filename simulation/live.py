@@ -22,7 +22,7 @@ from simulation.air.fleet import Fleet
 from simulation.errors import RunError
 from simulation.lights import Lights
 from simulation.traffic.costs import Toll, by_group, cost_groups, toll_eur
-from simulation.traffic.engine import TrafficEngine
+from simulation.traffic.engine import JAM_FILL, TURN_OFF_S, TrafficEngine
 from simulation.traffic.network import LinkArrays
 from simulation.traffic.routing import N_PERCEPTIONS, Routes
 
@@ -123,7 +123,9 @@ class LiveCity:
         self._redraw: Callable[[], None] = _nothing  # chooses the trips of the interval anew
         self._tolls: list[Toll] = list(city.tolls)
         self._group = cost_groups(self._closures > 0, self.charge_s())
-        self.engine = TrafficEngine(self._base, city.demand.dest_link.size, start_s=now_s, log=log)
+        self.engine = TrafficEngine(
+            self._base, city.demand.dest_link.size, start_s=now_s, log=log, jam_fill=JAM_FILL, turn_off_s=TURN_OFF_S
+        )
         self.trip_log: TripLog | None = None  # on request, set once a state is restored
         self.lights = Lights(self._base, self.engine)
         self.routes = Routes(

@@ -163,11 +163,12 @@ def drive(
     seconds : dict of str to float
         CPU seconds of "routing" and "movement".
     """
-    from simulation.traffic.engine import TrafficEngine
+    from simulation.traffic.engine import JAM_FILL, TURN_OFF_S, TrafficEngine
 
     begun = time.process_time()
     routes = _routes(hour.arrays, hour.turns, np.unique(hour.dest_link), seed)
     routing, movement = time.process_time() - begun, 0.0
+    options = {"jam_fill": JAM_FILL, "turn_off_s": TURN_OFF_S, **options}
     engine = TrafficEngine(hour.arrays, routes.n_destinations, books=False, log=True, seed=seed, **options)
     engine.release(_released(hour, routes))
     step = 0

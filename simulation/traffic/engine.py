@@ -38,6 +38,7 @@ from simulation.traffic.layout import (
     TIME_SUM,
     TRAVERSALS,
     TRIP,
+    TURNED_OFF,
     State,
 )
 from simulation.traffic.network import LinkArrays, make_lanes, make_links, make_pool
@@ -55,8 +56,14 @@ from simulation.traffic.reading_kernels import (
 #: How long a vehicle asks for a full link before a circle of full links is looked for, s (MATSim's default time
 #: after which a vehicle counts as stuck: 10 s).
 PATIENCE_S = 10.0
-#: How long a vehicle stands at the head of a queue before a full link, s (MATSim: 10 s, SUMO: 300 s).
-JUMP_S = 60.0
+#: How long a vehicle stands at the head of a queue before a full link until it jumps, s (SUMO: 300 s).
+JUMP_S = 300.0
+#: In a city: the same until its driver looks for another turn, s; assumption.
+TURN_OFF_S = 60.0
+#: In a city: share of a link's storage above which it is part of a jam that drivers know of. Nobody leaves for a way
+#: through a jam as long as it lasts; assumption: half, where a street at 40 to 50 km/h carries a quarter to a third
+#: less than it could. It keeps the network from filling beyond what it can carry.
+JAM_FILL = 0.5
 #: How long a driver who gives way waits for his critical gap, s; from then on he takes shorter ones, and any after as
 #: long again, when somebody lets him in; assumption (SUMO: impatience grows to full over 180 s).
 CALM_S = 60.0
@@ -134,6 +141,10 @@ class TrafficEngine:
         The two times of the gridlock rules, s; see `simulation.traffic.event_kernels`.
     calm_s : float
         How long who gives way waits for the critical gap, s; after twice as long, any gap does.
+    jam_fill : float
+        Share of a link's storage above which it is a jam, and nobody leaves for a way through it; see `JAM_FILL`.
+    turn_off_s : float
+        How long a driver stands before a full link until he looks for another turn, s; see `TURN_OFF_S`.
     seed : int
         Of the order of events that are due at the same instant.
 
@@ -157,6 +168,8 @@ class TrafficEngine:
         patience_s: float = PATIENCE_S,
         jump_s: float = JUMP_S,
         calm_s: float = CALM_S,
+        jam_fill: float = np.inf,
+        turn_off_s: float = np.inf,
         seed: int = 0,
     ) -> None:
         _check_options(n_dest, start_s, gate_fill=gate_fill, patience_s=patience_s, jump_s=jump_s)
@@ -168,6 +181,8 @@ class TrafficEngine:
         self._log: list[list[np.ndarray]] = []
         rule = np.zeros(1, dtype=RULE)
         rule["gate_fill"], rule["patience"], rule["jump"], rule["calm"] = gate_fill, patience_s, jump_s, calm_s
+        rule["jam"], rule["turn_off"] = jam_fill, turn_off_s
+        rule["rows"] = max(self.n_dest, 1)
         rule["seed"], rule["books"], rule["log"] = seed, books, log
         self.v: State = _empty_state(arrays, rule)
 
@@ -394,9 +409,10 @@ class TrafficEngine:
         return self.v.trip_stats.copy()
 
     def gridlock(self) -> dict[str, int]:
-        """What the gridlock rules did: circles turned, heads that jumped, and vehicles moved by either."""
+        """What the gridlock rules did: circles turned, heads that jumped, vehicles moved; and turns changed."""
         total = self.v.total
-        return {"circles": int(total[CIRCLES]), "jumps": int(total[JUMPS]), "vehicles": int(total[FORCED])}
+        return {"circles": int(total[CIRCLES]), "jumps": int(total[JUMPS]), "vehicles": int(total[FORCED]),
+                "turned_off": int(total[TURNED_OFF])}  # fmt: skip
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that `restore` needs to go on as if nothing had happened; the log so far is not part of it."""

@@ -12,6 +12,9 @@ doi:10.1016/0191-2615(93)90038-C; link transmission: Yperman 2007):
   doi:10.1109/INFCOM.1994.337677), so a saturated merge splits by the links' weights;
 - who gives way goes when the next vehicle of every link with priority is a critical gap away (step function of
   Harders 1968); a junction may have a capacity; the queue before a bottleneck may discharge less than the free street;
+- who departs waits at the roadside while the first link is full to a share, or the way leads through a jam; who has
+  stood before a full link for long takes another turn, and nobody takes a last place that would close a circle of full
+  links; these are options;
 - full links that wait for each other in a circle move on by one vehicle each, and a head that has stood long enough
   before a full link moves on to the first link of its route with room; both are counted, no vehicle ever vanishes.
 
@@ -28,7 +31,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulation.traffic.gridlock_kernels import stand_still
+from simulation.traffic.gridlock_kernels import CIRCLE_S, LOOK_S, closes_circle, jam_ahead, stand_still
 from simulation.traffic.heap_kernels import IN_HAND, inlined, kernel, sift_down, take_out, tie_of, tied
 from simulation.traffic.layout import DEPARTED, END, ENTERED, LOG_SIZE, MAX_CIRCLE, NEXT_TRIP, NONE
 from simulation.traffic.link_kernels import (
@@ -56,6 +59,7 @@ from simulation.traffic.stop_line_kernels import (
     leave_lane,
     link_of,
     own_lane,
+    vehicle,
     withdraw,
 )
 
@@ -83,6 +87,7 @@ def on_ready(v, table, link, time):
             or accept_time(v, target) > time
             or tied(v.events, time)
             or leave_from(v, table, link, link, target, time, time) > time
+            or (into.count + 1 >= into.storage and v.rule[0].jam < INF)  # the last place: not without a look
         ):
             if spec.lane_count > 0:
                 ask_aside(v, link, pocket, target, time)
@@ -122,6 +127,7 @@ def first_in_line(v, table, link, time):
     best = np.int64(NONE)
     best_stamp = INF
     later = INF
+    last = v.links[link].count + 1 >= v.links[link].storage and v.rule[0].jam < INF
     other = np.int64(v.links[link].ask_head)
     while other != NONE:
         start = link_of(v, other)
@@ -130,6 +136,8 @@ def first_in_line(v, table, link, time):
             later = min(later, at)
             if v.links[start].cycle > 0.0 and green_from(v.links, start, time) > time:
                 v.askers[other].stamp = INF
+        elif last and closes_circle(v, table, link, start, onward(vehicle(v, other)[1])):
+            later = min(later, time + CIRCLE_S)
         else:
             if v.askers[other].stamp == INF:
                 v.askers[other].stamp = v.links[link].clock + v.links[start].turn
@@ -154,10 +162,19 @@ def on_serve(v, table, link, time):
             serve_at(v, link, at)
         return
     best, best_stamp, later = first_in_line(v, table, link, time)
-    gap = spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
+    gap = spec.gate_head != NONE and spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
+    if gap and v.rule[0].jam < INF:
+        row = np.int64(v.trips[spec.gate_head].row)
+        if time >= spec.gate_look and jam_ahead(v, table, link, row):
+            spec.gate_look = time + LOOK_S
+        if spec.count + 1 >= spec.storage and closes_circle(v, table, link, NONE, row):
+            spec.gate_look = max(spec.gate_look, time + CIRCLE_S)
+        if time < spec.gate_look:
+            gap = False
+            later = min(later, spec.gate_look)
     trip = np.int64(NONE)
     row = np.int64(0)
-    if gap and spec.gate_head != NONE and spec.gate_stamp < best_stamp:
+    if gap and spec.gate_stamp < best_stamp:
         trip = np.int64(spec.gate_head)
         row = np.int64(v.trips[trip].row)
         spec.gate_head = v.trips[trip].next
@@ -184,7 +201,7 @@ def on_serve(v, table, link, time):
     if trip != NONE:
         enter(v, link, trip, row, time)
         later = time
-    if spec.ask_head != NONE or (gap and spec.gate_head != NONE):
+    if spec.ask_head != NONE or (spec.gate_head != NONE and (gap or later < INF)):
         if later > time:  # nobody may go now
             serve_at(v, link, max(later, accept_time(v, link)))
         else:
@@ -192,7 +209,7 @@ def on_serve(v, table, link, time):
 
 
 @inlined
-def depart(v, first, trip, time):
+def depart(v, table, first, trip, time):
     """A trip starts: on its first link where nobody is before it, else it waits at the gate."""
     link = np.int64(v.trips[trip].origin)
     if link < NONE:  # it begins at a node: the best first link as of now
@@ -208,6 +225,7 @@ def depart(v, first, trip, time):
         and spec.ask_head == NONE
         and spec.count < max(1.0, v.rule[0].gate_fill * spec.storage)
         and accept_time(v, link) <= time
+        and not (v.rule[0].jam < INF and jam_ahead(v, table, link, np.int64(v.trips[trip].row)))
         and (v.events[v.events.size - 1].id == 0 or v.events[0].time > time)
     ):
         spec.clock += spec.turn
@@ -255,7 +273,7 @@ def advance(v, table, first, until, max_events):
             if departure >= until:
                 return REACHED
             v.total[NEXT_TRIP] = trip + 1
-            depart(v, first, trip, departure)
+            depart(v, table, first, trip, departure)
             trip += 1
             departure = v.trips[trip].depart if trip < n_trips else INF
             continue

@@ -194,13 +194,13 @@ def _crosses(pairs: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
     if their ends take turns along the circle. Where the turns table does not tell how two arms lie, they are taken to.
     """
     known = pd.Series(moves["angle"].to_numpy(), index=pd.MultiIndex.from_frame(moves[["a", "p"]]))
-
-    def angle(first: str, second: str) -> np.ndarray:
-        return known.reindex(pd.MultiIndex.from_arrays([pairs[first], pairs[second]])).to_numpy(float)
-
-    own, other = angle("a", "p"), angle("a_b", "p_b")
-    turned = angle("a", "p_b") - other  # heading of b against that of a
-    turned = np.where(np.isnan(turned), own - angle("a_b", "p"), turned)
+    own = known.reindex(pd.MultiIndex.from_frame(pairs[["a", "p"]])).to_numpy(float)
+    other = known.reindex(pd.MultiIndex.from_frame(pairs[["a_b", "p_b"]])).to_numpy(float)
+    # the heading of b against that of a, from a link that both may turn into
+    both = moves[["a", "p", "angle"]].merge(moves[["a", "p", "angle"]], on="p", suffixes=("", "_b"))
+    apart = both.assign(apart=both["angle"] - both["angle_b"]).drop_duplicates(["a", "a_b"])
+    apart = apart.set_index(["a", "a_b"])["apart"]
+    turned = apart.reindex(pd.MultiIndex.from_frame(pairs[["a", "a_b"]])).to_numpy(float)
     side = _SIDE_DEG
     start, end = 180.0 + side, own - side  # places on the circle, against the heading of a
     start_b, end_b = turned + 180.0 + side, turned + other - side

@@ -13,8 +13,8 @@ NONE = -1
 END = -2  # in a route: the trip ends at the end of this link
 
 # positions in State.total
-DEPARTED, ENTERED, ARRIVED, FORCED, TRAVERSALS, LOST, NEXT_TRIP, LOG_SIZE, CIRCLES, JUMPS = range(10)
-N_TOTALS = 10
+DEPARTED, ENTERED, ARRIVED, FORCED, TRAVERSALS, LOST, NEXT_TRIP, LOG_SIZE, CIRCLES, JUMPS, TURNED_OFF = range(11)
+N_TOTALS = 11
 # positions in the last axis of State.flow
 TIME_SUM, DISTANCE, INFLOW, OUTFLOW, OCCUPANCY = range(5)
 # positions in the columns of State.trip_stats (by class)
@@ -54,6 +54,7 @@ LINK = np.dtype(
         ("green", "f8"),  # s
         ("gate_stamp", "f8"),  # virtual finish of the waiting trip's request
         ("gate_since", "f8"),  # s since when the first waiting trip asks
+        ("gate_look", "f8"),  # s, when the first waiting trip looks at its way again
         ("gate_count", "i4"),
         ("node", "i4"),  # junction of limited capacity at its end, by its place in State.lanes; NONE
         ("yield_start", "i4"),  # whom its drivers give way to: a range of State.pool, YIELD places each
@@ -118,10 +119,16 @@ LOG = np.dtype([("time", "f8"), ("trip", "i4"), ("link", "i4")])
 RULE = np.dtype(
     [
         ("gate_fill", "f8"),  # share of a link's storage above which nobody pulls out into it from the roadside
+        (
+            "jam",
+            "f8",
+        ),  # share of a link's storage above which nobody leaves for a way that leads through it; inf: never
+        ("turn_off", "f8"),  # s at the head of a queue before a full link, after which another way is looked for
         ("patience", "f8"),  # s a vehicle asks for a full link before a circle of such links is looked for
         ("jump", "f8"),  # s at the head of a queue before a full link, after which it moves on
         ("calm", "f8"),  # s a driver waits for his critical gap; twice as long, and he takes any
         ("seed", "u8"),  # of ties
+        ("rows", "i8"),  # rows of one layer of the route table
         ("books", "i8"),  # whether flows by class are booked
         ("log", "i8"),  # whether entries are logged
     ]

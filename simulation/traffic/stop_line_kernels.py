@@ -68,7 +68,7 @@ def gap_from(v, table, link, target, time, since):
                 slot = v.links[other].ring_start + v.links[other].head
                 if bound == NONE or next(v, table, other, np.int64(v.slots[slot].row)) == bound:
                     at = max(at, comes)
-        if lead == 0.0 and share == 1.0 and comes_now(v, other, time):
+        if lead == 0.0 and share > 0.0 and comes_now(v, other, time):
             at = max(at, time + MOMENT)
     return at
 

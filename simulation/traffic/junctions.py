@@ -5,7 +5,7 @@ sign; the more important road class. Whoever comes second goes when the next veh
 a critical gap away, one follow-up time after the vehicle ahead. Streets of equal rank that cross share the capacity of
 an all-way stop (priority to the right, all-way stop, mini-roundabout). A left turn from the main street gives way to
 oncoming traffic, one that turns round to everybody. Signals switch all of it off. Slip roads of motorways and trunk
-roads merge by capacity.
+roads merge by capacity, and so do carriageways that run straight together.
 
 Movements cross if they do so on paper: the ends of all arms lie on a circle, the way in beside the way out. Their
 places follow from the angles of the turns table alone, so that no geometry is needed.
@@ -239,14 +239,16 @@ def _yields(links: pd.DataFrame, moves: pd.DataFrame, level: np.ndarray, equal: 
 
 
 def _merges_by_capacity(links: pd.DataFrame, pairs: pd.DataFrame) -> np.ndarray:
-    """Slip roads without a sign, which merge with the street they lead to."""
+    """Slip roads, and carriageways that run straight together, where no sign says otherwise."""
     road = links["road_class"].to_numpy(str)
     sign = _column(links, "control", "").to_numpy(str)[pairs["a"]]
     mine, other = road[pairs["a"]], road[pairs["a_b"]]
     slip = np.zeros(len(pairs), dtype=bool)
     for name, into in SLIP_ROADS.items():
         slip |= (mine == name) & np.isin(other, into)
-    return slip & ~np.isin(sign, ("stop", "give_way"))
+    straight = (pairs["kind"] == 1) & (pairs["kind_b"] == 1) & (pairs["p"] == pairs["p_b"])
+    ring = _column(links, "roundabout", False).to_numpy(bool)[pairs["a_b"]]
+    return (slip | (straight.to_numpy() & ~ring)) & ~np.isin(sign, ("stop", "give_way"))
 
 
 def _with_upstream(yields: pd.DataFrame, links: pd.DataFrame, moves: pd.DataFrame) -> pd.DataFrame:
@@ -273,8 +275,8 @@ def _discharge(links: pd.DataFrame, moves: pd.DataFrame, yields: pd.DataFrame, e
     n, lanes = len(links), links["lanes"].to_numpy(float)
     follow = np.zeros(n)
     minor = yields[(yields["lead"] == 0.0) & (yields["gap"] != CRITICAL_MAJOR_LEFT_S)].drop_duplicates(["a", "p"])
-    kind = minor[["a", "p"]].merge(moves[["a", "p", "kind"]], on=["a", "p"])
-    mean = pd.Series(np.array(FOLLOW_UP_S)[np.minimum(kind["kind"], 2)]).groupby(kind["a"].to_numpy()).mean()
+    kind = minor[["a", "p"]].merge(moves.loc[moves["kind"] < 3, ["a", "p", "kind"]], on=["a", "p"])
+    mean = pd.Series(np.array(FOLLOW_UP_S)[kind["kind"]]).groupby(kind["a"].to_numpy()).mean()
     follow[mean.index] = mean.to_numpy()
     round_ = _column(links, "roundabout", False).to_numpy(bool)
     entry = np.unique(yields.loc[round_[yields["b"]] & (yields["lead"] == 0.0), "a"])

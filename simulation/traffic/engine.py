@@ -247,7 +247,7 @@ class TrafficEngine:
         if not until_s >= self.now:
             raise RunError(f"the clock stands at {self.now:g} s and cannot go back to {until_s:g} s")
         table, first = self._tables(next_link, first_link)
-        while (reason := advance(self.v, table, first, until_s, max_events)) == LOG_FULL:
+        while (reason := advance(self.v, table, first, float(until_s), max_events)) == LOG_FULL:
             self._take_log()
         self.now = float(until_s) if reason == REACHED else min(float(until_s), max(self.now, self.due_s))
         return bool(reason == REACHED)

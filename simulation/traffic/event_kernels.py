@@ -32,7 +32,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulation.traffic.gridlock_kernels import CIRCLE_S, LOOK_S, closes_circle, jam_ahead, stand_still
-from simulation.traffic.heap_kernels import IN_HAND, inlined, kernel, sift_down, take_out, tie_of, tied
+from simulation.traffic.heap_kernels import IN_HAND, entry, inlined, kernel, sift_down, take_out, tie_of, tied
 from simulation.traffic.layout import DEPARTED, END, ENTERED, LOG_SIZE, MAX_CIRCLE, NEXT_TRIP, NONE
 from simulation.traffic.link_kernels import (
     INF,
@@ -244,7 +244,7 @@ def depart(v, table, first, trip, time):
     spec.gate_tail = trip
 
 
-@kernel
+@entry
 def advance(v, table, first, until, max_events):
     """Handle every event before `until` (s), at most `max_events`; events at `until` stay for the next call.
 
@@ -291,7 +291,7 @@ def advance(v, table, first, until, max_events):
             take_out(v.events, np.int64(0))
 
 
-@kernel
+@entry
 def reschedule(v, changed, time):
     """After some links have changed: bring their events in line with the new headways, signals and storage."""
     n = v.links.size

@@ -16,8 +16,12 @@ from simulation.traffic.layout import NONE
 IN_HAND = -2  # place of the event that is being handled: its entry is still at the heap's root
 #: Kernels of the traffic model leave reference counts out: they allocate nothing, and counting costs more than traffic.
 _UNCOUNTED: dict[str, Any] = {"_nrt": False}
-kernel: Any = njit(cache=True, **_UNCOUNTED)
-inlined: Any = njit(**_UNCOUNTED, inline="always")
+#: What Python calls is kept on disk with all that it calls; the parts are not, or an old part might be linked in. They
+#: cannot be called from Python either: that saves a fifth of the time to compile.
+entry: Any = njit(cache=True, **_UNCOUNTED)
+_PART: dict[str, Any] = {**_UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+kernel: Any = njit(**_PART)
+inlined: Any = njit(**_PART, inline="always")
 
 
 @inlined

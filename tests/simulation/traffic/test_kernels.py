@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from simulation.traffic.heap_kernels import schedule, take_out, tie_of, unschedule
+from simulation.traffic import heap_kernels, link_kernels
 from simulation.traffic.layout import EVENT, NONE
-from simulation.traffic.link_kernels import SERVE_BIT, green_from
+from simulation.traffic.link_kernels import SERVE_BIT
 from simulation.traffic.reading_kernels import queue_by_class
+
+# parts of the kernels, callable from Python
+schedule, take_out, unschedule, tie_of, green_from = (
+    njit(part.py_func)
+    for part in (
+        heap_kernels.schedule, heap_kernels.take_out, heap_kernels.unschedule, heap_kernels.tie_of,
+        link_kernels.green_from,
+    )
+)  # fmt: skip
 
 N = 12  # events
 moves = st.lists(st.tuples(st.integers(0, N - 1), st.one_of(st.none(), st.integers(0, 9))), max_size=60)

@@ -98,8 +98,9 @@ def junction_rules(
     """
     moves = _movements(links, turns, signals, drives_on_left)
     level = _levels(links, moves)
-    equal = _equal_junctions(moves, level)
-    yields = _yields(links, moves, level, equal)
+    apart = _apart(links, moves)
+    equal = _equal_junctions(moves, level, apart)
+    yields = _yields(links, moves, level, equal, apart)
     yields = _with_upstream(yields, links, moves)
     discharge = np.minimum(_discharge(links, moves, yields, equal), saturation_veh_per_s)
     lane = discharge / links["lanes"].to_numpy(float)
@@ -168,7 +169,7 @@ def _levels(links: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
     return np.where(_column(links, "roundabout", False).to_numpy(bool), -1000.0, rank)
 
 
-def _equal_junctions(moves: pd.DataFrame, level: np.ndarray) -> np.ndarray:
+def _equal_junctions(moves: pd.DataFrame, level: np.ndarray, apart: pd.Series) -> np.ndarray:
     """Nodes where streets of the highest rank that is there cross each other. Their ids, in order.
 
     Three or more arms of one rank are equal; two are if one goes straight across the other, as one-way streets do. Arms
@@ -183,11 +184,26 @@ def _equal_junctions(moves: pd.DataFrame, level: np.ndarray) -> np.ndarray:
     pair = count.index[count == 2].to_numpy()
     through = open_[open_["node"].isin(pair) & open_["a"].isin(top["a"]) & (open_["kind"] == 1)]
     both = through.merge(through, on="node", suffixes=("", "_b")).query("a < a_b and p != p_b")
-    crossing = both[_crosses(both, moves)] if len(both) else both
+    crossing = both[_crosses(both, moves, apart)] if len(both) else both
     return np.union1d(many, crossing["node"].to_numpy())
 
 
-def _crosses(pairs: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
+def _apart(links: pd.DataFrame, moves: pd.DataFrame) -> pd.Series:
+    """Heading of link a_b against that of link a, deg to the left, for links that meet; indexed by both.
+
+    It follows from a link that both may turn into, the way back into the own street included, which is behind.
+    """
+    ends = links[["link_id", "from_node_id", "to_node_id"]]
+    back = ends.merge(ends, left_on=["from_node_id", "to_node_id"], right_on=["to_node_id", "from_node_id"])
+    back = back.rename(columns={"link_id_x": "a", "link_id_y": "p"})[["a", "p"]].assign(angle=180.0)
+    back = back[~back.duplicated("a", keep=False)]  # several streets between the same nodes: not known which
+    known = pd.concat([moves[["a", "p", "angle"]], back]).drop_duplicates(["a", "p"])
+    both = known.merge(known, on="p", suffixes=("", "_b"))
+    both = both.assign(apart=both["angle"] - both["angle_b"]).drop_duplicates(["a", "a_b"])
+    return both.set_index(["a", "a_b"])["apart"]
+
+
+def _crosses(pairs: pd.DataFrame, moves: pd.DataFrame, apart: pd.Series) -> np.ndarray:
     """Whether movement a -> p meets movement a_b -> p_b: on their way, or in the same link. bool, (pairs,).
 
     All arms lie on a circle around the node, the way in (coming from outside) beside the way out. Two movements cross
@@ -196,10 +212,6 @@ def _crosses(pairs: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
     known = pd.Series(moves["angle"].to_numpy(), index=pd.MultiIndex.from_frame(moves[["a", "p"]]))
     own = known.reindex(pd.MultiIndex.from_frame(pairs[["a", "p"]])).to_numpy(float)
     other = known.reindex(pd.MultiIndex.from_frame(pairs[["a_b", "p_b"]])).to_numpy(float)
-    # the heading of b against that of a, from a link that both may turn into
-    both = moves[["a", "p", "angle"]].merge(moves[["a", "p", "angle"]], on="p", suffixes=("", "_b"))
-    apart = both.assign(apart=both["angle"] - both["angle_b"]).drop_duplicates(["a", "a_b"])
-    apart = apart.set_index(["a", "a_b"])["apart"]
     turned = apart.reindex(pd.MultiIndex.from_frame(pairs[["a", "a_b"]])).to_numpy(float)
     side = _SIDE_DEG
     start, end = 180.0 + side, own - side  # places on the circle, against the heading of a
@@ -209,7 +221,9 @@ def _crosses(pairs: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
     return np.asarray(between | np.isnan(turned) | (pairs["p"] == pairs["p_b"]).to_numpy())
 
 
-def _yields(links: pd.DataFrame, moves: pd.DataFrame, level: np.ndarray, equal: np.ndarray) -> pd.DataFrame:
+def _yields(
+    links: pd.DataFrame, moves: pd.DataFrame, level: np.ndarray, equal: np.ndarray, apart: pd.Series
+) -> pd.DataFrame:
     """Who gives way to whom: a vehicle from `a` to `p` to one from `b` to `q`, with the critical gap in s."""
     some = moves[~moves["signal"]]
     pairs = some.merge(some, on="node", suffixes=("", "_b"))
@@ -222,7 +236,7 @@ def _yields(links: pd.DataFrame, moves: pd.DataFrame, level: np.ndarray, equal: 
     keep &= ~_merges_by_capacity(links, pairs)
     pairs, oncoming, one, top = pairs[keep], oncoming[keep].to_numpy(), one[keep], top[keep]
     if len(pairs):
-        cross = _crosses(pairs, moves)
+        cross = _crosses(pairs, moves, apart)
         pairs, oncoming, one, top = pairs[cross], oncoming[cross], one[cross], top[cross]
     lanes = links["lanes"].to_numpy()[pairs["a_b"]]
     wide, kind = lanes >= 2, np.minimum(pairs["kind"].to_numpy(), 2)

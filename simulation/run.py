@@ -21,6 +21,7 @@ from simulation.processes import Incident, demand_process, incident_process, rou
 from simulation.recorder import Recorder
 from simulation.traffic.engine import Counts
 from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.network import rounded_up
 from simulation.trip_log import TripLog
 from zones.rollup import ZoneRollup
 
@@ -331,6 +332,7 @@ def _result(
             "link_traversals": counts.traversals - before.traversals, "conserved": counts.conserved,
             "incidents": len(incidents),
             "vehicle_km": float(distance_m / 1000.0),
+            "links_rounded_up": rounded_up(live.engine.arrays),
             "mean_speed_mps": float(distance_m / max(time_s, 1.0)),
         },
         final_state=_state(live, air, sensors),

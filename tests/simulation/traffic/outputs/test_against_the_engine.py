@@ -69,7 +69,7 @@ def run():
 @pytest.fixture(scope="module")
 def calm():
     """Fewer trips: queues, but nobody moved by the gridlock rules, which let a vehicle skip links."""
-    return Loaded(4500)
+    return Loaded(5000)
 
 
 def test_the_town_is_congested_and_the_run_ends_before_all_have_arrived(run):

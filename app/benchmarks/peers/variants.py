@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulation.traffic.loading import Network, NodeTrips, Paths
-from simulation.traffic.network import LinkArrays
+from simulation.traffic.network import MIN_JAM_RATIO, LinkArrays
 
 PRIORITY = 1e9  # merge weight of who goes first
 _CONNECTOR_M, _CONNECTOR_MPS = 1.0, 2.0  # half a second long
@@ -84,9 +84,11 @@ def with_entrances(loading: Loading, *, length_m: float, veh_per_s: float) -> Lo
     length[n:] -= piece
     length[cut], capacity[cut] = piece, veh_per_s * a.lanes[cut]
     discharge[cut] = capacity[cut]
+    jam = a.jam_density_veh_per_m[rest]
+    jam[cut] = np.maximum(jam[cut], MIN_JAM_RATIO * capacity[cut] / a.speed_mps[cut])  # or no wave climbs a slow one
     arrays = LinkArrays(
         length_m=length, lanes=a.lanes[rest], speed_mps=a.speed_mps[rest], capacity_veh_per_s=capacity,
-        discharge_veh_per_s=discharge, jam_density_veh_per_m=a.jam_density_veh_per_m[rest],
+        discharge_veh_per_s=discharge, jam_density_veh_per_m=jam,
         cycle_s=np.zeros(n + m), green_start_s=np.zeros(n + m), green_s=np.zeros(n + m),
         merge_weight=None if a.merge_weight is None else a.merge_weight[rest],
     )  # fmt: skip

@@ -1,8 +1,11 @@
 """The SUMO export: read back from the plain files, from netconvert's network, and driven in SUMO itself."""
 
+import os
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,7 +22,7 @@ START = pd.Timestamp("2026-01-26", tz="UTC")
 
 def tool(name):
     """Path of a SUMO program; skips where it is not installed."""
-    path = shutil.which(name)
+    path = shutil.which(name, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if path is None:
         pytest.skip(f"no {name}; 'pip install eclipse-sumo' brings it")
     return path

@@ -6,7 +6,7 @@ ARGS   ?=
 
 .PHONY: demo test lint bench clean
 
-KERNELS := $(filter-out %/event_kernels.py,$(wildcard simulation/traffic/*_kernels.py)) simulation/traffic/layout.py
+KERNELS := $(wildcard simulation/*/*kernels.py simulation/*/*/*kernels.py) simulation/traffic/layout.py
 
 demo: $(VENV)/.app $(VENV)/.kernels
 	$(BIN)/zonewise demo $(ARGS)
@@ -34,9 +34,9 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/.app
 
-# a compiled kernel is kept until its own file changes: have it compiled anew when one that it calls has changed
+# a compiled kernel is kept until its own file changes: when one has changed, have those that call it compiled anew too
 $(VENV)/.kernels: $(KERNELS) | $(VENV)/bin/python
-	touch simulation/traffic/event_kernels.py $@
+	touch $(KERNELS) $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

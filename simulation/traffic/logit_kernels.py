@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from simulation.traffic.routing_kernels import END, NONE, lot, settle
+from simulation.traffic.search_heap_kernels import push
 
 _TO_UNIT = 2.0**-53
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # sets the lots of links apart from those of origins
@@ -45,14 +46,8 @@ def _tree(ends, reference, in_start, in_link, in_penalty, key, label, next_link,
     for end in ends:
         label[end] = 0.0
         next_link[end] = END
-        i = size
+        push(heap_key, heap_link, size, reference[end], end)
         size += 1
-        while i > 0 and heap_key[(i - 1) >> 2] > reference[end]:
-            heap_key[i] = heap_key[(i - 1) >> 2]
-            heap_link[i] = heap_link[(i - 1) >> 2]
-            i = (i - 1) >> 2
-        heap_key[i] = reference[end]
-        heap_link[i] = end
     settle(heap_key, heap_link, size, reference, in_start, in_link, in_penalty, key, np.uint64(0), label, next_link)
 
 

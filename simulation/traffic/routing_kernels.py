@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from simulation.traffic.search_heap_kernels import drop_first, push
+
 NONE = -1  # no way
 END = -2  # the trip ends at the end of this link
 UNKNOWN = -1.0  # label that has not been worked out yet
@@ -51,26 +53,7 @@ def settle(
         reach = heap_key[0]
         link = heap_link[0]
         size -= 1
-        last_key = heap_key[size]
-        last_link = heap_link[size]
-        i = 0
-        while True:
-            child = 4 * i + 1
-            if child >= size:
-                break
-            best = child
-            best_key = heap_key[child]
-            for other in range(child + 1, min(child + 4, size)):
-                if heap_key[other] < best_key:
-                    best = other
-                    best_key = heap_key[other]
-            if best_key >= last_key:
-                break
-            heap_key[i] = best_key
-            heap_link[i] = heap_link[best]
-            i = best
-        heap_key[i] = last_key
-        heap_link[i] = last_link
+        drop_first(heap_key, heap_link, size)
         if reach > label[link] + cost[link]:
             continue  # a better offer came later and has been dealt with
         for turn in range(in_start[link], in_start[link + 1]):
@@ -94,32 +77,8 @@ def settle(
                     break
             if not useful:
                 continue
-            i = size
+            push(heap_key, heap_link, size, offer, before)
             size += 1
-            while i > 0:
-                parent = (i - 1) >> 2
-                if heap_key[parent] <= offer:
-                    break
-                heap_key[i] = heap_key[parent]
-                heap_link[i] = heap_link[parent]
-                i = parent
-            heap_key[i] = offer
-            heap_link[i] = before
-
-
-@njit(cache=True)
-def _push(heap_key, heap_link, size, offer, link):
-    i = size
-    while i > 0:
-        parent = (i - 1) >> 2
-        if heap_key[parent] <= offer:
-            break
-        heap_key[i] = heap_key[parent]
-        heap_link[i] = heap_link[parent]
-        i = parent
-    heap_key[i] = offer
-    heap_link[i] = link
-    return size + 1
 
 
 @njit(cache=True)
@@ -222,7 +181,8 @@ def update_trees(
                         if value < label[before]:
                             label[before] = value
                             tree[before] = link
-                            size = _push(heap_key, heap_link, size, value + cost[before], before)
+                            push(heap_key, heap_link, size, value + cost[before], before)
+                            size += 1
         if anew:
             built[d] = stale = True
             label[:] = np.inf
@@ -233,7 +193,8 @@ def update_trees(
                     continue
                 label[end] = 0.0
                 tree[end] = END
-                size = _push(heap_key, heap_link, size, cost[end], end)
+                push(heap_key, heap_link, size, cost[end], end)
+                size += 1
         if stale:
             changed += 1
             settle(heap_key, heap_link, size, cost, in_start, in_link, in_penalty, key, salt[d], label, tree)

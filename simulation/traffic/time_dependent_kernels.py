@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from simulation.traffic.routing_kernels import lot
+from simulation.traffic.search_heap_kernels import drop_first, push
 
 NONE = -1
 END = -2
@@ -241,41 +242,15 @@ def fastest_paths(
                 left[following] = time
                 entered[following] = now
                 before[following] = link
-                i = size
+                push(key, item, size, value, following)
                 size += 1
-                while i > 0:
-                    parent = (i - 1) >> 2
-                    if key[parent] <= value:
-                        break
-                    key[i] = key[parent]
-                    item[i] = item[parent]
-                    i = parent
-                key[i] = value
-                item[i] = following
             if size == 0 or key[0] > over:
                 break
             cost = key[0]
             link = item[0]
             now = left[link]
             size -= 1
-            last_key = key[size]
-            last_item = item[size]
-            i = 0
-            while True:
-                child = 4 * i + 1
-                if child >= size:
-                    break
-                best = child
-                for other in range(child + 1, min(child + 4, size)):
-                    if key[other] < key[best]:
-                        best = other
-                if key[best] >= last_key:
-                    break
-                key[i] = key[best]
-                item[i] = item[best]
-                i = best
-            key[i] = last_key
-            item[i] = last_item
+            drop_first(key, item, size)
             if cost > label[link]:  # a cheaper way came later
                 link = STALE
                 continue

@@ -15,7 +15,7 @@ from scipy.stats import poisson
 from simulation.demand.trips import DayTrips, around_closed, sample_day
 from simulation.live import LiveCity, Phase
 from simulation.streams import Purpose, normal, uniform
-from simulation.traffic.engine import Trips
+from simulation.traffic.trips import Trips
 
 #: Incidents: median duration, spread of its log, and share of capacity left while one lane of two is blocked
 #: (0.35 for one of two lanes: Highway Capacity Manual 2010, exhibit 10-17).

@@ -188,7 +188,7 @@ def drive(
 
 
 def _released(hour: Hour, routes: Routes) -> Trips:
-    from simulation.traffic.engine import Trips
+    from simulation.traffic.trips import Trips
 
     layer = np.minimum((hour.taste * routes.perceptions).astype(np.int64), routes.perceptions - 1)
     return Trips(

@@ -8,50 +8,40 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulation.errors import RunError
-from simulation.link_state import N_CLASSES, N_SPEED_BINS, LinkInterval
+from simulation.link_state import N_CLASSES, LinkInterval
+from simulation.traffic.engine_state import empty_state, with_rings, with_trips
 from simulation.traffic.entry_log import EntryLog
-from simulation.traffic.event_kernels import LOG_FULL, LOG_MARGIN, REACHED, advance, reschedule
+from simulation.traffic.event_kernels import LOG_FULL, REACHED, advance, reschedule
 from simulation.traffic.layout import (
     ARRIVED,
-    ASKER,
     CIRCLES,
     DEPARTED,
     DISTANCE,
-    END,
     ENTERED,
-    EVENT,
     FORCED,
     INFLOW,
     JUMPS,
-    LOG,
     LOG_SIZE,
     LOST,
-    MAX_CIRCLE,
     N_FLOWS,
-    N_TOTALS,
     NEXT_TRIP,
     NONE,
     OCCUPANCY,
     OUTFLOW,
     RULE,
-    SLOT,
     TIME_SUM,
     TRAVERSALS,
-    TRIP,
     TURNED_OFF,
     State,
 )
-from simulation.traffic.network import LinkArrays, make_lanes, make_links, make_pool
-from simulation.traffic.paths import Paths
+from simulation.traffic.network import LinkArrays, make_links
 from simulation.traffic.reading_kernels import (
-    copy_rings,
     head_age,
-    keep_trips,
     occupants,
     queue_by_class,
     queued,
-    renumber_trips,
 )
+from simulation.traffic.trips import Trips, check_trips
 
 #: How long a vehicle asks for a full link before a circle of full links is looked for, s (MATSim's default time
 #: after which a vehicle counts as stuck: 10 s).
@@ -69,37 +59,11 @@ JAM_FILL = 0.5
 CALM_S = 60.0
 #: Share of a link's storage above which nobody pulls out into it from the roadside; assumption.
 GATE_FILL = 0.7
-#: Rows of the buffer of the entry log.
-LOG_ROWS = 1 << 19
 #: What a link is, as against what happens on it: the fields that `set_links` may change.
 _PHYSICS = ("free_time", "headway_in", "headway", "wave_time", "storage", "turn", "drop", "abreast",
             "cycle", "green_start", "green")  # fmt: skip
 #: Arrays of the state that are not kept: buffers, and what the network says.
 _NOT_KEPT = ("log", "rule")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trips:
-    """Trips to release, in order of departure. Shape (k,) each."""
-
-    depart_s: np.ndarray  # s since the clock's zero
-    origin_link: np.ndarray  # int64; -2 - k: the best link of origin k of the table of first links, at departure
-    dest_row: np.ndarray  # int64, destination of the route table
-    layer: np.ndarray  # int64, layer of the route table
-    vehicle_class: np.ndarray  # int64
-    paths: Paths | None = None  # trips with a path that is not empty drive it, whatever the route table says
-
-    def __len__(self) -> int:
-        return self.depart_s.size
-
-    def between(self, first: int, last: int) -> Trips:
-        """Trips from position `first` to before `last`."""
-        part = slice(first, last)
-        return Trips(
-            depart_s=self.depart_s[part], origin_link=self.origin_link[part], dest_row=self.dest_row[part],
-            layer=self.layer[part], vehicle_class=self.vehicle_class[part],
-            paths=None if self.paths is None else self.paths.take(np.arange(first, last)),
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +148,7 @@ class TrafficEngine:
         rule["jam"], rule["turn_off"] = jam_fill, turn_off_s
         rule["rows"] = max(self.n_dest, 1)
         rule["seed"], rule["books"], rule["log"] = seed, books, log
-        self.v: State = _empty_state(arrays, rule)
+        self.v: State = empty_state(arrays, rule)
 
     @property
     def n_links(self) -> int:
@@ -204,13 +168,13 @@ class TrafficEngine:
         RunError
             If trips depart in the past or out of order, or name links or destinations that are not there.
         """
-        _check_trips(trips, self.now, self.n_links, self.n_dest)
+        check_trips(trips, self.now, self.n_links, self.n_dest)
         if int(self.v.total[NEXT_TRIP]) < self.v.trips.size:
             raise RunError("trips of an earlier release have not all departed; release interval by interval")
         self._layers = max(self._layers, int(trips.layer.max(initial=-1)) + 1)
         self._origins = max(self._origins, -1 - int(trips.origin_link.min(initial=0)))
         self._take_log()
-        self.v = _with_trips(self.v, trips, self.n_dest, self._released)
+        self.v = with_trips(self.v, trips, self.n_dest, self._released)
         self._released += len(trips)
 
     def recall(self) -> int:
@@ -335,7 +299,7 @@ class TrafficEngine:
         fresh = make_links(arrays)
         self.arrays = _own_signals(arrays)
         if (fresh["storage"] > self.v.links["ring_size"]).any():
-            self.v = _with_rings(self.v, np.maximum(fresh["storage"], self.v.links["ring_size"]))
+            self.v = with_rings(self.v, np.maximum(fresh["storage"], self.v.links["ring_size"]))
         links = self.v.links
         changed = np.flatnonzero(np.any([links[name] != fresh[name] for name in _PHYSICS], axis=0))
         for name in _PHYSICS:
@@ -464,121 +428,6 @@ def _check_options(n_dest: int, start_s: float, *, gate_fill: float, patience_s:
             faults.append(f"{name}={value} must be above 0")
     if faults:
         raise RunError("no engine can be made: " + "; ".join(faults))
-
-
-def _check_trips(trips: Trips, now: float, n_links: int, n_dest: int) -> None:
-    depart = trips.depart_s
-    if not len(trips):
-        return
-    faults = [
-        f"{name} must have one value a trip, shape {depart.shape}; found {value.shape}"
-        for name in ("origin_link", "dest_row", "layer", "vehicle_class")
-        if (value := getattr(trips, name)).shape != depart.shape
-    ]
-    if faults:
-        raise RunError("the trips cannot be released: " + "; ".join(faults))
-    if not np.isfinite(depart).all() or depart.min() < now:
-        faults.append(f"trips must depart at or after {now:g} s; found {depart.min():g} s")
-    if (np.diff(depart) < 0).any():
-        faults.append("trips must be in order of departure")
-    if (trips.origin_link == NONE).any():
-        faults.append("origin_link must not be -1")
-    if trips.layer.min() < 0:
-        faults.append(f"layers run from 0; found {trips.layer.min()}")
-    for name, values, n in (
-        ("origin_link", np.maximum(trips.origin_link, 0), n_links), ("vehicle_class", trips.vehicle_class, N_CLASSES)
-    ):  # fmt: skip
-        if values.min() < 0 or values.max() >= n:
-            faults.append(f"{name} runs from 0 to {n - 1}; found {values.min()} to {values.max()}")
-    if trips.paths is not None:
-        links, start = trips.paths.links, trips.paths.start
-        if len(trips.paths) != len(trips) or (links.size and (links.min() < 0 or links.max() >= n_links)):
-            faults.append(f"paths must be one a trip, of links 0 to {n_links - 1}; found {len(trips.paths)}")
-        else:
-            own = np.flatnonzero(start[1:] > start[:-1])
-            other = own[links[start[own]] != trips.origin_link[own]]
-            if other.size:
-                faults.append(
-                    f"the path of trip {other[0]} does not begin on its origin link ({other.size} such trips)"
-                )
-    by_table = trips.dest_row if trips.paths is None else trips.dest_row[np.diff(trips.paths.start) == 0]
-    if by_table.size and (by_table.min() < 0 or by_table.max() >= n_dest):
-        faults.append(f"destinations run from 0 to {n_dest - 1}; found {by_table.min()} to {by_table.max()}")
-    if faults:
-        raise RunError("the trips cannot be released: " + "; ".join(faults))
-
-
-def _empty_state(arrays: LinkArrays, rule: np.ndarray) -> State:
-    links, lanes = make_links(arrays), make_lanes(arrays)
-    n = links.size
-    slots = np.zeros(int(links["ring_size"].sum()), dtype=SLOT)
-    slots["trip"], slots["entry"], slots["exit"] = NONE, -np.inf, -np.inf
-    events = np.zeros(2 * n + 1, dtype=EVENT)
-    events["place"] = NONE
-    askers = np.zeros(n + lanes.size, dtype=ASKER)
-    askers["target"] = askers["next"] = NONE
-    books = int(rule["books"][0])
-    log_rows = LOG_ROWS + MAX_CIRCLE + LOG_MARGIN if rule["log"][0] else 0
-    return State(
-        links=links, slots=slots, trips=np.zeros(0, dtype=TRIP), events=events, askers=askers, lanes=lanes,
-        pool=make_pool(arrays), flow=np.zeros((books * n, N_CLASSES, N_FLOWS + N_SPEED_BINS)),
-        total=np.zeros(N_TOTALS, np.int64), trip_stats=np.zeros((N_CLASSES, 4)), rule=rule,
-        log=np.zeros(log_rows, dtype=LOG),
-    )  # fmt: skip
-
-
-def _with_rings(v: State, size: np.ndarray) -> State:
-    """Give links more slots: the newest entries stay the newest, the new slots were never used."""
-    links = v.links.copy()
-    slots = np.zeros(int(size.sum()), dtype=SLOT)
-    slots["trip"], slots["entry"], slots["exit"] = NONE, -np.inf, -np.inf
-    links["ring_size"], links["ring_start"] = size, np.concatenate([[0], np.cumsum(size)[:-1]])
-    copy_rings(v, links, slots)
-    return v._replace(links=links, slots=slots)
-
-
-def _with_trips(v: State, trips: Trips, n_dest: int, released: int) -> State:
-    """Drop finished trips, append new ones, and renumber whatever names a trip."""
-    number = np.empty(v.trips.size, dtype=np.int64)
-    both = np.zeros(int((v.trips["origin"] != NONE).sum()) + len(trips), dtype=TRIP)
-    live = keep_trips(v.trips, both, number)
-    old, new = both[:live], both[live:]
-    new["origin"], new["dest"], new["layer"] = trips.origin_link, trips.dest_row, trips.layer
-    new["vehicle_class"], new["depart"], new["next"] = trips.vehicle_class, trips.depart_s, NONE
-    new["row"] = trips.layer * n_dest + trips.dest_row
-    new["number"] = released + np.arange(len(trips))
-    renumber_trips(v, number)
-    v.total[NEXT_TRIP] = live
-    v = v._replace(trips=both)
-    return v._replace(pool=_with_paths(v, old, new, trips.paths))
-
-
-def _with_paths(v: State, old: np.ndarray, new: np.ndarray, paths: Paths | None) -> np.ndarray:
-    """What is left of the paths of trips on the road, and the new ones; rows of trips and slots follow."""
-    own = np.flatnonzero(old["dest"] == NONE)
-    fixed = int(v.links["yield_end"][-1])  # what comes before the paths
-    parts = [v.pool[:fixed]]
-    if own.size:
-        slot = occupants(v)[own]
-        begin = ~np.where(slot == NONE, old["row"][own], v.slots["row"][np.maximum(slot, 0)]).astype(np.int64)
-        ends = np.flatnonzero(v.pool == END)
-        length = ends[np.searchsorted(ends, begin)] + 1 - begin
-        start = np.cumsum(length) - length
-        parts.append(v.pool[np.repeat(begin - start, length) + np.arange(length.sum())])
-        row = (~(fixed + start)).astype(np.int32)
-        old["row"][own] = row
-        v.slots["row"][slot[slot != NONE]] = row[slot != NONE]
-    if paths is not None:
-        length = np.diff(paths.start)
-        given = np.flatnonzero(length > 0)
-        base = sum(part.size for part in parts)
-        with_end = np.full(int(length.sum()) + given.size, END, dtype=np.int32)
-        at = np.arange(int(length.sum())) + np.repeat(np.arange(given.size), length[given])
-        with_end[at] = paths.links[paths.start[0] : paths.start[-1]]
-        new["dest"][given] = NONE
-        new["row"][given] = ~(base + np.cumsum(length[given] + 1) - length[given] - 1)
-        parts.append(with_end)
-    return np.concatenate(parts)
 
 
 def with_signal(

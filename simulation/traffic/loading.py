@@ -8,7 +8,6 @@ their own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,16 +15,18 @@ import numpy as np
 import pandas as pd
 
 from data.schemas import SIGNALS, empty
-from simulation.errors import NetworkError, RunError
-from simulation.link_state import N_CLASSES
+from simulation.errors import NetworkError
 from simulation.streams import Purpose, uniform
-from simulation.traffic.engine import Counts, TrafficEngine, Trips
+from simulation.traffic.engine import Counts, TrafficEngine
 from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.layout import END, NONE
 from simulation.traffic.link_checks import array_faults, signal_faults, table_faults, turn_faults
+from simulation.traffic.loading_checks import check_loading, check_paths, check_ways
 from simulation.traffic.network import LinkArrays, TurnIndex, link_arrays, turn_index
 from simulation.traffic.paths import Paths
 from simulation.traffic.routing import Routes, rows_in_use
 from simulation.traffic.routing_kernels import mark_in_use
+from simulation.traffic.trips import Trips
 
 #: Gain for which a driver changes the way, s; assumption: nobody can tell less.
 SWITCH_S = 1.0
@@ -217,7 +218,7 @@ def simulate(
     RunError
         If trips are out of order, name nodes that are not there, or no way leads from origin to destination.
     """
-    _check(
+    check_loading(
         network, trips, until_s=until_s, reroute_every_s=reroute_every_s, perceptions=perceptions,
         perception_sd=perception_sd, newest=newest, informed_share=informed_share, switch_s=switch_s,
     )  # fmt: skip
@@ -237,7 +238,7 @@ def simulate(
     )  # fmt: skip
     routes.update()
     routing = time.process_time() - begun
-    _check_ways(trips, routes.first_link[0, row, origin] >= 0)
+    check_ways(trips, routes.first_link[0, row, origin] >= 0)
     engine = TrafficEngine(
         network.arrays, dest_nodes.size, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, seed=seed,
         log=log, books=books, gate_fill=gate_fill, **options,
@@ -303,7 +304,7 @@ def _on_paths(
     network: Network, trips: NodeTrips, paths: Paths, until_s: float | None, options: dict[str, Any]
 ) -> TrafficRun:
     begun = time.process_time()
-    _check_paths(network, trips, paths)
+    check_paths(network, trips, paths)
     engine = TrafficEngine(
         network.arrays, 1, start_s=min(0.0, float(trips.depart_s[0])) if len(trips) else 0.0, **options
     )
@@ -314,7 +315,7 @@ def _on_paths(
             vehicle_class=k if trips.vehicle_class is None else trips.vehicle_class, paths=paths,
         )
     )  # fmt: skip
-    nowhere = np.full((1, 1, engine.n_links), -1, np.int32)
+    nowhere = np.full((1, 1, engine.n_links), NONE, np.int32)
     if until_s is None:
         engine.run_out(nowhere)
     else:
@@ -336,7 +337,7 @@ def _result(engine: TrafficEngine, trips: NodeTrips, log: bool, seconds: dict[st
     entries = engine.entry_log() if log else None
     arrival = np.full(len(trips), np.nan)
     if entries is not None:
-        ended = np.flatnonzero(entries.link == -2)
+        ended = np.flatnonzero(entries.link == END)
         arrival[entries.trip[ended]] = entries.time_s[ended]
     return TrafficRun(
         log=entries, counts=engine.counts(), engine=engine, depart_s=trips.depart_s, arrival_s=arrival, seconds=seconds
@@ -358,94 +359,3 @@ def _links_at(node_of_link: np.ndarray, nodes: np.ndarray) -> tuple[np.ndarray, 
     size = last - first
     start = np.concatenate([[0], np.cumsum(size)]).astype(np.int64)
     return start, order[np.repeat(first - start[:-1], size) + np.arange(start[-1])].astype(np.int64)
-
-
-#: Which values the options of `simulate` may have, and how that is said.
-_ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "until_s": (lambda s: s >= 0, "at least 0, or None to go on until everybody has arrived"),
-    "reroute_every_s": (lambda s: s > 0, "above 0, or None for never"),
-    "perceptions": (lambda k: k >= 1, "at least 1"),
-    "perception_sd": (lambda sd: 0 <= sd < np.inf, "at least 0"),
-    "newest": (lambda share: 0 < share <= 1, "above 0 and at most 1"),
-    "informed_share": (lambda share: 0 <= share <= 1, "between 0 and 1"),
-    "switch_s": (lambda s: 0 <= s < np.inf, "at least 0"),
-}
-
-
-def _check(network: Network, trips: NodeTrips, **options: float | None) -> None:
-    faults = []
-    depart = np.asarray(trips.depart_s)
-    if not np.isfinite(depart).all():
-        faults.append(f"departures must be finite; trip {np.flatnonzero(~np.isfinite(depart))[0]} has none")
-    elif depart.size:
-        if depart.min() < 0:
-            k = int(np.argmin(depart))
-            faults.append(f"trips must depart at 0 s or later; trip {k} departs at {depart[k]:g} s")
-        if (np.diff(depart) < 0).any():
-            faults.append("trips must be in order of departure; sort them by depart_s")
-    for name, nodes, at in (("orig", trips.orig, network.from_node), ("dest", trips.dest, network.to_node)):
-        if nodes.shape != depart.shape:
-            faults.append(f"{name} must have one node a trip: shape {depart.shape}; found {nodes.shape}")
-        elif nodes.size and (nodes.min() < 0 or nodes.max() >= network.n_nodes):
-            faults.append(f"{name} runs from node 0 to {network.n_nodes - 1}; found {nodes.min()} to {nodes.max()}")
-        elif (bare := np.setdiff1d(nodes, at)).size:
-            way = "leaves" if name == "orig" else "leads to"
-            faults.append(f"no link {way} node(s) {_few(bare)}, named by {name}; add links, or leave the trips out")
-    klass = trips.vehicle_class
-    if klass is not None and not (
-        klass.shape == depart.shape and klass.min(initial=0) >= 0 and klass.max(initial=0) < N_CLASSES
-    ):
-        faults.append(f"vehicle_class must hold one of 0..{N_CLASSES - 1} for each trip")
-    if trips.orig.shape == trips.dest.shape and (same := int((trips.orig == trips.dest).sum())):
-        faults.append(f"{same} trips end where they begin; leave them out")
-    for name, value in options.items():
-        allowed, words = _ALLOWED[name]
-        if not (value is None and name in ("until_s", "reroute_every_s")) and not allowed(value):
-            faults.append(f"{name}={value!r} must be {words}")
-    if faults:
-        raise RunError("the trips cannot be loaded: " + "; ".join(faults))
-
-
-def _check_ways(trips: NodeTrips, found: np.ndarray) -> None:
-    lost = np.flatnonzero(~found)
-    if not lost.size:
-        return
-    pairs, count = np.unique(np.stack([trips.orig[lost], trips.dest[lost]], axis=1), axis=0, return_counts=True)
-    told = ", ".join(
-        f"from node {a} to node {b} ({k} trips)"
-        for (a, b), k in zip(pairs[:5].tolist(), count[:5].tolist(), strict=True)
-    )
-    more = f" and {len(pairs) - 5} other pairs" if len(pairs) > 5 else ""
-    raise RunError(
-        f"no way leads {told}{more}; {lost.size} trips in all, the first is trip {lost[0]}: leave these trips"
-        " out, or add the missing links or turns"
-    )
-
-
-def _few(values: np.ndarray) -> str:
-    return ", ".join(map(str, values[:5].tolist())) + (f" and {values.size - 5} more" if values.size > 5 else "")
-
-
-def _check_paths(network: Network, trips: NodeTrips, paths: Paths) -> None:
-    size = np.diff(paths.start)
-    if len(paths) != len(trips) or (size <= 0).any():
-        raise RunError(f"every trip needs a path of at least one link; {len(paths)} paths for {len(trips)} trips")
-    links = paths.links.astype(np.int64)
-    if links.size and (links.min() < 0 or links.max() >= network.from_node.size):
-        raise RunError(f"paths name links outside 0..{network.from_node.size - 1}")
-    inner = np.ones(links.size, dtype=bool)
-    inner[paths.start[1:] - 1] = False
-    at = np.flatnonzero(inner)
-    torn = at[network.to_node[links[at]] != network.from_node[links[at + 1]]]
-    first, last = links[paths.start[:-1]], links[paths.start[1:] - 1]
-    astray = np.flatnonzero((network.from_node[first] != trips.orig) | (network.to_node[last] != trips.dest))
-    faults = []
-    if torn.size:
-        k = int(np.searchsorted(paths.start, torn[0], side="right")) - 1
-        faults.append(f"the path of trip {k} is torn: link {links[torn[0] + 1]} does not follow {links[torn[0]]}")
-    if astray.size:
-        faults.append(
-            f"the path of trip {astray[0]} does not lead from its origin to its destination ({astray.size} such)"
-        )
-    if faults:
-        raise RunError("; ".join(faults))

@@ -129,7 +129,7 @@ class Job:
         if step in ("city", "simulation", "live"):
             from simulation.traffic.compiling import compile_kernels
 
-            self.report("kernels", 0, 1, "on first use only, up to a quarter of a minute")
+            self.report("kernels", 0, 1, "on first use only, up to half a minute")
             compile_kernels()
             self.report("kernels", 1, 1, "ready")
 

@@ -1,13 +1,13 @@
-"""Compiling the traffic model: once an installation, some ten seconds, before the first vehicle moves."""
+"""Compiling the traffic model: once an installation, for up to half a minute, before the first vehicle moves."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from simulation.traffic.engine import Trips
 from simulation.traffic.loading import Network, NodeTrips, simulate
 from simulation.traffic.network import LinkArrays
 from simulation.traffic.paths import Paths
+from simulation.traffic.trips import Trips
 
 
 def compile_kernels() -> None:

@@ -202,20 +202,24 @@ def _apart(name_of_case: str, before_s: float) -> Callable[[dict[str, Any], str,
                 figure(f"{name}: {label}: mean over all trips", delays.mean_s, "s", n=delays.trips, seed=SEED),
                 figure(f"{name}: {label}: delay on links", row_["delay_on_links_s"], "s", seed=SEED),
                 figure(f"{name}: {label}: delay at origins", row_["delay_at_origins_s"], "s", seed=SEED),
+                figure(f"{name}: {label}: trips done", delays.done, "trips", seed=SEED),
             ]
 
     return measured
 
 
-#: Rules of ours on fixed routes: as it is, its limit, and with those of UXsim one by one.
+#: Rules of ours on fixed routes: as it is, its limit, with those of UXsim one by one, and with SUMO's at origins.
 _RULES: dict[str, dict[str, Any]] = {
-    "gates": {"node_queue": False, "entrance_m": 0.0, "entrance_veh_per_s": 0.0},
-    "gates, vehicles in 4": {"node_queue": False, "entrance_m": 0.0, "entrance_veh_per_s": 0.0, "parts": 4},
-    "gates, fluid limit": {"node_queue": False, "entrance_m": 20.0, "entrance_veh_per_s": 3.0, "parts": 4},
-    "node queue first": {"node_queue": True, "entrance_m": 0.0, "entrance_veh_per_s": 0.0},
-    "node queue first, entrances": {"node_queue": True, "entrance_m": 20.0, "entrance_veh_per_s": 1.0},
-    "node queue first, fluid limit": {"node_queue": True, "entrance_m": 20.0, "entrance_veh_per_s": 3.0, "parts": 4},
-}
+    "gates": {},
+    "gates, vehicles in 4": {"parts": 4},
+    "gates, fluid limit": {"entrance_m": 20.0, "entrance_veh_per_s": 3.0, "parts": 4},
+    "node queue first": {"origins": "node first"},
+    "node queue first, entrances": {"origins": "node first", "entrance_m": 20.0, "entrance_veh_per_s": 1.0},
+    "node queue first, fluid limit": {
+        "origins": "node first", "entrance_m": 20.0, "entrance_veh_per_s": 3.0, "parts": 4,
+    },
+    "roads first": {"origins": "roads first"},
+}  # fmt: skip
 
 
 def _linearity(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:

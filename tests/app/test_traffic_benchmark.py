@@ -20,7 +20,7 @@ from app.benchmarks.peers.process import alone
 from app.benchmarks.peers.rows import OURS, comparable, ratios, rotated, row
 from app.benchmarks.peers.task import Outcome, Task
 from app.benchmarks.peers.uxsim import platoons
-from app.benchmarks.peers.variants import PRIORITY, connected, finer, plain, with_entrances
+from app.benchmarks.peers.variants import LAST, PRIORITY, connected, finer, plain, with_entrances
 from data.errors import InputError
 from data.readers.dynamic_case import DynamicCase, read_dynamic_case
 from simulation.traffic.loading import simulate
@@ -196,10 +196,11 @@ def test_trips_to_centres_are_forty_streets_long_on_the_average():
     ("change", "longer_s"),
     [
         (lambda loading: connected(loading, merge_weight=PRIORITY), 0.5),
+        (lambda loading: connected(loading, merge_weight=LAST, by_link=True), 0.5),
         (lambda loading: with_entrances(loading, length_m=20.0, veh_per_s=1.0), 0.0),
         (lambda loading: finer(loading, parts=4), 0.0),
     ],
-    ids=["connector", "entrance", "finer"],
+    ids=["connector", "connector a link", "entrance", "finer"],
 )
 def test_another_rule_changes_nothing_where_nobody_waits(change, longer_s):
     """The triangle's trips take 150, 50 and 100 s alone on the road; a connector is half a second long."""

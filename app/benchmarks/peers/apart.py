@@ -32,16 +32,21 @@ class Delays:
         }  # fmt: skip
 
 
-def ours(task: Task, *, node_queue: bool, entrance_m: float, entrance_veh_per_s: float, parts: int = 1) -> Delays:
-    """Delays of ours; `node_queue`: UXsim's rule at origins; `entrance_m` above 0: loose entries; `parts`: finer."""
+def ours(
+    task: Task, *, origins: str = "gates", entrance_m: float = 0.0, entrance_veh_per_s: float = 0.0, parts: int = 1
+) -> Delays:
+    """Delays of ours; `origins`: "gates" (as it is), "node first" (UXsim's rule) or "roads first" (SUMO's);
+    `entrance_m` above 0: loose entries; `parts`: finer."""
     from app.benchmarks.peers.ours import network_of, paths_of, trips_of
-    from app.benchmarks.peers.variants import PRIORITY, connected, finer, plain, with_entrances
+    from app.benchmarks.peers.variants import LAST, PRIORITY, connected, finer, plain, with_entrances
     from simulation.traffic.loading import simulate
 
     case = task.read()
     loading = plain(network_of(case), trips_of(case), paths_of(case))
-    if node_queue:
+    if origins == "node first":
         loading = connected(loading, merge_weight=PRIORITY)
+    elif origins == "roads first":
+        loading = connected(loading, merge_weight=LAST, by_link=True)
     if entrance_m:
         loading = with_entrances(loading, length_m=entrance_m, veh_per_s=entrance_veh_per_s)
     if parts > 1:

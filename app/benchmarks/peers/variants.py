@@ -13,7 +13,7 @@ import numpy as np
 from simulation.traffic.loading import Network, NodeTrips, Paths
 from simulation.traffic.network import MIN_JAM_RATIO, LinkArrays
 
-PRIORITY = 1e9  # merge weight of who goes first
+PRIORITY, LAST = 1e9, 1e-6  # merge weights of who goes first, and of who lets everybody else go first
 _CONNECTOR_M, _CONNECTOR_MPS = 1.0, 2.0  # half a second long
 _CONNECTOR_VEH_PER_S, _CONNECTOR_VEH_PER_M = 20.0, 2_000.0  # no bottleneck of its own
 
@@ -33,17 +33,21 @@ def plain(network: Network, trips: NodeTrips, paths: Paths) -> Loading:
     return Loading(network=network, trips=trips, paths=paths, street=np.arange(network.from_node.size))
 
 
-def connected(loading: Loading, *, merge_weight: float) -> Loading:
+def connected(loading: Loading, *, merge_weight: float, by_link: bool = False) -> Loading:
     """All that start at a node wait in one queue, first in, first out, whatever their first link.
 
     Parameters
     ----------
     loading : Loading
     merge_weight : float
-        Of the connector against the roads that lead to the node; `PRIORITY`: it goes first.
+        Of the connector against the roads that lead to the node; `PRIORITY`: it goes first, `LAST`: the roads do.
+    by_link : bool
+        Instead one queue for each first link, as gates have it.
     """
     network, trips, paths = loading.network, loading.trips, loading.paths
-    nodes, at = np.unique(trips.orig, return_inverse=True)
+    first = paths.links[paths.start[:-1]]
+    queues, at = np.unique(first if by_link else trips.orig, return_inverse=True)
+    nodes = network.from_node[queues] if by_link else queues
     n, m = network.from_node.size, nodes.size
     a = network.arrays
     weight = a.discharge_veh_per_s if a.merge_weight is None else a.merge_weight

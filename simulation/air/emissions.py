@@ -20,7 +20,7 @@ from simulation.air.fleet import Fleet, FleetEntry
 from simulation.link_state import SPEED_BIN_MIDS_KMH, LinkInterval
 
 #: Order of the last axis of every emission array. NOx counts as NO2 by mass; CO2 is tailpipe only.
-POLLUTANTS: tuple[str, ...] = ("nox", "no2", "pm25", "co2")
+POLLUTANTS: tuple[str, ...] = ("nox", "no2", "pm25", "pm10", "co2")
 #: Below this speed the NOx rate of lorries and buses is held, km/h: their curves rise steeply at the range's lower
 #: end (1.6 g/km at 10 km/h, 6.9 at 5 for an articulated Euro VI), where no measurement supports them.
 HEAVY_NOX_FLOOR_KMH = 10.0
@@ -76,9 +76,9 @@ def hot_factor(vehicle_id: str, pollutant: str, speed_kmh: np.ndarray) -> np.nda
 
 
 def wear_factor(
-    wear_id: str, speed_kmh: np.ndarray, *, tyre_factor: float = 1.0, brake_factor: float = 1.0
+    wear_id: str, speed_kmh: np.ndarray, *, size: str = "PM2.5", tyre_factor: float = 1.0, brake_factor: float = 1.0
 ) -> np.ndarray:
-    """PM2.5 from tyres, brakes and road surface at mean speeds, g/km.
+    """PM2.5 or PM10 (`size`) from tyres, brakes and road surface at mean speeds, g/km.
 
     References
     ----------
@@ -88,9 +88,9 @@ def wear_factor(
     tyre = np.select([speed < 40, speed <= 90], [1.39, 1.78 - 0.00974 * speed], 0.902)
     brake = np.select([speed < 40, speed <= 95], [1.67, 2.75 - 0.027 * speed], 0.185)
     total = np.zeros(speed.shape)
-    terms = (("PM2.5_tyre", tyre_factor * tyre), ("PM2.5_brake", brake_factor * brake), ("PM2.5_road", 1.0))
-    for pollutant, speed_term in terms:
-        row = _row(wear_id, pollutant)
+    terms = (("tyre", tyre_factor * tyre), ("brake", brake_factor * brake), ("road", 1.0))
+    for part, speed_term in terms:
+        row = _row(wear_id, f"{size}_{part}")
         total = total + float(row["c1"]) * float(row["c2"]) * speed_term
     return total
 
@@ -146,16 +146,17 @@ def link_emissions(interval: LinkInterval, tables: Sequence[np.ndarray], group: 
 def _entry_factors(entry: FleetEntry, speed_kmh: np.ndarray) -> np.ndarray:
     """(B, P) g/km of one kind of vehicle."""
     factors = np.zeros((len(speed_kmh), len(POLLUTANTS)))
-    factors[:, 2] = wear_factor(
-        entry.wear_id, speed_kmh, tyre_factor=entry.tyre_factor, brake_factor=entry.brake_factor
-    )
+    for column, size in ((2, "PM2.5"), (3, "PM10")):
+        factors[:, column] = wear_factor(
+            entry.wear_id, speed_kmh, size=size, tyre_factor=entry.tyre_factor, brake_factor=entry.brake_factor
+        )
     if entry.exhaust_id:
         nox = hot_factor(entry.exhaust_id, "NOx", speed_kmh)
         factors[:, 0] = nox
         factors[:, 1] = nox * float(_row(entry.exhaust_id, "f_NO2")["c1"])
-        factors[:, 2] += hot_factor(entry.exhaust_id, "PM_exhaust", speed_kmh)  # the guidebook takes it as PM2.5
+        factors[:, 2:4] += hot_factor(entry.exhaust_id, "PM_exhaust", speed_kmh)[:, None]  # all of it below 2.5 um
         grams_per_mj = float(_row(f"fuel_{entry.fuel}", "CO2")["c1"])
-        factors[:, 3] = hot_factor(entry.exhaust_id, "energy", speed_kmh) * grams_per_mj
+        factors[:, 4] = hot_factor(entry.exhaust_id, "energy", speed_kmh) * grams_per_mj
     return factors
 
 

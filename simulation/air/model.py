@@ -17,7 +17,7 @@ from data.units import UG_PER_G
 from simulation.air.background import SPECIES, synthetic_background
 from simulation.air.box import BoxGeometry, BoxStep, Ledger, Mixing, box_geometry, exchange
 from simulation.air.chemistry import UG_PER_PPB_NO2, UG_PER_PPB_O3, street_no2
-from simulation.air.emissions import emission_table, link_emissions
+from simulation.air.emissions import POLLUTANTS, emission_table, link_emissions
 from simulation.air.errors import AirError, WeatherError
 from simulation.air.fleet import Fleet
 from simulation.air.weather import friction_velocity
@@ -179,7 +179,7 @@ class AirModel:
             nox_g=emitted[:, 0],
             no2_g=emitted[:, 1],
             pm25_g=emitted[:, 2],
-            co2_g=emitted[:, 3],
+            co2_g=emitted[:, POLLUTANTS.index("co2")],
             nox_ug_per_m3=nox,
             no2_ug_per_m3=no2,
             o3_ug_per_m3=o3,

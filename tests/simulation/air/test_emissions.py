@@ -54,6 +54,12 @@ def test_wear_of_a_car_equals_the_worked_value():
     assert wear_factor("PC", np.array([50.0]))[0] == pytest.approx(0.00581074 + 0.004095 + 0.00405, rel=1e-6)
 
 
+def test_coarse_wear_of_a_car_equals_the_worked_value():
+    """At 50 km/h: 0.0107 x 0.60 x 1.293 + 0.0075 x 0.98 x 1.4 + 0.015 x 0.50 = 0.02609106 g/km of PM10."""
+    found = wear_factor("PC", np.array([50.0]), size="PM10")[0]
+    assert found == pytest.approx(0.00830106 + 0.01029 + 0.0075, rel=1e-6)
+
+
 def test_brakes_wear_more_at_low_speed():
     """The speed term is 1.67 below 40 km/h and falls above; an inverted branch would turn this round."""
     slow, fast = wear_factor("PC", np.array([30.0, 80.0]))
@@ -111,4 +117,4 @@ def test_every_class_emits_and_crawling_costs_most():
     table = emission_table(default_fleet())
     assert table.shape == (len(VEHICLE_CLASSES), N_SPEED_BINS, len(POLLUTANTS))
     assert (table > 0).all()
-    assert (table[:, :, [0, 3]].argmax(axis=1) == 0).all()
+    assert (table[:, :, [POLLUTANTS.index("nox"), POLLUTANTS.index("co2")]].argmax(axis=1) == 0).all()

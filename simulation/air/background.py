@@ -1,8 +1,8 @@
-"""What the wind brings into the city: regional NOx, NO2, ozone and PM2.5, hour by hour.
+"""What the wind brings into the city: regional NOx, NO2, ozone, PM2.5 and PM10, hour by hour.
 
 Synthetic levels for a northern European city, to be replaced by a regional station's series where there is one. The
-sizes are stated assumptions: NO2 about 9 and PM2.5 about 5.5 ug/m3 in the yearly mean, ozone highest in April, as
-regional and urban background stations around the Baltic report in the 2020s.
+sizes are stated assumptions: NO2 about 9 and PM2.5 about 5.5, PM10 about 10 ug/m3 in the yearly mean, ozone highest in
+April, as regional and urban background stations around the Baltic report in the 2020s.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from simulation.air.weather import gaussian_days, sun
+from simulation.air.solar import sun
+from simulation.air.weather import gaussian_days
 
 #: Species that the box model carries, in the order of its arrays. `no2` and `o3` are as they would be without
 #: reaction inside the city; `simulation.air.chemistry` lets them react.
 SPECIES: tuple[str, ...] = ("nox", "no2", "o3", "pm25")
+#: Columns of a background table besides its time, ug/m3 (NOx as NO2).
+BACKGROUND_SPECIES: tuple[str, ...] = (*SPECIES, "pm10")
 #: Southerly to south-easterly air has crossed the continent: particles rise by this factor against clean sea air.
 _CONTINENT_FROM_DEG = 165.0
 
@@ -35,7 +38,8 @@ def synthetic_background(weather: pd.DataFrame, *, seed: int, latitude: float, l
     Returns
     -------
     DataFrame
-        `time` and one column for each of `SPECIES`, ug/m3 (NOx as NO2).
+        `time` and one column for each of `BACKGROUND_SPECIES`, ug/m3 (NOx as NO2); NO2 never exceeds NOx, nor
+        PM2.5 PM10.
     """
     seconds = weather["time"].dt.tz_convert("UTC").dt.as_unit("s").astype("int64").to_numpy()
     day, where = np.unique(seconds // 86_400, return_inverse=True)
@@ -63,4 +67,8 @@ def synthetic_background(weather: pd.DataFrame, *, seed: int, latitude: float, l
     washed = np.where(weather["precipitation_mm_per_h"].to_numpy() > 0.2, 0.8, 1.0)
     heating = 1.0 + 0.02 * np.maximum(-weather["temperature_c"].to_numpy(), 0.0)  # wood stoves in frost
     pm25 = 4.4 * continent * washed * heating * calm**0.6 * np.exp(0.33 * slow_pm)
-    return pd.DataFrame({"time": weather["time"].to_numpy(), "nox": nox, "no2": no2, "o3": o3, "pm25": pm25})
+    # Coarse particles (dust, sea salt): stirred up by wind, washed out, most in the dry spring. Sizes assumed.
+    slow_coarse = gaussian_days(seed, day, stream=3, hours=(30.0,))[0][where, hour]
+    coarse = 4.0 * (1.0 + 0.3 * spring) * np.sqrt(np.maximum(wind, 0.8) / 3.5) * washed * np.exp(0.4 * slow_coarse)
+    species = {"nox": nox, "no2": no2, "o3": o3, "pm25": pm25, "pm10": pm25 + coarse}
+    return pd.DataFrame({"time": weather["time"].to_numpy(), **species})

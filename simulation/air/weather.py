@@ -17,9 +17,9 @@ from scipy.special import ndtr
 
 from data.schemas import TIME_DTYPE
 from simulation.air.errors import WeatherError
+from simulation.air.solar import cloudy_radiation, sun
 
 _WINDOW_DAYS = 15
-_CLEAR_SKY = 1098.0  # W/m2, clear-sky scale of Haurwitz (1945), doi:10.1175/1520-0469(1945)002<0154:IIRTCA>2.0.CO;2
 
 
 def synthetic_weather(
@@ -61,7 +61,7 @@ def synthetic_weather(
     wind_z = -0.6 * pressure + 0.8 * wind_own
     wind = _wind_speed(wind_z, season, solar_hour)
     cloud = ndtr(1.6 * (-0.5 * pressure + 0.87 * cloud_own) + np.sqrt(1 + 1.6**2) * (0.15 - 0.55 * season))
-    radiation = _radiation(cos_zenith, cloud)
+    radiation = cloudy_radiation(cos_zenith, cloud)
     # Short waves of the wind direction on long ones, around the prevailing south-westerlies of the middle latitudes.
     direction = (225.0 + 75.0 * turn + 15.0 * veer) % 360.0
     temperature = _temperature(latitude, season, solar_hour, radiation, cloud, 0.9 * warm_own - 0.44 * pressure)
@@ -163,45 +163,6 @@ def gaussian_days(seed: int, day: np.ndarray, *, stream: int, hours: tuple[float
 
 def _drivers(seed: int, day: np.ndarray) -> np.ndarray:
     return gaussian_days(seed, day, stream=1, hours=(60.0, 10.0, 18.0, 72.0, 40.0, 3.0, 5.0))
-
-
-def sun(latitude: float, longitude: float, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Season (-1 deep winter, 1 high summer), cosine of the zenith angle and solar hour at seconds since 1970.
-
-    Declination and equation of time by Spencer (1971), Search 2 (5), 172.
-    """
-    days = seconds / 86_400.0
-    day_of_year = days % 365.2425  # 1970-01-01 is day 0; leap days drift by less than one day
-    angle = 2 * np.pi * day_of_year / 365.2425
-    declination = (
-        0.006918
-        - 0.399912 * np.cos(angle) + 0.070257 * np.sin(angle)
-        - 0.006758 * np.cos(2 * angle) + 0.000907 * np.sin(2 * angle)
-        - 0.002697 * np.cos(3 * angle) + 0.00148 * np.sin(3 * angle)
-    )  # fmt: skip
-    equation_min = 229.18 * (
-        0.000075
-        + 0.001868 * np.cos(angle) - 0.032077 * np.sin(angle)
-        - 0.014615 * np.cos(2 * angle) - 0.040849 * np.sin(2 * angle)
-    )  # fmt: skip
-    solar_hour = (days % 1.0 * 24.0 + longitude / 15.0 + equation_min / 60.0) % 24.0
-    hour_angle = np.radians(15.0 * (solar_hour - 12.0))
-    phi = np.radians(latitude)
-    cos_zenith = np.sin(phi) * np.sin(declination) + np.cos(phi) * np.cos(declination) * np.cos(hour_angle)
-    # Temperature lags the sun by about a month: coldest near 22 January in the north.
-    season = -np.cos(angle - 2 * np.pi * 21.0 / 365.2425) * (1.0 if latitude >= 0 else -1.0)
-    return season, cos_zenith, solar_hour
-
-
-def _radiation(cos_zenith: np.ndarray, cloud: np.ndarray) -> np.ndarray:
-    """Global radiation, W/m2.
-
-    Clear sky by Haurwitz (1945), J. Meteorol. 2, 154; cloud by Kasten & Czeplak (1980),
-    doi:10.1016/0038-092X(80)90391-6.
-    """
-    height = np.maximum(cos_zenith, 1e-3)
-    clear = np.where(cos_zenith > 1e-3, _CLEAR_SKY * height * np.exp(-0.059 / height), 0.0)
-    return clear * (1.0 - 0.75 * cloud**3.4)
 
 
 def _wind_speed(z: np.ndarray, season: np.ndarray, solar_hour: np.ndarray) -> np.ndarray:

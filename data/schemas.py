@@ -9,7 +9,7 @@ interval, so its value is known at `time + step`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -158,6 +158,23 @@ SENSORS = Table(
         _f("lon", "deg", -180, 180), _f("lat", "deg", -90, 90),
     ),
 )  # fmt: skip
+#: What stands on either side of a street, seen along its direction. Both directions of a street share `street`.
+STREET_WALLS = Table(
+    name="street_walls", key=("link_id",), open=True,
+    columns=(
+        _i("link_id", 0), _i("street", 0), Column(name="canyon", kind="bool"), _f("height_m", "m", 0, 1000),
+        _f("width_m", "m", 0, 1000), _f("left_m", "m", 0, 1000), _f("right_m", "m", 0, 1000),
+        _f("angle_deg", "deg", 0, 360), _f("end_m", "m", 0, 2e5), _f("wall_share", "1", 0, 1), _s("source"),
+    ),
+)  # fmt: skip
+#: Points at which the air is computed. `link_id` is the canyon that a point stands in, -1 in the open; `side` of it.
+RECEPTORS = Table(
+    name="receptors", key=("receptor_id",), open=True,
+    columns=(
+        _s("receptor_id"), _s("kind", ("facade", "station", "cell")), _s("zone_id"), _f("x_m", "m"), _f("y_m", "m"),
+        _f("z_m", "m", 0, 1000), _i("link_id", -1), _i("side", -1),
+    ),
+)  # fmt: skip
 OD = Table(
     name="od", key=("origin_zone_id", "dest_zone_id", "departure_s", "vehicle_class"),
     columns=(_s("origin_zone_id"), _s("dest_zone_id"), _f("departure_s", "s", 0), _s("vehicle_class", VEHICLE_CLASSES),
@@ -197,6 +214,34 @@ WEATHER = Table(
         _t("time"), _f("wind_speed_mps", "m/s", 0, 100), _f("wind_dir_deg", "deg", 0, 360),
         _f("temperature_c", "C", -90, 60), _f("radiation_w_per_m2", "W/m2", 0, 1500), _f("cloud_share", "1", 0, 1),
         _f("mixing_height_m", "m", 10, 6000), _f("precipitation_mm_per_h", "mm/h", 0, 300),
+    ),
+)  # fmt: skip
+#: What a weather station measured: gaps are null, and columns that it does not measure are absent.
+MEASURED_WEATHER = Table(
+    name="measured_weather", key=("time",), open=True,
+    columns=(
+        _t("time"),
+        _f("wind_speed_mps", "m/s", 0, 100, nullable=True),
+        *(replace(column, nullable=True, optional=True) for column in WEATHER.columns[2:]),
+        _f("dew_point_c", "C", -100, 50, nullable=True, optional=True),
+        _f("pressure_hpa", "hPa", 400, 1100, nullable=True, optional=True),
+    ),
+)  # fmt: skip
+AIR_STATIONS = Table(
+    name="air_stations", key=("station_id",), open=True,
+    columns=(_s("station_id"), _f("lon", "deg", -180, 180), _f("lat", "deg", -90, 90)),
+)  # fmt: skip
+#: Pollutants that air stations report, with the largest hourly mean that is believed, ug/m3 (assumed; NOx as NO2).
+STATION_POLLUTANTS: dict[str, float] = {
+    "nox": 5e3, "no2": 2e3, "o3": 1.5e3, "pm25": 2e3, "pm10": 1e4, "so2": 5e3, "co": 1e5,
+}  # fmt: skip
+#: Hourly means of air stations, measured or modelled; a gap is null.
+STATION_AIR = Table(
+    name="station_air", key=("station_id", "time"),
+    columns=(
+        _s("station_id"), _t("time"),
+        *(_f(f"{name}_ug_per_m3", "ug/m3", 0, high, nullable=True, optional=True)
+          for name, high in STATION_POLLUTANTS.items()),
     ),
 )  # fmt: skip
 MODELS_IN_USE = ("micromodel", "macromodel", "mix")
@@ -242,8 +287,9 @@ EFFECTS = Table(
 ALL_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        NODES, LINKS, TURNS, SIGNALS, ZONES, LINK_ZONE, ADJACENCY, GATEWAYS, SENSORS, OD, LINK_STATE, ZONE_STATE,
-        ZONE_TRUTH, SENSOR_STATE, WEATHER, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
+        NODES, LINKS, TURNS, SIGNALS, ZONES, LINK_ZONE, ADJACENCY, GATEWAYS, SENSORS, STREET_WALLS, RECEPTORS, OD,
+        LINK_STATE, ZONE_STATE,
+        ZONE_TRUTH, SENSOR_STATE, WEATHER, MEASURED_WEATHER, AIR_STATIONS, STATION_AIR, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
     )
 }  # fmt: skip
 

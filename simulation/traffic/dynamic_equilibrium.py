@@ -23,6 +23,7 @@ from simulation.errors import RunError
 from simulation.streams import Purpose, uniform
 from simulation.traffic.entry_log import EntryLog
 from simulation.traffic.loading import Network, NodeTrips, TrafficRun, simulate
+from simulation.traffic.loading_checks import check_ways
 from simulation.traffic.paths import Paths
 from simulation.traffic.time_dependent import STEP_S, Journeys, LinkTimes
 
@@ -285,14 +286,7 @@ def _begin(
     empty = LinkTimes.free(network.arrays.length_m / network.arrays.speed_mps)
     slot_s = None if len(trips) < 1000 else 3600.0
     arrival, cheapest = search.fastest(empty, slot_s=slot_s, seed=seed, charge_s=charge, row=row)
-    lost = np.flatnonzero(~np.isfinite(arrival))
-    if lost.size:
-        pairs = sorted({(int(o), int(d)) for o, d in zip(trips.orig[lost], trips.dest[lost])})
-        raise RunError(
-            f"no way leads from origin to destination for {lost.size} trips of {len(pairs)} pairs of nodes, first"
-            f" {', '.join(f'{o} to {d}' for o, d in pairs[:5])}: leave these trips out, or add the missing links"
-            " or turns"
-        )
+    check_ways(trips, np.isfinite(arrival))
     if isinstance(start, DynamicEquilibrium):
         return start.paths
     if start is not None:

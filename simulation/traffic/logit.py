@@ -19,6 +19,7 @@ import numpy as np
 from simulation.errors import RunError
 from simulation.streams import Purpose, bits
 from simulation.traffic.loading import Network, NodeTrips
+from simulation.traffic.loading_checks import check_ways
 from simulation.traffic.logit_kernels import Graph, draw_paths, spread_flow
 from simulation.traffic.paths import Paths
 from simulation.traffic.routing import free_times, link_keys
@@ -77,13 +78,7 @@ def logit_paths(
     back = np.empty(len(trips), dtype=np.int64)
     back[order] = np.arange(len(trips))
     paths = Paths(links=links, start=start).take(back)
-    lost = np.flatnonzero(np.diff(paths.start) == 0)
-    if lost.size:
-        k = lost[0]
-        raise RunError(
-            f"no way leads from node {trips.orig[k]} to node {trips.dest[k]} (trip {k}; {lost.size} such trips): leave"
-            " these trips out, or add the missing links or turns"
-        )
+    check_ways(trips, np.diff(paths.start) > 0)
     return paths
 
 

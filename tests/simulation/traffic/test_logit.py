@@ -144,7 +144,7 @@ def test_links_renumbered_draw_the_same_streets():
 
 def test_what_cannot_be_chosen_is_one_error():
     apart = network([(0, 1), (2, 3)], [10, 10])
-    with pytest.raises(RunError, match=r"from node 0 to node 3 \(trip 0; 5 such trips\): leave"):
+    with pytest.raises(RunError, match=r"from node 0 to node 3 \(5 trips\); 5 trips in all"):
         logit_paths(apart, trips_from_0(5, 3), theta_per_s=0.1)
     with pytest.raises(RunError, match=r"theta_per_s=0 must.*elongation=-1 must.*cost_s must be finite"):
         logit_paths(apart, trips_from_0(5, 1), theta_per_s=0, elongation=-1, cost_s=np.array([1.0, np.inf]))

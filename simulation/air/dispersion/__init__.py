@@ -6,6 +6,11 @@ network as straight segments) and `source_receptor` (sparse matrices of the clos
 product). Files named `*_kernels` hold the compiled loops.
 """
 
+from simulation.air.dispersion.line_sources import LineSources
+from simulation.air.dispersion.rline import Pairs, fast_line, full_line
+from simulation.air.dispersion.source_receptor import SourceReceptor
 from simulation.air.dispersion.wind_profile import SurfaceLayer, u_star_from, wind_speed
 
-__all__ = ["SurfaceLayer", "u_star_from", "wind_speed"]
+__all__ = [
+    "LineSources", "Pairs", "SourceReceptor", "SurfaceLayer", "fast_line", "full_line", "u_star_from", "wind_speed",
+]  # fmt: skip

@@ -44,6 +44,9 @@ class SurfaceLayer:
         Roughness length, m, above 0.
     displacement_m : float, optional
         Displacement height, m, not negative; 5 z0 unless given.
+    wind_factor : float, optional
+        Factor on the profile's wind, above 0; for observations of u* and wind that do not agree (R-LINE scales the
+        profile to the observed wind and keeps the observed u*).
 
     Raises
     ------
@@ -56,6 +59,7 @@ class SurfaceLayer:
     sigma_v_mps: float
     z0_m: float
     displacement_m: float = math.nan
+    wind_factor: float = 1.0
 
     def __post_init__(self) -> None:
         if math.isnan(self.displacement_m):
@@ -68,6 +72,7 @@ class SurfaceLayer:
                 ("sigma_v_mps", 0.0 <= self.sigma_v_mps < math.inf, "0 m/s or more"),
                 ("z0_m", 0.0 < self.z0_m < math.inf, "above 0 m"),
                 ("displacement_m", 0.0 <= self.displacement_m < math.inf, "0 m or more"),
+                ("wind_factor", 0.0 < self.wind_factor < math.inf, "above 0"),
             )
             if not good
         ]
@@ -84,7 +89,7 @@ def wind_speed(layer: SurfaceLayer, z_m: ArrayLike) -> NDArray[np.float64]:
     z_m : array_like
         Heights above ground, m.
     """
-    return (layer.u_star_mps / VON_KARMAN) * profile_factor(
+    return (layer.wind_factor * layer.u_star_mps / VON_KARMAN) * profile_factor(
         np.asarray(z_m, dtype=float) - layer.displacement_m, obukhov_m=layer.obukhov_m, z0_m=layer.z0_m
     )
 

@@ -49,7 +49,7 @@ def test_the_friction_velocity_gives_back_the_observed_wind(obukhov_m):
 
 
 def test_the_friction_velocity_works_hour_by_hour():
-    """Hours as arrays: neutral, 4 and 8 m/s at 10 m, z0 0.1 (d 0.5): 0.4 U / ln 95 = 0.351346 and twice that; calm 0."""
+    """Hours as arrays: neutral, 4 and 8 m/s at 10 m, z0 0.1 (d 0.5): 0.4 U / ln 95 = 0.351346, twice that, and 0."""
     u_star = u_star_from([4.0, 8.0, 0.0], 10.0, obukhov_m=np.inf, z0_m=0.1)
     assert u_star == pytest.approx([0.351346, 0.702692, 0.0], abs=1e-5)
 

@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike
 from simulation.air.errors import AirError
 
 Exchange = Literal["sirane", "schulte"]
-#: Share of sigma_w with which a street as wide as high exchanges air, before the aspect ratio (Schulte et al. 2015,
-#: doi:10.1016/j.atmosenv.2015.02.001).
+#: Share of sigma_w with which a very wide street exchanges air (Schulte et al. 2015, as used in MUNICH).
 SCHULTE = 0.45
 
 
@@ -85,7 +84,7 @@ def exchange_velocity(
         m; read by `schulte` alone.
     form : {"sirane", "schulte"}
         sigma_w / (sqrt(2) pi) (Soulhac et al. 2011, doi:10.1016/j.atmosenv.2011.07.008), or 0.45 sigma_w / (1 + H/W)
-        (Schulte et al. 2015), less in narrow streets.
+        (Schulte et al. 2015, as used in MUNICH, Kim et al. 2018, doi:10.5194/gmd-11-611-2018), less in narrow streets.
 
     Raises
     ------
@@ -118,8 +117,7 @@ def street_wind(wind_roof_mps: ArrayLike, height_m: ArrayLike, width_m: ArrayLik
 
     References
     ----------
-    Lemonsu et al. (2004), doi:10.1175/1520-0450(2004)043<0312:MOTUBL>2.0.CO;2, as used in MUNICH (Kim et al. 2018,
-    doi:10.5194/gmd-11-611-2018).
+    Lemonsu et al. (2004), as used in MUNICH (Kim et al. 2018, doi:10.5194/gmd-11-611-2018).
     """
     ratio = np.asarray(height_m, dtype=float) / np.asarray(width_m, dtype=float)
     shelter = 1.0 + (2.0 / np.pi - 1.0) * np.clip(3.0 * (ratio - 1.0 / 3.0), 0.0, 1.0)

@@ -244,6 +244,7 @@ def _per_street(samples: pd.DataFrame, n_streets: int) -> pd.DataFrame:
         return np.bincount(street, values, n_streets) / np.bincount(street, minlength=n_streets)
 
     axis = 0.5 * np.arctan2(mean(np.sin(2 * bearing)), mean(np.cos(2 * bearing))) % np.pi
+    axis = np.where(np.pi - axis < 1e-9, 0.0, axis)  # 180 degrees but for rounding
     turned = (np.cos(bearing - axis[street]) < 0.0).to_numpy()
     left, right = samples["left_m"].notna().to_numpy(), samples["right_m"].notna().to_numpy()
     facing = samples[left & right]
@@ -253,7 +254,7 @@ def _per_street(samples: pd.DataFrame, n_streets: int) -> pd.DataFrame:
     every = pd.RangeIndex(n_streets)
     return pd.DataFrame(
         {
-            "angle_deg": np.degrees(axis) % 180.0,
+            "angle_deg": np.degrees(axis),
             "left_share": mean(np.where(turned, right, left).astype(float)),
             "right_share": mean(np.where(turned, left, right).astype(float)),
             "both_share": mean((left & right).astype(float)),

@@ -122,7 +122,7 @@ def ospm(
     except ValueError as error:
         shapes = {name: v.shape for name, v in values.items() if v.ndim}
         raise AirError(f"arguments of ospm do not fit each other, shapes {shapes}; give one value a street") from error
-    flat = {name: np.broadcast_to(v, shape).ravel() for name, v in values.items()}
+    flat = {name: (v if v.shape == shape else np.full(shape, v)).ravel() for name, v in values.items()}
     u = f_roof * np.maximum(flat["wind_roof_mps"], CALM_MPS)
     traffic = traffic_turbulence(
         flat["width_m"],
@@ -177,18 +177,19 @@ def _check(values: dict[str, np.ndarray], f_roof: float, directions: int) -> Non
     }  # fmt: skip
     faults = []
     for name, v in values.items():
+        bound, word = least.get(name, (-1e6, "at least"))
+        if not v.size or (v.max() < np.inf and (v.min() > bound if word == "above" else v.min() >= bound)):
+            continue  # two passes over sound arrays, since this is called every interval
         flat = v.ravel()
         finite = np.isfinite(flat)
         if not finite.all():
             at = int(np.flatnonzero(~finite)[0])
             faults.append(f"{name} has {int((~finite).sum())} value(s) that are no finite number, first in place {at}")
-        if name in least:
-            bound, word = least[name]
-            bad = flat <= bound if word == "above" else flat < bound
-            if bad.any():
-                at = int(np.flatnonzero(bad)[0])
-                found = f"found {int(bad.sum())} other(s), first {flat[at]:g} in place {at}"
-                faults.append(f"{name} must be {word} {bound:g}; {found}")
+        bad = flat <= bound if word == "above" else flat < bound
+        if bad.any():
+            at = int(np.flatnonzero(bad)[0])
+            found = f"found {int(bad.sum())} other(s), first {flat[at]:g} in place {at}"
+            faults.append(f"{name} must be {word} {bound:g}; {found}")
     if not 0.0 < f_roof <= 1.5:
         faults.append(f"f_roof={f_roof:g} must lie above 0 and at most at 1.5")
     if directions < 1:

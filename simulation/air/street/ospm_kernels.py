@@ -53,6 +53,7 @@ def unit_concentrations(
         h, w, u, s_w0, z = height[k], width[k], roof_wind[k], traffic[k], receptor[k]
         r = 1.0 if u > STEADY_MPS else np.sqrt(u / STEADY_MPS)
         s_wt = np.sqrt((TURBULENCE * u) ** 2 + TOP_EXCHANGE * s_w0 * s_w0)
+        rest = 1.0 / s_wt
         vortex = VORTEX_M_PER_M * h * r
         bottom = u * np.log(H0_M / Z0_M) / np.log(h / Z0_M)
         diagonal = np.sqrt(h * h + 0.25 * vortex * vortex)
@@ -69,7 +70,7 @@ def unit_concentrations(
             path = w / across  # across the street
             longest = min(path, end[k] / max(along, 1e-10))
             mixed = u_b * (h - H0_M) / s_w
-            spread, rise, decay = s_w / u_b, s_w / s_wt, s_wt / (u_b * h)
+            spread, rise, decay = s_w / u_b, s_w * rest, s_wt / (u_b * h)
             lee = _side(0.0, min(vortex, longest), mixed, spread, rise, decay, z)
             if vortex < longest:
                 angle = 2.0 * r * np.arctan2(across, along)
@@ -83,11 +84,12 @@ def unit_concentrations(
             again = 0.0
             if z <= h:
                 inside = min(path, vortex)
-                ceiling = 2.0 * h * (vortex - inside) / vortex
-                open_edge = diagonal * (h - min(ceiling, h)) / h
-                u_d = np.sqrt(u_b * u_b + s_w0 * s_w0)
-                u_s = (open_edge * u_d + diagonal * u) / (open_edge + diagonal)
-                again = inside * across / (w * (s_wt * min(path, 0.5 * vortex) + u_s * open_edge))
+                leaves = s_wt * min(path, 0.5 * vortex)
+                if inside > 0.5 * vortex:  # the vortex ends before the wall: air flows out at its edge as well
+                    open_edge = diagonal * (2.0 * inside / vortex - 1.0)
+                    u_d = np.sqrt(u_b * u_b + s_w0 * s_w0)
+                    leaves += open_edge * (open_edge * u_d + diagonal * u) / (open_edge + diagonal)
+                again = inside * across / (w * leaves)
             if sine < 0.0:  # the wind comes from the left: the left wall is upwind
                 left += lee
                 right += wind_side

@@ -50,7 +50,9 @@ def population(zones: pd.DataFrame, *, persons_per_home: float = PERSONS_PER_HOM
         faults.append(f"persons_per_home={persons_per_home:g} must be above 0")
     people = np.full(len(zones), np.nan)
     if "homes" in zones.columns:
-        people = zones["homes"].to_numpy(dtype=float, na_value=np.nan) * persons_per_home
+        people = zones["homes"].to_numpy(dtype=float, na_value=np.nan) * (
+            persons_per_home if persons_per_home > 0 else 1.0
+        )
     if "population" in zones.columns:
         given = zones["population"].to_numpy(dtype=float, na_value=np.nan)
         people = np.where(np.isnan(given), people, given)

@@ -86,7 +86,7 @@ def zone_grid(
         raise AirError(f"the table names {len(strangers)} {key}(s) that are not known: {strangers[:5]}")
     cell = offset // step * len(found) + column
     shape = (int(offset.max()) // step + 1, len(found))
-    if len(cell) == shape[0] * shape[1] and not strangers and (np.diff(cell) == 1).all():  # full, and in order
+    if len(cell) == shape[0] * shape[1] and not strangers and _in_order(cell):
         filled = {name: table[name].to_numpy(dtype=float, na_value=np.nan).reshape(shape) for name in columns}
         return Grid(places=found, start_s=first, step_s=step, values=filled)
     inside = column >= 0
@@ -205,11 +205,12 @@ def hourly(
         behind = -(ahead + len(values)) % parts
         padded = np.pad(values, ((ahead, behind), (0, 0)), constant_values=np.nan) if ahead + behind else values
         blocks = padded.reshape(-1, parts, values.shape[1])
-        known = ~np.isnan(blocks)
-        count = known.sum(axis=1)
-        values = np.where(
-            count >= capture * parts - 1e-9, _divide(np.where(known, blocks, 0.0).sum(axis=1), count), np.nan
-        )
+        values = blocks.sum(axis=1) / parts
+        if np.isnan(values).any():
+            known = ~np.isnan(blocks)
+            count = known.sum(axis=1)
+            total = np.where(known, blocks, 0.0).sum(axis=1)
+            values = np.where(count >= capture * parts - 1e-9, _divide(total, count), np.nan)
     first = start_s - start_s % _HOUR_S
     local = pd.to_datetime(first + _HOUR_S * np.arange(len(values)), unit="s", utc=True).tz_convert(timezone)
     dates = local.tz_localize(None).normalize()
@@ -220,6 +221,14 @@ def hourly(
         timezone=timezone,
         day_starts=np.flatnonzero(new),
         days=pd.DatetimeIndex(dates[new]),
+    )
+
+
+def _in_order(cell: np.ndarray, chunk: int = 1 << 18) -> bool:
+    """Whether cells count up from 0 one by one, looked at in pieces to spare memory."""
+    return all(
+        np.array_equal(cell[begin : begin + chunk], np.arange(begin, min(begin + chunk, len(cell))))
+        for begin in range(0, len(cell), chunk)
     )
 
 

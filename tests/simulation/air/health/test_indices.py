@@ -70,7 +70,7 @@ def test_us_aqi_goes_on_beyond_500_on_the_last_line():
 
 
 def test_ozone_takes_the_worse_of_eight_hours_and_one():
-    """8-hour 70 ppb is 100; a 1-hour peak of 164 ppb is 150; below 125 ppb the hour says nothing; 8-hour stops at 300."""
+    """8-hour 70 ppb is 100; a 1-hour peak of 164 ppb 150; below 125 ppb the hour says nothing; 8-hour stops at 300."""
     eight, one = np.array([70.0, 70.0, 400.0]) * O3_UG * 1.001, np.array([100.0, 164.0, 100.0]) * O3_UG * 1.001
     assert us_aqi(eight, "o3").tolist() == [100, 100, 300]
     peak = us_aqi(one, "o3", averaging_h=1)
@@ -138,7 +138,7 @@ def test_missing_values_have_no_index_and_shapes_are_kept():
 
 
 def test_bad_input_is_told():
-    """Negative or infinite values, unknown indices, pollutants and averaging times: an error that says what is allowed."""
+    """Negative or infinite values, unknown indices, pollutants and averaging times: an error says what is allowed."""
     with pytest.raises(AirError, match=r"no2 holds 1 negative and 1 infinite value.*lowest -3"):
         level_of(np.array([-3.0, np.inf, 2.0]), "no2")
     with pytest.raises(AirError, match=r"'co' is not part of index 'eaqi'; allowed: \['no2', 'o3'"):

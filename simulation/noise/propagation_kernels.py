@@ -82,7 +82,8 @@ def fill_pairs(
 ) -> tuple[np.ndarray, np.ndarray]:  # (n_pairs,) links and (n_pairs, n_octaves) float32
     """Transfer of each pair: with s = d tan(angle) the integral of ds / (4 pi r^2) is that of d(angle) / (4 pi d).
 
-    Pieces end at the first house and where the distance doubles; each is integrated over the angle by three points.
+    Pieces end where houses begin, where they take the most and where the distance doubles; each is integrated over the
+    angle by three points.
     """
     n_octaves = alpha.size
     columns = np.empty(start[-1], dtype=np.int64)
@@ -104,7 +105,10 @@ def fill_pairs(
             same = receptor_street[r] >= 0 and receptor_street[r] == segment_street[s]
             factor = ground / (4.0 * np.pi * d) * (reflection if same else 1.0)
             loss, row = (0.0, 0.0) if same else (houses[r], front[r])
-            gate = np.sqrt(max(open_way * open_way - d * d, 0.0))  # along the line, to the first house
+            # Along the line: to the first house, and to where houses take the most.
+            gate = np.sqrt(max(open_way * open_way - d * d, 0.0))
+            full = open_way + (houses_most - row) / loss if loss > 0.0 else 0.0
+            last = np.sqrt(max(full * full - d * d, 0.0))
             for side in range(2):  # behind the foot and ahead of it
                 a = max(low, 0.0) if side else max(-high, 0.0)
                 b = high if side else -low
@@ -117,6 +121,8 @@ def fill_pairs(
                     end = min(b, np.sqrt(edge * edge - d * d))
                     if a < gate < end:
                         end = gate
+                    elif a < last < end:
+                        end = last
                     else:
                         edge *= 2.0
                     from_angle, to_angle = np.arctan(a / d), np.arctan(end / d)

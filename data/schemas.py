@@ -162,8 +162,8 @@ SENSORS = Table(
 STREET_WALLS = Table(
     name="street_walls", key=("link_id",), open=True,
     columns=(
-        _i("link_id", 0), _i("street", 0), Column(name="canyon", kind="bool"), _f("height_m", "m", 0, 1000),
-        _f("width_m", "m", 0, 1000), _f("left_m", "m", 0, 1000), _f("right_m", "m", 0, 1000),
+        _i("link_id", 0), _i("street", 0), Column(name="canyon", kind="bool"),
+        *(_f(name, "m", 0, 1000, nullable=True) for name in ("height_m", "width_m", "left_m", "right_m")),
         _f("angle_deg", "deg", 0, 360), _f("end_m", "m", 0, 2e5), _f("wall_share", "1", 0, 1), _s("source"),
     ),
 )  # fmt: skip

@@ -25,7 +25,7 @@ def shared_canyons(
     Parameters
     ----------
     samples : DataFrame
-        Cross sections of the lines: reads `street` (line), `x`, `y`, `east`, `north` (unit vector along the line),
+        Cross sections of the lines: reads `line`, `x`, `y`, `east`, `north` (unit vector along the line),
         `left_m`, `right_m` (to the walls, `nan` where there are none).
     lines : ndarray of LineString, shape (S,)
         m.
@@ -55,8 +55,8 @@ def _side_by_side(
     apart: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Pairs of lines that share a canyon, each in both orders, and the length on which they do, m."""
-    between = samples[(samples["left_m"].notna() & samples["right_m"].notna() & canyon[samples["street"]]).to_numpy()]
-    host = between["street"].to_numpy()
+    between = samples[(samples["left_m"].notna() & samples["right_m"].notna() & canyon[samples["line"]]).to_numpy()]
+    host = between["line"].to_numpy()
     place, along = between[["x", "y"]].to_numpy(), between[["east", "north"]].to_numpy()
     left = np.stack([-along[:, 1], along[:, 0]], axis=1)
     ends = [place + between["left_m"].to_numpy()[:, None] * left, place - between["right_m"].to_numpy()[:, None] * left]
@@ -64,7 +64,7 @@ def _side_by_side(
     mine = host[section]
     alike = np.abs(np.cos(axis_rad[mine] - axis_rad[other])) > np.cos(np.radians(PARALLEL_DEG))
     kept = alike & (mine != other) & ~apart[other]
-    every = length / np.bincount(samples["street"], minlength=len(lines))  # m between a line's cross sections
+    every = length / np.bincount(samples["line"], minlength=len(lines))  # m between a line's cross sections
     found = pd.DataFrame({"one": mine[kept], "two": other[kept], "m": every[mine[kept]]})
     cover = found.groupby(["one", "two"], as_index=False)["m"].sum()
     cover = cover[cover["m"] > TOGETHER * np.minimum(length[cover["one"]], length[cover["two"]])]

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from data.schemas import STREET_WALLS, validate
 from simulation.air.errors import AirError
 from simulation.air.street.canyon_ends import distance_to_end
 from simulation.air.street.carriageways import shared_canyons
@@ -56,14 +57,19 @@ def street_walls(links: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None) ->
     Returns
     -------
     DataFrame
-        In the links' order: `link_id`; `street` (int; both directions share it, and the carriageways of one canyon);
-        `canyon` (bool); `height_m`, `width_m` (between facing walls; `nan` where there are none); `angle_deg` (bearing
-        of the axis, clockwise from north, 0 to 180; left and right are as seen along it); `end_m` (from the street's
-        middle to where the canyon ends; half the length of an open street); `street_m` (length of the street: what all
-        its links emit, g/s, over `street_m` is its g/m/s); `left_share`, `right_share`, `both_share` (of the length,
-        with walls within 45 m); `source` (of a canyon, `floors mapped` or `floors assumed` for at least half of its
-        walls; of an open street the reason: `no facing walls`, `walls too low for their distance`, `bridge`,
-        `no buildings mapped`).
+        Columns of `data.schemas.STREET_WALLS`, in the links' order:
+
+        - `street` (int): both directions share it, and the carriageways of one canyon; `street_m`: its length. What all
+          its links emit, g/s, over `street_m` is the street's g/m/s; vehicles times metres over it, its flow.
+        - `canyon` (bool); `height_m`, `width_m` between facing walls, `nan` where there are none; `wall_share` of the
+          length with walls to both sides; `end_m` from the street's middle to where the canyon ends (half of the length
+          of an open street). The same for all links of a street.
+        - `angle_deg`: bearing of the street's axis in the sense of the link, clockwise from north, 0 to 360; links of
+          one street differ by 180 or not at all. Of a bent street it is the longer arm's.
+        - `left_m`, `right_m`: from the link's line to the walls on either side, as seen along the link (`nan` without);
+          `left_share`, `right_share`: of the length with a wall within 45 m there.
+        - `source`: of a canyon, `floors mapped` or `floors assumed` for at least half of its walls; of an open street
+          the reason: `no facing walls`, `walls too low for their distance`, `bridge`, `no buildings mapped`.
 
     Raises
     ------
@@ -76,40 +82,43 @@ def street_walls(links: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None) ->
     lines, walls = shapes[first], _wall_rows(buildings)
     samples = _cross_sections(lines, walls)
     bridge = links["bridge"].to_numpy(dtype=bool)[first] if "bridge" in links.columns else np.zeros(len(first), bool)
-    alone = _per_street(samples, len(lines))
+    alone = _canyons(samples, len(lines))
     canyon = _is_canyon(alone, bridge)
-    axis = np.radians(alone["angle_deg"].to_numpy())
-    street_of, street_m = shared_canyons(samples, lines, axis, canyon, bridge)
+    street_of, street_m = shared_canyons(samples, lines, alone["axis_rad"].to_numpy(), canyon, bridge)
     start_node, end_node = (links[name].to_numpy()[first] for name in ("from_node_id", "to_node_id"))
     end = distance_to_end(lines, start_node, end_node, canyon, alone["width_m"].to_numpy())
     n = len(street_m)
-    table = _per_street(samples.assign(street=street_of[samples["street"]]), n)
+    table = _canyons(samples.assign(line=street_of[samples["line"]]), n)
     has = np.bincount(street_of, canyon, n) > 0
     bridged = np.bincount(street_of, bridge, n) > 0
-    ends = pd.Series(end).groupby(street_of).mean().to_numpy()
-    table = table.assign(canyon=has, end_m=ends, street_m=street_m, source=_source(table, has, bridged, walls is None))
+    table = table.assign(
+        street=np.arange(n), canyon=has, street_m=street_m, source=_source(table, has, bridged, walls is None),
+        end_m=pd.Series(end).groupby(street_of).mean().to_numpy(),
+    )  # fmt: skip
     street = street_of[line_of]
-    result = table[list(_COLUMNS)].iloc[street].reset_index(drop=True).astype({"source": "str"})
-    result.insert(0, "street", street)
-    result.insert(0, "link_id", links["link_id"].to_numpy())
-    return result
+    result = table.iloc[street].reset_index(drop=True).astype({"source": "str"})
+    sides = _sides(samples, table["axis_rad"].to_numpy()[street_of], len(lines)).iloc[line_of].reset_index(drop=True)
+    back = _runs_back(shapes, lines[line_of])
+    for name in ("m", "share"):
+        one, two = sides[f"left_{name}"], sides[f"right_{name}"]
+        result[f"left_{name}"], result[f"right_{name}"] = one.where(~back, two), two.where(~back, one)
+    against = back != sides["against"].to_numpy()
+    result["angle_deg"] = np.degrees(result["axis_rad"]) + np.where(against, 180.0, 0.0)
+    return validate(result.assign(link_id=links["link_id"].to_numpy())[list(_COLUMNS)], STREET_WALLS)
 
 
-_COLUMNS = (
-    "canyon", "height_m", "width_m", "angle_deg", "end_m", "street_m", "left_share", "right_share", "both_share",
-    "source",
-)  # fmt: skip
+_COLUMNS = (*STREET_WALLS.names, "street_m", "left_share", "right_share")
 
 
 def _is_canyon(table: pd.DataFrame, bridge: np.ndarray) -> np.ndarray:
-    enough = (table["both_share"] >= CANYON_SHARE) & (table["height_m"] >= CANYON_RATIO * table["width_m"])
+    enough = (table["wall_share"] >= CANYON_SHARE) & (table["height_m"] >= CANYON_RATIO * table["width_m"])
     return enough.to_numpy() & ~bridge
 
 
 def _source(table: pd.DataFrame, canyon: np.ndarray, bridge: np.ndarray, unmapped: bool) -> np.ndarray:
     if unmapped:
         return np.full(len(table), UNMAPPED, dtype=object)
-    facing = (table["both_share"] >= CANYON_SHARE).to_numpy()
+    facing = (table["wall_share"] >= CANYON_SHARE).to_numpy()
     assumed = (table["assumed"] >= 0.5).to_numpy()
     reason = np.select([bridge, facing], [BRIDGE, LOW], OPEN)
     return np.where(canyon, np.where(assumed, ASSUMED, MEASURED), reason).astype(object)
@@ -194,16 +203,16 @@ def _cross_sections(lines: np.ndarray, walls: _Walls | None) -> pd.DataFrame:
     """Distance and height of the walls to both sides, every 10 m: line, place, direction, `left_*`, `right_*`."""
     length = shapely.length(lines)
     count = np.maximum(1, np.rint(length / SAMPLE_M)).astype(np.int64)
-    street = np.repeat(np.arange(len(lines)), count)
+    line = np.repeat(np.arange(len(lines)), count)
     along = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-    at = (along + 0.5) / count[street] * length[street]
-    line = lines[street]
-    ahead = shapely.get_coordinates(shapely.line_interpolate_point(line, np.minimum(at + 1.0, length[street])))
-    behind = shapely.get_coordinates(shapely.line_interpolate_point(line, np.maximum(at - 1.0, 0.0)))
-    place = shapely.get_coordinates(shapely.line_interpolate_point(line, at))
+    at = (along + 0.5) / count[line] * length[line]
+    shape = lines[line]
+    ahead = shapely.get_coordinates(shapely.line_interpolate_point(shape, np.minimum(at + 1.0, length[line])))
+    behind = shapely.get_coordinates(shapely.line_interpolate_point(shape, np.maximum(at - 1.0, 0.0)))
+    place = shapely.get_coordinates(shapely.line_interpolate_point(shape, at))
     step = ahead - behind
     step /= np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)[:, None]
-    n = len(street)
+    n = len(line)
     sides = np.stack([step[:, 1] * -1.0, step[:, 0]], axis=1)  # to the left
     near, building = _first_walls(np.concatenate([place, place]), np.concatenate([sides, -sides]), walls)
     height, assumed = np.full(2 * n, np.nan), np.zeros(2 * n, dtype=bool)
@@ -214,7 +223,7 @@ def _cross_sections(lines: np.ndarray, walls: _Walls | None) -> pd.DataFrame:
     near[np.concatenate([under, under])] = np.nan
     return pd.DataFrame(
         {
-            "street": street, "x": place[:, 0], "y": place[:, 1], "east": step[:, 0], "north": step[:, 1],
+            "line": line, "x": place[:, 0], "y": place[:, 1], "east": step[:, 0], "north": step[:, 1],
             "left_m": near[:n], "right_m": near[n:], "left_h": height[:n], "right_h": height[n:],
             "assumed": (assumed[:n].astype(float) + assumed[n:]) / 2,
         }
@@ -235,34 +244,51 @@ def _first_walls(place: np.ndarray, direction: np.ndarray, walls: _Walls | None)
     return near, which
 
 
-def _per_street(samples: pd.DataFrame, n_streets: int) -> pd.DataFrame:
-    """Axis, shares of walls, and median width and mean height of the cross sections with two walls."""
-    bearing = np.arctan2(samples["east"], samples["north"])
-    street = samples["street"].to_numpy()
+def _mean(samples: pd.DataFrame, values: np.ndarray, n: int) -> np.ndarray:
+    """Mean of values over the cross sections of each of `n` lines."""
+    line = samples["line"].to_numpy()
+    return np.bincount(line, values, n) / np.bincount(line, minlength=n)
 
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(street, values, n_streets) / np.bincount(street, minlength=n_streets)
 
-    axis = 0.5 * np.arctan2(mean(np.sin(2 * bearing)), mean(np.cos(2 * bearing))) % np.pi
-    axis = np.where(np.pi - axis < 1e-9, 0.0, axis)  # 180 degrees but for rounding
-    turned = (np.cos(bearing - axis[street]) < 0.0).to_numpy()
-    left, right = samples["left_m"].notna().to_numpy(), samples["right_m"].notna().to_numpy()
-    facing = samples[left & right]
+def _canyons(samples: pd.DataFrame, n: int) -> pd.DataFrame:
+    """Axis in [0, pi), share of walls, and median width and mean height of the cross sections with two walls."""
+    bearing = np.arctan2(samples["east"].to_numpy(), samples["north"].to_numpy())
+    axis = 0.5 * np.arctan2(
+        _mean(samples, np.sin(2 * bearing), n), _mean(samples, np.cos(2 * bearing), n)
+    ) % np.pi  # fmt: skip
+    walled = (samples["left_m"].notna() & samples["right_m"].notna()).to_numpy()
+    facing = samples[walled]
     groups = facing.assign(
         width_m=facing["left_m"] + facing["right_m"], height_m=(facing["left_h"] + facing["right_h"]) / 2
-    ).groupby("street")
-    every = pd.RangeIndex(n_streets)
+    ).groupby("line")
+    every = pd.RangeIndex(n)
     return pd.DataFrame(
         {
-            "angle_deg": np.degrees(axis),
-            "left_share": mean(np.where(turned, right, left).astype(float)),
-            "right_share": mean(np.where(turned, left, right).astype(float)),
-            "both_share": mean((left & right).astype(float)),
+            "axis_rad": np.where(np.pi - axis < 1e-9, 0.0, axis),  # 180 degrees but for rounding
+            "wall_share": _mean(samples, walled.astype(float), n),
             "width_m": groups["width_m"].median().reindex(every),
             "height_m": groups["height_m"].mean().reindex(every),
             "assumed": groups["assumed"].mean().reindex(every),
         }
     )  # fmt: skip
+
+
+def _sides(samples: pd.DataFrame, axis_rad: np.ndarray, n: int) -> pd.DataFrame:
+    """Walls on either side of each line as drawn; and whether it runs against its axis."""
+    along = samples["east"] * np.sin(axis_rad)[samples["line"]] + samples["north"] * np.cos(axis_rad)[samples["line"]]
+    median = samples.groupby("line")[["left_m", "right_m"]].median().reindex(pd.RangeIndex(n))
+    return median.assign(
+        left_share=_mean(samples, samples["left_m"].notna().to_numpy(dtype=float), n),
+        right_share=_mean(samples, samples["right_m"].notna().to_numpy(dtype=float), n),
+        against=_mean(samples, along.to_numpy(), n) < 0.0,
+    )
+
+
+def _runs_back(shapes: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """Whether each link is drawn the other way round than its line."""
+    early = shapely.line_interpolate_point(shapes, 0.25, normalized=True)
+    near, far = (shapely.line_interpolate_point(lines, share, normalized=True) for share in (0.25, 0.75))
+    return shapely.distance(early, far) < shapely.distance(early, near)
 
 
 def _check(links: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None) -> None:

@@ -44,8 +44,8 @@ def test_two_rows_of_houses_make_a_canyon_of_their_distance_and_height():
     assert table["street"].tolist() == [0, 0]
     assert table["canyon"].all()
     for name, expected in {
-        "width_m": 18.0, "height_m": 16.0, "angle_deg": 0.0, "end_m": 50.0, "street_m": 100.0, "left_share": 1.0,
-        "right_share": 1.0, "both_share": 1.0,
+        "width_m": 18.0, "height_m": 16.0, "end_m": 50.0, "street_m": 100.0, "left_share": 1.0, "right_share": 1.0,
+        "wall_share": 1.0, "angle_deg": [0.0, 180.0], "left_m": [8.0, 10.0], "right_m": [10.0, 8.0],
     }.items():  # fmt: skip
         np.testing.assert_allclose(table[name], expected, atol=1e-6, err_msg=name)
     assert (table["source"] == "floors mapped").all()
@@ -53,29 +53,41 @@ def test_two_rows_of_houses_make_a_canyon_of_their_distance_and_height():
 
 @pytest.mark.parametrize("turn", [20.0, 90.0, 140.0])
 def test_a_turned_street_has_the_same_walls_and_another_bearing(turn):
-    """Turning all by 20 degrees to the left turns the bearing from 0 to 160; above 90 left and right change roles."""
+    """Turning all by 20 degrees to the left turns the bearings from 0 and 180 to 340 and 160; left stays left."""
     line, both = roads(NORTHWARD, SOUTHWARD), houses(WEST_ROW, EAST_ROW)
     for table in (line, both):
         table.geometry = [affinity.rotate(s, turn, origin=(0, 0)) for s in table.geometry]
     table = street_walls(line, both)
-    np.testing.assert_allclose(table["angle_deg"], 180.0 - turn, atol=1e-6)
+    np.testing.assert_allclose(table["angle_deg"], [360.0 - turn, 180.0 - turn], atol=1e-6)
+    np.testing.assert_allclose(table["left_m"], [8.0, 10.0], atol=1e-6)
     np.testing.assert_allclose(table["width_m"], 18.0, atol=1e-6)
     np.testing.assert_allclose(table["height_m"], 16.0)
 
 
-def test_left_and_right_follow_the_axis_and_not_the_link():
-    """Houses in the west alone: left of an axis to the north, for the link to the south too; one row is no canyon.
+def test_left_and_right_are_those_of_the_link():
+    """Houses in the west alone: right of the link to the south, left of the one to the north; one row is no canyon.
 
-    The same street drawn from east to west, houses in the north: the axis is 90 (east), north is on its left.
+    A street drawn from east to west with houses in the north: its bearing is 270, north is on its right.
     """
     table = street_walls(roads(SOUTHWARD, NORTHWARD), houses(WEST_ROW))
-    assert table["left_share"].tolist() == [1.0, 1.0]
-    assert table["right_share"].tolist() == [0.0, 0.0]
+    assert table["left_share"].tolist() == [0.0, 1.0]
+    assert table["right_share"].tolist() == [1.0, 0.0]
+    assert table["angle_deg"].tolist() == [180.0, 0.0]
+    assert np.isnan(table["left_m"].iloc[0]) and table["right_m"].iloc[0] == pytest.approx(8.0)
     assert not table["canyon"].any() and table["width_m"].isna().all()
     assert (table["source"] == "no facing walls").all()
     westward = street_walls(roads((1, 2, [(100.0, 0.0), (0.0, 0.0)])), houses((-5.0, 8.0, 105.0, 20.0)))
-    assert westward["angle_deg"].iloc[0] == pytest.approx(90.0)
-    assert westward["left_share"].iloc[0] == 1.0
+    assert westward["angle_deg"].iloc[0] == pytest.approx(270.0)
+    assert westward["right_share"].iloc[0] == 1.0
+
+
+def test_a_ring_road_knows_its_sides_in_both_senses():
+    """A square of 100 m around a block, from node 1 to node 1: the block is on the left going anticlockwise."""
+    square = [(0.0, 0.0), (100.0, 0.0), (100.0, 100.0), (0.0, 100.0), (0.0, 0.0)]
+    table = street_walls(roads((1, 1, square), (1, 1, square[::-1])), houses((10.0, 10.0, 90.0, 90.0)))
+    assert table["street"].tolist() == [0, 0]
+    assert table["left_share"].iloc[0] == table["right_share"].iloc[1] > 0.7
+    assert table["right_share"].iloc[0] == table["left_share"].iloc[1] == 0.0
 
 
 @pytest.mark.parametrize(("floors", "canyon"), [(3.0, False), (4.0, True)])
@@ -91,7 +103,7 @@ def test_low_walls_far_apart_make_no_canyon(floors, canyon):
 def test_half_of_the_length_must_have_facing_walls(until, canyon):
     """Sections at 5, 15, ... 95 m: houses up to 40 m in the east face 4 of 10, up to 60 m 6 of 10."""
     table = street_walls(roads(NORTHWARD), houses(WEST_ROW, (10.0, -5.0, 30.0, until)))
-    assert table["both_share"].iloc[0] == pytest.approx(until / 100)
+    assert table["wall_share"].iloc[0] == pytest.approx(until / 100)
     assert table["canyon"].tolist() == [canyon]
 
 
@@ -115,7 +127,7 @@ def test_without_buildings_every_street_is_open_and_says_so(buildings):
     table = street_walls(roads(NORTHWARD, SOUTHWARD), buildings)
     assert not table["canyon"].any()
     assert (table["source"] == "no buildings mapped").all()
-    assert table["height_m"].isna().all() and (table["both_share"] == 0.0).all()
+    assert table["height_m"].isna().all() and (table["wall_share"] == 0.0).all()
     np.testing.assert_allclose(table["end_m"], 50.0)
 
 
@@ -145,7 +157,7 @@ def test_a_bridge_and_a_tunnel_under_a_house_are_open():
     """Between the same walls: the bridge by its tag, the tunnel since the rays begin inside a building."""
     assert street_walls(roads(NORTHWARD, bridge=[True]), houses(WEST_ROW, EAST_ROW))["source"].tolist() == ["bridge"]
     covered = street_walls(roads(NORTHWARD), houses(WEST_ROW, EAST_ROW, (-20.0, -5.0, 20.0, 105.0)))
-    assert not covered["canyon"].any() and covered["both_share"].iloc[0] == 0.0
+    assert not covered["canyon"].any() and covered["wall_share"].iloc[0] == 0.0
 
 
 def test_a_building_whose_outline_crosses_itself_is_mended():
@@ -168,7 +180,9 @@ def test_two_carriageways_between_the_same_walls_are_one_street():
     assert set(table["street"]) == {0}
     np.testing.assert_allclose(table["width_m"], 30.0)
     np.testing.assert_allclose(table["street_m"], 100.0)
-    np.testing.assert_allclose(table["angle_deg"], 0.0, atol=1e-6)
+    np.testing.assert_allclose(table["angle_deg"], [0.0, 180.0], atol=1e-6)
+    np.testing.assert_allclose(table["left_m"], [10.0, 10.0])  # each link's line to the wall on its own left
+    np.testing.assert_allclose(table["right_m"], [20.0, 20.0])
 
 
 def test_a_carriageway_in_two_pieces_counts_once():

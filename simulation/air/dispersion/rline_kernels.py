@@ -2,8 +2,8 @@
 
 Ranges are checked by the callers (`rline`, `source_receptor`). Lengths in m, speeds in m/s.
 
-A *table* of a plume is an array (n, 3) over distances of equal ratio from 1 m: sigma_y (m), and the weights
-(1 - f) / (sqrt(2 pi) Ue sigma_z) and f / (sqrt(2 pi) Ue sigma_z) (s/m2), kept with sigma_z as a fourth column.
+A *table* of a plume is an array (n, 4) over distances of equal ratio from 1 m: sigma_y (m), 1 / (sqrt(2 pi) Ue sigma_z)
+(s/m2), the share f of the meander, and sigma_z (m).
 """
 
 from __future__ import annotations
@@ -190,12 +190,13 @@ def plume_integral(
         k = int(place)
         part = place - k
         sigma_y = table[k, 0] + part * (table[k + 1, 0] - table[k, 0])
-        weight = table[k, 1] + part * (table[k + 1, 1] - table[k, 1])
+        weight = weights[order, i] * (table[k, 1] + part * (table[k + 1, 1] - table[k, 1]))
         sigma_z = table[k, 3] + part * (table[k + 1, 3] - table[k, 3])
         off = tangent * x / sigma_y
-        total += (
-            weights[order, i] * weight * _vertical(z, height, sigma_z) * x * x / sigma_y * math.exp(-0.5 * off * off)
-        )
+        place = _place(x * math.sqrt(1.0 + tangent * tangent), per_log, last)
+        k = int(place)
+        weight *= 1.0 - (table[k, 2] + (place - k) * (table[k + 1, 2] - table[k, 2]))
+        total += weight * _vertical(z, height, sigma_z) * x * x / sigma_y * math.exp(-0.5 * off * off)
     return total * half / (abs(apart) * _SQRT_2PI)
 
 
@@ -228,7 +229,8 @@ def meander_integral(
         place = _place(apart * stretch, per_log, last)
         k = int(place)
         part = place - k
-        weight = table[k, 2] + part * (table[k + 1, 2] - table[k, 2])
+        weight = table[k, 1] + part * (table[k + 1, 1] - table[k, 1])
+        weight *= table[k, 2] + part * (table[k + 1, 2] - table[k, 2])
         sigma_z = table[k, 3] + part * (table[k + 1, 3] - table[k, 3])
         total += weights[i] * weight * _vertical(z, height, sigma_z) * stretch
     return total * half / (2.0 * math.pi)

@@ -48,6 +48,7 @@ def test_missing_places_are_left_out_until_too_few_people_remain():
     assert population_weighted_mean(np.array([np.nan, 30.0, 1.0]), PEOPLE) == 30.0
     assert np.isnan(population_weighted_mean(np.array([10.0, np.nan, 1.0]), PEOPLE))
     assert population_weighted_mean(np.array([10.0, np.nan, 1.0]), PEOPLE, min_covered=0.2) == 10.0
+    assert population_weighted_mean(np.array([10.0, np.nan]), np.array([50.0, 50.0])) == 10.0  # half is enough
     assert np.isnan(population_weighted_mean(np.array([10.0]), np.array([0.0])))
 
 

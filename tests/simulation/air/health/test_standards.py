@@ -92,6 +92,13 @@ def test_four_weeks_give_no_annual_verdict():
     assert day["verdict"] == "open" and "so far, in 28 days" in day["note"]
 
 
+def test_counts_are_scaled_by_the_days_that_are_known():
+    """Of 28 days 20 are known and 4 of these above 50: 4 as found, 4 * 365 / 20 = 73 a year; capture 20 / 28."""
+    row = _row(assess(_days([60.0] * 4 + [10.0] * 16 + [np.nan] * 8), "no2"), "eu_2030", "day")
+    assert row["exceedances"] == 4 and row["exceedances_per_year"] == pytest.approx(73.0)
+    assert row["valid"] == 20 and row["capture"] == pytest.approx(20 / 28) and row["days"] == 28
+
+
 def test_more_exceedances_than_a_year_may_hold_are_a_verdict_at_once():
     """19 of 28 days above 50: whatever the other 337 days bring, 18 are exceeded."""
     row = _row(assess(_days([60.0] * 19 + [10.0] * 9), "no2"), "eu_2030", "day")

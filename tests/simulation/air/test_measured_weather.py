@@ -131,7 +131,7 @@ def test_calm_hours_pass():
 
 
 def test_a_series_that_starts_and_ends_within_days_has_the_mixing_height_of_the_whole_days():
-    """But for the heat of the hours cut off, which halves in every dark hour since: below 1e-3 after the first night."""
+    """But for the heat of the hours cut off, which halves in every dark hour since: below 1e-3 after a night."""
     table = measured(4)
     whole = complete_weather(table, *PLACE)["mixing_height_m"]
     part = complete_weather(table.iloc[29:80], *PLACE)["mixing_height_m"]

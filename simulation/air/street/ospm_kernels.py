@@ -73,9 +73,10 @@ def unit_concentrations(
             spread, rise, decay = s_w / u_b, s_w * rest, s_wt / (u_b * h)
             lee = _side(0.0, min(vortex, longest), mixed, spread, rise, decay, z)
             if vortex < longest:
-                angle = 2.0 * r * np.arctan2(across, along)
-                if angle < 0.5 * np.pi:
-                    lee += np.cos(angle) * _side(vortex, longest, mixed, spread, rise, decay, z)
+                # cos(2 r phi), which needs no arc tangent in winds above 2 m/s
+                kept = along * along - across * across if r == 1.0 else np.cos(2.0 * r * np.arctan2(across, along))
+                if kept > 0.0:
+                    lee += kept * _side(vortex, longest, mixed, spread, rise, decay, z)
             wind_side = 0.0
             if vortex < path:
                 wind_side = _side(0.0, min(longest, path - vortex), mixed, spread, rise, decay, z)

@@ -27,17 +27,21 @@ from simulation.traffic.turn_pockets import Pockets, turn_pockets
 CRITICAL_S, CRITICAL_WIDE_S, FOLLOW_UP_S = (6.2, 6.5, 7.1), (6.9, 6.5, 7.5), (3.3, 4.0, 3.5)
 #: Left turn from the major street, s: the same exhibits.
 CRITICAL_MAJOR_LEFT_S = 4.1
-#: What a left turn from the stem of a T-junction needs less, s: the same exhibits.
+#: What a left turn from the stem of a T-junction needs less, s (the manual's equation for the critical headway, number
+#: 20-16 in its seventh edition).
 T_JUNCTION_S = 0.7
 #: Entry of a roundabout: capacity 1,130 exp(-b v / 1,000) veh/h a lane against v veh/h circulating, b = 1.0 against one
-#: lane and 0.7 against two (Highway Capacity Manual 2010, equations 21-1 and 21-2). Siegloch's form of it has the
+#: lane and 0.7 against two (Highway Capacity Manual 2010, chapter 21). Siegloch's form of it has the
 #: follow-up headway 3600 / 1130 s and the critical headway 3.6 b + half of that.
 ROUNDABOUT_FOLLOW_UP_S = 3600.0 / 1130.0
 ROUNDABOUT_CRITICAL_S = (3.6 * 1.0 + ROUNDABOUT_FOLLOW_UP_S / 2.0, 3.6 * 0.7 + ROUNDABOUT_FOLLOW_UP_S / 2.0)
-#: What a junction of equal streets passes on in all, veh/h: 1,900 with one lane an approach, 3,600 with two (all-way
-#: stop, even split: Highway Capacity Manual 1985, after Hebert 1963); between and beyond in proportion (assumption).
-ALL_WAY_VEH_PER_H, ALL_WAY_MORE_VEH_PER_H = 1900.0, 1700.0
-#: Shortest headway of vehicles of one approach at an all-way stop, s (Highway Capacity Manual 2010, chapter 20).
+#: What a junction of equal streets passes on in all, veh/h: with queues on all four approaches one vehicle a lane each
+#: 9.6 s where approaches have one lane and each 11.5 s where they have two (all-way stop, base saturation headways,
+#: Highway Capacity Manual, seventh edition, exhibit 21-15, geometry groups 1 and 5), so 4 x 3600 / 9.6 = 1,500 and
+#: 8 x 3600 / 11.5 = 2,504; between and beyond in proportion, and the same without stop signs (assumptions).
+ALL_WAY_VEH_PER_H = 4 * 3600.0 / 9.6
+ALL_WAY_MORE_VEH_PER_H = 8 * 3600.0 / 11.5 - ALL_WAY_VEH_PER_H
+#: Shortest headway of vehicles of one approach at an all-way stop, s: nobody else is there (the same exhibit, case 1).
 ALL_WAY_FOLLOW_UP_S = 3.9
 #: Weight of circulating traffic against who wants to enter, where both wait for room; assumption: it empties first.
 CIRCULATING_WEIGHT = 20.0

@@ -9,7 +9,6 @@ import pytest
 from data.schemas import SIGNALS, empty
 from simulation.traffic.engine import TrafficEngine, Trips
 from simulation.traffic.junctions import (
-    ALL_WAY_VEH_PER_H,
     CRITICAL_MAJOR_LEFT_S,
     CRITICAL_S,
     FOLLOW_UP_S,
@@ -190,11 +189,12 @@ def test_the_entry_of_a_roundabout_passes_on_what_the_manual_says(flow):
 
 
 def test_equal_streets_share_the_capacity_of_an_all_way_stop():
+    """Queues all around: 4 lanes x 3600 / 9.6 s = 1,500 veh/h; 8 lanes x 3600 / 11.5 s = 2,504 veh/h."""
     rules, told = made(*crossing())
     assert rules.junctions.node[:4].tolist() == [0, 0, 0, 0] and told == {}
-    assert 3600.0 / rules.junctions.node_headway_s == pytest.approx([ALL_WAY_VEH_PER_H])
+    assert 3600.0 / rules.junctions.node_headway_s == pytest.approx([1500.0])
     wide, _ = made(*crossing(lanes=2.0))
-    assert 3600.0 / wide.junctions.node_headway_s == pytest.approx([3600.0])
+    assert 3600.0 / wide.junctions.node_headway_s == pytest.approx([2504.35], abs=0.01)
 
 
 # --- turn pockets ---------------------------------------------------------------------------------------------------

@@ -223,6 +223,8 @@ def test_one_station_can_be_used_and_only_later_hours_check_it(background):
         (lambda b, m, o: (b, m, o.assign(no2_ug_per_m3=-1.0)), "observed 'no2_ug_per_m3' is negative"),
         (lambda b, m, o: (b, m, o.drop(columns="time")), r"observed misses column\(s\) \['time'\]"),
         (lambda b, m, o: (b, m, o.assign(time=o["time"].dt.tz_localize(None))), "observed have no time zone"),
+        (lambda b, m, o: (b, m.assign(time="2025-04-01"), o), "modelled have no time zone"),
+        (lambda b, m, o: (b.iloc[::-1], m, o), "must rise from row to row"),
     ],
 )
 def test_tables_that_do_not_fit_are_refused(background, change, says):

@@ -165,8 +165,8 @@ def test_a_wind_along_the_link_is_no_special_case(layer):
 @every_class
 @pytest.mark.parametrize("form", ["full", "fast"])
 def test_splitting_a_link_changes_little(layer, form):
-    """200 links in 5 parts each: the full form by less than 1e-3 (the wind's kink at d + z0 is what its nodes do not see);
-    the fast form, whose nodes move, by less than 2 % for 95 % of pairs and 0.2 % in sum.
+    """200 links in 5 parts each: the full form by less than 1e-3 (its nodes do not see the wind's kink at
+    d + z0); the fast form, whose nodes move, by less than 2 % for 95 % of pairs and 0.2 % in sum.
     """
     pairs = random_pairs(200, seed=4)
     solve = (

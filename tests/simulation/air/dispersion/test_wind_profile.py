@@ -64,3 +64,12 @@ def test_bad_winds_are_all_named():
 def test_an_impossible_layer_names_every_fault():
     with pytest.raises(AirError, match=r"u_star_mps=0 .*obukhov_m=0 .*sigma_v_mps=-1 "):
         layer(u_star_mps=0.0, obukhov_m=0.0, sigma_v_mps=-1.0)
+
+
+def test_the_wind_factor_scales_the_wind_alone():
+    """Observed 5 m/s where u* 0.3 gives 3.45388: the factor 5 / 3.45388 makes the profile meet it, u* stays."""
+    fitted = layer(wind_factor=5.0 / 3.45388)
+    assert wind_speed(fitted, 10.5) == pytest.approx(5.0, abs=1e-4)
+    assert fitted.u_star_mps == 0.3
+    with pytest.raises(AirError, match="wind_factor=0 must be above 0"):
+        layer(wind_factor=0.0)

@@ -13,10 +13,12 @@ import pandas as pd
 from data.schemas import VEHICLE_CLASSES
 
 N_CLASSES = len(VEHICLE_CLASSES)
-#: Upper edges of the bins of a vehicle's mean speed over a link, km/h; the last bin is open.
-SPEED_BIN_KMH = 5.0
-N_SPEED_BINS = 28  # 0-5, 5-10, ..., 130-135, above
-SPEED_BIN_MIDS_KMH = (np.arange(N_SPEED_BINS) + 0.5) * SPEED_BIN_KMH
+#: Speeds at which the histogram of vehicles' mean speeds over a link is kept, km/h: 0.5, 5, 10, ..., 135. A passage is
+#: shared between the two around its speed by pace (s/m), so that its metres and its seconds are both kept; below the
+#: first and above the last it counts there. Emission curves change least between them as functions of pace.
+N_SPEED_BINS = 28
+KNOT_STEP_KMH, LOWEST_KNOT_KMH = 5.0, 0.5
+SPEED_KNOTS_KMH = np.maximum(np.arange(N_SPEED_BINS) * KNOT_STEP_KMH, LOWEST_KNOT_KMH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class LinkInterval:
     inflow_veh: np.ndarray  # (L, C)
     outflow_veh: np.ndarray  # (L, C)
     queue_veh: np.ndarray  # (L, C) vehicles past their free-flow time at the interval's end
-    speed_distance_m: np.ndarray  # (L, C, B) distance of vehicles that left, by bin of their mean speed over the link
+    speed_distance_m: np.ndarray  # (L, C, B) m of vehicles that left, at `SPEED_KNOTS_KMH` around their speed
 
 
 def interval_table(interval: LinkInterval, start: pd.Timestamp) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from data.schemas import SENSOR_STATE, TARGETS, TIME_DTYPE
 from data.units import KMH_PER_MPS
 from simulation.air.model import ZoneAir
 from simulation.errors import RunError
-from simulation.link_state import SPEED_BIN_MIDS_KMH, LinkInterval
+from simulation.link_state import SPEED_KNOTS_KMH, LinkInterval
 from simulation.sensor_places import place_sensors
 from simulation.streams import normal, uniform
 from zones.rollup import SensorRollup
@@ -33,7 +33,7 @@ __all__ = ["FAULTS", "QUANTITIES", "SensorNetwork", "SensorQuality", "SensorSamp
 
 #: What sensors report, in the order of `SensorSample.values`: two by loops, three by air stations.
 QUANTITIES: tuple[str, ...] = ("flow_veh_per_h", "speed_mps", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
-_PACE_S_PER_M = KMH_PER_MPS / SPEED_BIN_MIDS_KMH  # (bins,) time a metre takes in each bin of mean speed
+_PACE_S_PER_M = KMH_PER_MPS / SPEED_KNOTS_KMH  # (bins,) time a metre takes at each knot of mean speed
 #: `SensorSample.fault` codes and what the network writes for them.
 FAULTS: tuple[str | None, ...] = (None, "outage", "range", "flatline")
 

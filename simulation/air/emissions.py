@@ -19,7 +19,7 @@ from simulation.air.errors import AirError
 from simulation.air.factors import COEFFICIENTS, emission_factors, factor_row
 from simulation.air.fleet import Fleet, FleetEntry
 from simulation.air.hbefa4 import electricity
-from simulation.link_state import SPEED_BIN_MIDS_KMH, LinkInterval
+from simulation.link_state import SPEED_KNOTS_KMH, LinkInterval
 
 __all__ = [
     "ENERGY", "HEAVY_NOX_FLOOR_KMH", "POLLUTANTS", "emission_factors", "emission_table", "energy_table", "hot_factor",
@@ -132,14 +132,14 @@ def wear_factor(
     return total
 
 
-def emission_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_BIN_MIDS_KMH) -> np.ndarray:
-    """Emission of the average vehicle of each class in each speed bin, g/m, shape (C, B, P).
+def emission_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_KNOTS_KMH) -> np.ndarray:
+    """Emission of the average vehicle of each class at each speed of the histogram, g/m, shape (C, B, P).
 
     Parameters
     ----------
     fleet : Fleet
     speed_kmh : ndarray, shape (B,)
-        Speed that stands for each bin; by default the middles of `simulation.link_state`.
+        Speeds at which the histogram is kept; by default those of `simulation.link_state`.
 
     Returns
     -------
@@ -152,8 +152,8 @@ def emission_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_BIN_MIDS_KMH) 
     return table / 1000.0
 
 
-def energy_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_BIN_MIDS_KMH) -> np.ndarray:
-    """Energy that the average vehicle of each class uses in each speed bin, MJ/m and kWh/m, shape (C, B, 2).
+def energy_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_KNOTS_KMH) -> np.ndarray:
+    """Energy that the average vehicle of each class uses at each speed of the histogram, MJ/m and kWh/m, shape (C, B, 2).
 
     Give it to `link_emissions` in place of an emission table to get the energy of every link.
 

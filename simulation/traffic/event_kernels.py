@@ -22,9 +22,9 @@ Two kinds of event: `ready` (the head of link l may leave: event id l) and `serv
 that want to enter it: event id n + m). At equal times `ready` comes first, and ties within a kind are broken by the
 links' keys and the instant, so that nothing depends on the links' numbers. At most two events a link wait.
 
-Read `layout` (what is kept), `heap_kernels` (events in order), `link_kernels`, `stop_line_kernels`, `gridlock_kernels`,
-then this file. A compiled kernel is kept until its own file changes: after a change in one of the others, touch this
-one (`make test` and `make demo` see to it).
+Read `layout` (what is kept), `heap_kernels` (events in order), `speed_kernels`, `link_kernels`, `stop_line_kernels`,
+`gridlock_kernels`, then this file. A compiled kernel is kept until the content of its own file changes: after a change
+in one of the others, delete what ends in `.nbi` in `__pycache__`.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ from simulation.traffic.layout import (
     TIME_SUM,
     TRAVERSALS,
 )
+from simulation.traffic.speed_kernels import knot_below
 
 INF = np.inf
 #: Times that differ by less are the same, s: whoever comes at exactly capacity is not taken for a queue by rounding.
@@ -174,9 +175,9 @@ def book_exit(v, link, trip, spent, time):
     v.flow[link, klass, TIME_SUM] += time
     v.flow[link, klass, OUTFLOW] += 1
     v.flow[link, klass, DISTANCE] += 0.5 * length
-    speed_bin = int(length / max(spent, 1e-3) * 3.6 / 5.0)
-    speed_bin = min(speed_bin, v.flow.shape[2] - N_FLOWS - 1)
-    v.flow[link, klass, N_FLOWS + speed_bin] += length
+    knot, share = knot_below(length, spent, v.flow.shape[2] - N_FLOWS)
+    v.flow[link, klass, N_FLOWS + knot] += (1.0 - share) * length
+    v.flow[link, klass, N_FLOWS + knot + 1] += share * length
     v.trips[trip].free_time += v.links[link].free_time
     v.trips[trip].distance += length
 

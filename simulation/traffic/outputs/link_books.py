@@ -14,7 +14,7 @@ import pandas as pd
 
 from data.schemas import LINK_STATE, empty
 from simulation.errors import RunError
-from simulation.link_state import N_CLASSES, N_SPEED_BINS, SPEED_BIN_KMH, LinkInterval, interval_table
+from simulation.link_state import N_CLASSES, N_SPEED_BINS, LinkInterval, interval_table
 from simulation.traffic.entry_log import EntryLog
 from simulation.traffic.outputs.stay_kernels import book_interval
 from simulation.traffic.outputs.stays import Stays
@@ -67,7 +67,6 @@ def link_intervals(
         books, speed = np.zeros((5, n, N_CLASSES)), np.zeros((n, N_CLASSES, N_SPEED_BINS if speed_bins else 0))
         kept = book_interval(
             rows, stays.link, by_stay, stays.entry_s, stays.exit_s, length_m, free_time_s, begin, until, books, speed,
-            SPEED_BIN_KMH,
         )  # fmt: skip
         going = rows[kept]
         yield LinkInterval(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from simulation.traffic.speed_kernels import knot_below
+
 
 @njit(cache=True)
 def leaving(
@@ -39,12 +41,11 @@ def book_interval(
     begin_s: float,
     end_s: float,
     books: np.ndarray,  # (5, n, C), filled: m, s, veh in, veh out, veh past their free-flow time at the end
-    speed_m: np.ndarray,  # (n, C, B), filled: m of those who left, by bin of mean speed; B = 0: not asked for
-    bin_kmh: float,
+    speed_m: np.ndarray,  # (n, C, B), filled: m of those who left, at the knots of mean speed; B = 0: not asked for
 ) -> np.ndarray:  # (r,) bool: stays that go on after the interval
     """Book one interval; what happens at its end belongs to the next."""
     stays_on = np.zeros(rows.size, dtype=np.bool_)
-    bins = speed_m.shape[2]
+    knots = speed_m.shape[2]
     for k in range(rows.size):
         row = rows[k]
         a = link[row]
@@ -58,9 +59,10 @@ def book_interval(
         if gone < end_s:
             books[3, a, c] += 1.0
             books[0, a, c] += 0.5 * length_m[a]
-            if bins > 0:
-                at = min(int(length_m[a] / max(gone - come, 1e-3) * 3.6 / bin_kmh), bins - 1)
-                speed_m[a, c, at] += length_m[a]
+            if knots > 0:
+                knot, share = knot_below(length_m[a], gone - come, knots)
+                speed_m[a, c, knot] += (1.0 - share) * length_m[a]
+                speed_m[a, c, knot + 1] += share * length_m[a]
         else:
             stays_on[k] = True
             if come + free_s[a] < end_s:

@@ -17,7 +17,7 @@ from simulation.air.emissions import (
 )
 from simulation.air.errors import AirError
 from simulation.air.fleet import Ban, Fleet, FleetEntry, default_fleet
-from simulation.link_state import N_CLASSES, N_SPEED_BINS, SPEED_BIN_MIDS_KMH, LinkInterval
+from simulation.link_state import N_CLASSES, N_SPEED_BINS, SPEED_KNOTS_KMH, LinkInterval
 
 
 def interval_of(distance_m):
@@ -221,12 +221,12 @@ def test_electric_cars_trade_fuel_for_electricity():
 
 
 def test_grams_are_distance_times_grams_a_metre():
-    """1000 car-km in the bin around 47.5 km/h: shares of the fleet times the curves at 47.5 km/h."""
+    """1000 car-km at the knot of 45 km/h: shares of the fleet times the curves at 45 km/h."""
     distance = np.zeros((2, N_CLASSES, N_SPEED_BINS))
     distance[1, 0, 9] = 1e6
     fleet = default_fleet()
     expected = sum(
-        entry.share * hot_factor(entry.exhaust_id, "NOx", SPEED_BIN_MIDS_KMH[9:10])[0]
+        entry.share * hot_factor(entry.exhaust_id, "NOx", SPEED_KNOTS_KMH[9:10])[0]
         for entry in fleet.entries
         if entry.vehicle_class == "car" and entry.exhaust_id
     )
@@ -249,7 +249,7 @@ def test_links_of_another_fleet_use_its_factors():
 
 
 def test_every_class_emits_and_crawling_costs_most():
-    """All entries of the table are positive, and 2.5 km/h is the dearest bin for NOx and CO2 of every class."""
+    """All entries of the table are positive, and 0.5 km/h is the dearest knot for NOx and CO2 of every class."""
     table = emission_table(default_fleet())
     assert table.shape == (len(VEHICLE_CLASSES), N_SPEED_BINS, len(POLLUTANTS))
     assert (table > 0).all()

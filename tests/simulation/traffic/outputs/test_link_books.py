@@ -6,6 +6,7 @@ import pytest
 
 from data.schemas import LINK_STATE, validate
 from simulation.errors import RunError
+from simulation.link_state import SPEED_KNOTS_KMH
 from simulation.traffic.entry_log import END
 from simulation.traffic.outputs.link_books import link_intervals, link_state
 
@@ -20,8 +21,33 @@ def test_one_vehicle_over_an_interval_border_counts_half_of_its_way_in_each(make
     for interval, come, go, queue in ((a, 1, 0, 1), (b, 0, 1, 0)):
         assert interval.vehicle_distance_m[0, 0] == 50.0 and interval.vehicle_time_s[0, 0] == 10.0
         assert (interval.inflow_veh[0, 0], interval.outflow_veh[0, 0], interval.queue_veh[0, 0]) == (come, go, queue)
-    # 100 m in 20 s are 18 km/h: bin 3 of 5 km/h each
-    assert b.speed_distance_m[0, 0, 3] == 100.0 and b.speed_distance_m.sum() == 100.0 and a.speed_distance_m.sum() == 0
+    # 100 m in 20 s are 18 km/h: x at 15 and 100 - x at 20 km/h take 20 s in all, 0.24 x + 0.18 (100 - x) = 20
+    assert b.speed_distance_m[0, 0, [3, 4]] == pytest.approx([100 / 3, 200 / 3])
+    assert b.speed_distance_m.sum() == pytest.approx(100.0) and a.speed_distance_m.sum() == 0
+
+
+def test_the_speed_histogram_keeps_metres_and_seconds(make_log):
+    """100 m at each of 400 speeds from 0.5 to 135 km/h: the knots around it hold 100 m, and take 360 / speed s."""
+    speed = np.concatenate([np.linspace(0.5, 135.0, 398), [5.0, 27.5]])
+    log = make_log(*((k, 0, 0.0) for k in range(400)), *((k, END, 360.0 / speed[k]) for k in np.argsort(-speed)))
+    for at, own in enumerate(np.array(speed)):
+        one = make_log((0, 0, 0.0), (0, END, 360.0 / own))
+        (books,) = link_intervals(one, length_m=np.array([100.0]), free_time_s=np.ones(1), step_s=1e4)
+        histogram = books.speed_distance_m[0, 0]
+        assert (histogram >= 0).all() and histogram.sum() == pytest.approx(100.0)
+        assert (3.6 * histogram / SPEED_KNOTS_KMH).sum() == pytest.approx(360.0 / own), at
+        assert np.flatnonzero(histogram > 1e-6).size <= 2
+    (books,) = link_intervals(log, length_m=np.array([100.0]), free_time_s=np.ones(1), step_s=1e4)
+    assert (3.6 * books.speed_distance_m / SPEED_KNOTS_KMH).sum() == pytest.approx((360.0 / speed).sum())
+
+
+@pytest.mark.parametrize(("spent_s", "knot"), [(3600.0, 0), (1.0, -1)])
+def test_speeds_outside_the_histogram_count_at_its_ends(make_log, spent_s, knot):
+    """0.1 km/h at 0.5, and 360 km/h at 135."""
+    (books,) = link_intervals(
+        make_log((0, 0, 0.0), (0, END, spent_s)), length_m=np.array([100.0]), free_time_s=np.ones(1), step_s=1e4
+    )
+    assert books.speed_distance_m[0, 0, knot] == pytest.approx(100.0) == books.speed_distance_m.sum()
 
 
 def test_what_happens_at_the_end_of_an_interval_belongs_to_the_next(make_log):

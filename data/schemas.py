@@ -244,6 +244,14 @@ STATION_AIR = Table(
           for name, high in STATION_POLLUTANTS.items()),
     ),
 )  # fmt: skip
+FLEET = Table(
+    name="fleet", key=(), open=True,
+    columns=(
+        _s("vehicle_class", VEHICLE_CLASSES), _s("fuel", ("petrol", "diesel", "electric")), _i("euro", 0),
+        _f("share", "1", 0, 1), _s("wear_id"), _s("exhaust_id", optional=True), _s("electricity_id", optional=True),
+        _f("tyre_factor", "1", 0, optional=True), _f("brake_factor", "1", 0, optional=True),
+    ),
+)  # fmt: skip
 MODELS_IN_USE = ("micromodel", "macromodel", "mix")
 ASSIGNMENT = Table(
     name="assignment", key=("zone_id",), open=True,

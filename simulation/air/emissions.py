@@ -153,7 +153,7 @@ def emission_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_KNOTS_KMH) -> 
 
 
 def energy_table(fleet: Fleet, *, speed_kmh: np.ndarray = SPEED_KNOTS_KMH) -> np.ndarray:
-    """Energy that the average vehicle of each class uses at each speed of the histogram, MJ/m and kWh/m, shape (C, B, 2).
+    """Energy of the average vehicle of each class at each speed of the histogram, MJ/m and kWh/m, shape (C, B, 2).
 
     Give it to `link_emissions` in place of an emission table to get the energy of every link.
 

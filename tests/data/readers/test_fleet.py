@@ -48,7 +48,7 @@ def test_every_fault_of_a_table_is_named_at_once(table, tmp_path):
 
 def test_shares_that_do_not_sum_to_one_are_the_fleets_matter(table, tmp_path):
     table.drop(index=0).to_csv(tmp_path / "fleet.csv", index=False)
-    with pytest.raises(FleetError, match="class 'car'.*not 0.84"):
+    with pytest.raises(FleetError, match=r"class 'car'.*not 0\.84"):
         Fleet.from_table(read_fleet(tmp_path / "fleet.csv"))
 
 

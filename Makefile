@@ -34,9 +34,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/.app
 
-# a compiled kernel is kept until its own file changes: when one has changed, have those that call it compiled anew too
+# Numba keeps a compiled kernel until its own file changes: when one has changed, forget those that call it too
 $(VENV)/.kernels: $(KERNELS) | $(VENV)/bin/python
-	touch $(KERNELS) $@
+	find simulation -name '*.nb[ic]' -delete
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -166,6 +166,7 @@ class Job:
             name=source.name, label=source.label, timezone=source.timezone, latitude=source.latitude,
             longitude=source.longitude, crs=str(source.crs), nodes=source.nodes, links=source.links,
             turns=source.turns, zones=zones, link_zone=link_zone(source.links, zones), adjacency=adjacency(zones),
+            buildings=source.places,
         )  # fmt: skip
         with self.workspace.runs.write("city", self.specs["city"]) as run:
             for name, table in city_tables(city).items():

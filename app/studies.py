@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 _HEADLINE = {
     "travel_time_s": "Mean travel time", "delay_hours": "Delay", "speed_kmh": "Mean speed",
     "vehicle_km": "Vehicle-km", "nox_kg": "NOx emitted", "co2_kg": "CO2 emitted", "no2": "NO2, mean",
-    "pm25": "PM2.5, mean", "trips_unfinished": "Trips unfinished",
+    "pm25": "PM2.5, mean", "no2_exposure": "NO2 where people live", "lden": "Road noise, Lden",
+    "trips_unfinished": "Trips unfinished",
 }  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from app.texts import signed, t
 SHOWN: dict[str, tuple[str, str, int, int]] = {
     "no2": (t("quantity.no2"), "µg/m³", 2, -1),
     "pm25": (t("quantity.pm25"), "µg/m³", 2, -1),
+    "no2_exposure": (t("quantity.no2_exposure"), "µg/m³", 2, -1),
+    "lden": (t("quantity.lden"), "dB(A)", 2, -1),
     "nox_kg": (t("quantity.nox_kg"), t("unit.day.kg"), 1, -1),
     "co2_kg": (t("quantity.co2_kg"), t("unit.day.kg"), 0, -1),
     "delay_hours": (t("quantity.delay_hours"), t("unit.day.delay"), 0, -1),

@@ -274,6 +274,8 @@ EN: dict[str, str] = {
     "job.dead": "the worker process ended before the run did; run it again (its log is on the server's screen)",
     "quantity.no2": "NO₂",
     "quantity.pm25": "PM2.5",
+    "quantity.no2_exposure": "NO₂ where people live",
+    "quantity.lden": "Road noise, Lden",
     "quantity.nox_kg": "NOx emitted",
     "quantity.co2_kg": "CO₂ emitted",
     "quantity.delay_hours": "Delay",

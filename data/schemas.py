@@ -68,6 +68,7 @@ VEHICLE_CLASSES: tuple[str, ...] = ("car", "van", "heavy", "bus")
 ZONE_QUANTITIES: tuple[str, ...] = (
     "speed_mps", "flow_veh_per_h", "density_veh_per_km", "delay_s_per_km", "travel_time_index",
     "nox_g", "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3", "pm10_ug_per_m3", "co2_g",
+    "laeq_db",
 )  # fmt: skip
 TRAFFIC_TARGETS: tuple[str, ...] = ("speed_mps", "flow_veh_per_h")
 AIR_TARGETS: tuple[str, ...] = ("no2_ug_per_m3", "pm25_ug_per_m3")
@@ -78,6 +79,7 @@ _QUANTITY_UNIT = {
     "delay_s_per_km": ("s/km", 1e5), "travel_time_index": ("1", 1e4), "nox_g": ("g", 1e9),
     "nox_ug_per_m3": ("ug/m3", 5e4), "no2_ug_per_m3": ("ug/m3", 1e4), "o3_ug_per_m3": ("ug/m3", 1e4),
     "pm25_ug_per_m3": ("ug/m3", 1e4), "pm10_ug_per_m3": ("ug/m3", 1e4), "co2_g": ("g", 1e12), "pm25_g": ("g", 1e9),
+    "pm10_g": ("g", 1e9), "laeq_db": ("dB(A)", 140.0),
 }  # fmt: skip
 
 
@@ -135,7 +137,8 @@ ZONES = Table(
     columns=(
         _s("zone_id"), _s("name"), _f("area_m2", "m2", 1), _f("x_m", "m"), _f("y_m", "m"), _f("lon", "deg", -180, 180),
         _f("lat", "deg", -90, 90), _f("homes", "1", 0), _f("jobs", "1", 0), _f("shops", "1", 0),
-        _f("green_share", "1", 0, 1), _f("road_major_m", "m", 0), _f("road_minor_m", "m", 0),
+        _f("built_share", "1", 0, 1, optional=True), _f("green_share", "1", 0, 1), _f("road_major_m", "m", 0),
+        _f("road_minor_m", "m", 0),
         Column(name="geometry", kind="geometry", optional=True),
     ),
 )  # fmt: skip
@@ -158,21 +161,34 @@ SENSORS = Table(
         _f("lon", "deg", -180, 180), _f("lat", "deg", -90, 90),
     ),
 )  # fmt: skip
-#: What stands on either side of a street, seen along its direction. Both directions of a street share `street`.
+#: What stands on either side of a street; left and right as seen along `angle_deg`, the bearing of its axis. All links
+#: of a street share `street` and its walls.
 STREET_WALLS = Table(
     name="street_walls", key=("link_id",), open=True,
     columns=(
         _i("link_id", 0), _i("street", 0), Column(name="canyon", kind="bool"),
         *(_f(name, "m", 0, 1000, nullable=True) for name in ("height_m", "width_m", "left_m", "right_m")),
-        _f("angle_deg", "deg", 0, 360), _f("end_m", "m", 0, 2e5), _f("wall_share", "1", 0, 1), _s("source"),
+        _f("angle_deg", "deg", 0, 360), _f("end_m", "m", 0, 2e5), _f("street_m", "m", 0, 1e7),
+        _f("left_share", "1", 0, 1), _f("right_share", "1", 0, 1), _f("wall_share", "1", 0, 1), _s("source"),
     ),
 )  # fmt: skip
-#: Points at which the air is computed. `link_id` is the canyon that a point stands in, -1 in the open; `side` of it.
+#: Points at which the air is computed. `link_id` is the canyon that a point stands in, -1 in the open; `side` is 1 left
+#: of its axis, -1 right.
 RECEPTORS = Table(
     name="receptors", key=("receptor_id",), open=True,
     columns=(
         _s("receptor_id"), _s("kind", ("facade", "station", "cell")), _s("zone_id"), _f("x_m", "m"), _f("y_m", "m"),
         _f("z_m", "m", 0, 1000), _i("link_id", -1), _i("side", -1),
+    ),
+)  # fmt: skip
+#: Road noise at the facades of each zone, a row a day from 07:00 to 07:00 local time; `date` is the morning's. Levels
+#: are means over people, shares of people.
+NOISE = Table(
+    name="noise", key=("zone_id", "date"), open=True,
+    columns=(
+        _s("zone_id"), _s("date"), _f("people", "1", 0), _f("lden_db", "dB(A)", 0, 140, nullable=True),
+        _f("lnight_db", "dB(A)", 0, 140, nullable=True), _f("share_lden_55", "1", 0, 1, nullable=True),
+        _f("share_lden_65", "1", 0, 1, nullable=True), _f("share_lnight_50", "1", 0, 1, nullable=True),
     ),
 )  # fmt: skip
 OD = Table(
@@ -196,7 +212,7 @@ ZONE_STATE = Table(
 ZONE_TRUTH = Table(
     name="zone_truth", key=("zone_id", "time"),
     columns=(
-        _s("zone_id"), _t("time"), *(_quantity(name) for name in (*ZONE_QUANTITIES, "pm25_g")),
+        _s("zone_id"), _t("time"), *(_quantity(name) for name in (*ZONE_QUANTITIES, "pm25_g", "pm10_g")),
         _f("vehicle_distance_m", "m", 0, optional=True), _f("vehicle_time_s", "s", -1e-6, optional=True),
     ),
 )  # fmt: skip
@@ -295,9 +311,9 @@ EFFECTS = Table(
 ALL_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        NODES, LINKS, TURNS, SIGNALS, ZONES, LINK_ZONE, ADJACENCY, GATEWAYS, SENSORS, STREET_WALLS, RECEPTORS, OD,
-        LINK_STATE, ZONE_STATE, ZONE_TRUTH, SENSOR_STATE, WEATHER, MEASURED_WEATHER, AIR_STATIONS, STATION_AIR,
-        ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
+        NODES, LINKS, TURNS, SIGNALS, ZONES, LINK_ZONE, ADJACENCY, GATEWAYS, SENSORS, STREET_WALLS, RECEPTORS,
+        NOISE, OD, LINK_STATE, ZONE_STATE, ZONE_TRUTH, SENSOR_STATE, WEATHER, MEASURED_WEATHER, AIR_STATIONS,
+        STATION_AIR, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
     )
 }  # fmt: skip
 

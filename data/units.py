@@ -18,6 +18,8 @@ DISPLAY: dict[str, tuple[str, float, int, str]] = {
     "travel_time_index": ("", 1.0, 2, "Travel time index"),
     "nox_g": ("g", 1.0, 0, "NOx emitted"),
     "pm25_g": ("g", 1.0, 1, "PM2.5 emitted"),
+    "laeq_db": ("dB(A)", 1.0, 1, "Road noise at facades"),
+    "pm10_g": ("g", 1.0, 1, "PM10 emitted"),
     "co2_g": ("g", 1.0, 0, "CO2 emitted"),
     "nox_ug_per_m3": ("µg/m³", 1.0, 0, "NOx"),
     "no2_ug_per_m3": ("µg/m³", 1.0, 0, "NO₂"),

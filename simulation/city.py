@@ -21,6 +21,7 @@ from data.schemas import (
     NODES,
     SENSORS,
     SIGNALS,
+    STREET_WALLS,
     TURNS,
     VEHICLE_CLASSES,
     ZONES,
@@ -29,6 +30,8 @@ from data.schemas import (
 )
 from data.timezones import drives_on_left
 from simulation.air.fleet import Fleet, default_fleet
+from simulation.air.receptors import facades, stations
+from simulation.air.street.walls import street_walls
 from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
 from simulation.demand.spec import DemandSpec, make_demand
 from simulation.observe import place_sensors
@@ -68,6 +71,8 @@ class City:
     adjacency: pd.DataFrame
     gateways: pd.DataFrame
     sensors: pd.DataFrame
+    street_walls: pd.DataFrame
+    receptors: pd.DataFrame  # where the air is computed: air stations and facades
     demand: DemandSpec
     fleet: Fleet = field(default_factory=default_fleet)
     link_fleet: tuple[tuple[tuple[int, ...], Fleet], ...] = ()
@@ -109,6 +114,7 @@ class City:
         forecasters: Forecasters | None = None,
         initial_state: Mapping[str, np.ndarray] | None = None,
         weather: pd.DataFrame | None = None,
+        background: pd.DataFrame | None = None,
         incidents_per_day: float = 1.5,
         informed_share: float = 1.0,
         keep_link_state: bool = False,
@@ -136,6 +142,9 @@ class City:
             `final_state` of a run of the same city: go on from there.
         weather : DataFrame, optional
             Hourly table (`data.schemas.WEATHER`) that covers the run; default synthetic, by latitude and seed.
+        background : DataFrame, optional
+            Hourly `time`, `nox`, `no2`, `o3`, `pm25`, `pm10` of the air that blows into the city, ug/m3 (NOx as NO2);
+            default synthetic.
         incidents_per_day : float
             Mean number of road incidents in the whole city.
         informed_share : float
@@ -162,7 +171,7 @@ class City:
 
         return run_city(
             self, days=days, seed=seed, start=start, step_s=step_s, processes=processes, forecasters=forecasters,
-            initial_state=initial_state, weather=weather, incidents_per_day=incidents_per_day,
+            initial_state=initial_state, weather=weather, background=background, incidents_per_day=incidents_per_day,
             informed_share=informed_share, keep_link_state=keep_link_state, keep_entry_log=keep_entry_log,
             progress=progress,
         )  # fmt: skip
@@ -187,6 +196,8 @@ def make_city(
     gateway_counts: pd.DataFrame | None = None,
     demand: DemandSpec | None = None,
     fleet: Fleet | None = None,
+    buildings: gpd.GeoDataFrame | None = None,
+    walls: pd.DataFrame | None = None,
     seed: int = 0,
 ) -> City:
     """A City from tables; what is not given is made: signal plans, gateways, demand, sensors, fleet.
@@ -198,6 +209,10 @@ def make_city(
     signals, sensors : DataFrame, optional
     gateway_counts : DataFrame, optional
         `gateway_id` or `node_id`, `in_veh_per_day`, `out_veh_per_day`: replace the estimate at the border.
+    buildings : GeoDataFrame, optional
+        What stands beside the streets, as `simulation.air.street.walls.street_walls` reads it; without, all is open.
+    walls : DataFrame, optional
+        Columns of `data.schemas.STREET_WALLS`, instead of `buildings`.
     seed : int
         Of what the city is (signal offsets, places of sensors), not of what happens in it.
 
@@ -211,8 +226,11 @@ def make_city(
     zones = gpd.GeoDataFrame(validate(zones, ZONES), geometry="geometry", crs=zones.crs)
     link_zone, adjacency = validate(link_zone, LINK_ZONE), validate(adjacency, ADJACENCY)
     gateways = validate(find_gateways(nodes, links, counts=gateway_counts), GATEWAYS)
+    walls = validate(street_walls(links, buildings) if walls is None else walls, STREET_WALLS)
+    fronts = facades(links, list(zones["zone_id"]), link_zone, walls)
     if sensors is None:
-        sensors = place_sensors(links, zones, link_zone, seed=seed)
+        sensors = place_sensors(links, zones, link_zone, fronts, seed=seed)
+    sensors = validate(sensors, SENSORS)
     left = drives_on_left(timezone)
     arrays = link_arrays(links, empty(SIGNALS), turns=turns, drives_on_left=left)
     index = turn_index(turns, len(links))
@@ -232,7 +250,8 @@ def make_city(
     return City(
         name=name, label=label or name, timezone=timezone, latitude=latitude, longitude=longitude, crs=crs,
         nodes=nodes, links=links, turns=turns, signals=validate(signals, SIGNALS), zones=zones, link_zone=link_zone,
-        adjacency=adjacency, gateways=gateways, sensors=validate(sensors, SENSORS), demand=demand,
+        adjacency=adjacency, gateways=gateways, sensors=sensors, street_walls=walls,
+        receptors=pd.concat([stations(sensors, links, walls), fronts], ignore_index=True), demand=demand,
         fleet=fleet or default_fleet(),
     )  # fmt: skip
 

@@ -13,7 +13,10 @@ from simulation.air.fleet import default_fleet
 from simulation.city import City
 from simulation.demand.spec import Access, DemandSpec
 
-TABLES = ("nodes", "links", "turns", "signals", "zones", "link_zone", "adjacency", "gateways", "sensors")
+TABLES = (
+    "nodes", "links", "turns", "signals", "zones", "link_zone", "adjacency", "gateways", "sensors", "street_walls",
+    "receptors",
+)  # fmt: skip
 _META = ("name", "label", "timezone", "latitude", "longitude", "crs")
 
 

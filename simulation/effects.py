@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from data.schemas import EFFECTS, validate
+from simulation.air.health.exposure import population
 
 CONFIDENCE = 0.90
 #: Sums over time, and the factor from the stored unit to the shown one.
@@ -25,8 +26,12 @@ _SUMS = {
     "pm25_kg": ("pm25_g", 1e-3, "kg"),
     "co2_kg": ("co2_g", 1e-3, "kg"),
 }
-#: Means over time, weighted by area where zones are put together.
-_MEANS = {"no2": ("no2_ug_per_m3", "ug/m3"), "pm25": ("pm25_ug_per_m3", "ug/m3"), "nox": ("nox_ug_per_m3", "ug/m3")}
+#: Concentrations, ug/m3: means over time, weighted by area where zones are put together, and as `..._exposure` by the
+#: people who live there.
+_MEANS = {
+    name: f"{name}_ug_per_m3" for name in ("no2", "pm25", "pm10", "nox", "o3")
+}  # fmt: skip
+_EXPOSED = ("no2", "pm25", "pm10")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,6 +42,7 @@ class Outcome:
     trips: pd.DataFrame
     link_totals: pd.DataFrame
     unfinished: int  # vehicles on the road or waiting at the end
+    noise: pd.DataFrame | None = None  # `data.schemas.NOISE`
 
 
 def measure(outcome: Outcome, zones: pd.DataFrame, inside: Sequence[str], timezone: str) -> pd.Series:
@@ -46,7 +52,7 @@ def measure(outcome: Outcome, zones: pd.DataFrame, inside: Sequence[str], timezo
     ----------
     outcome : Outcome
     zones : DataFrame
-        `zone_id`, `area_m2`.
+        `zone_id`, `area_m2` and, for exposure, `population` or `homes`.
     inside : sequence of str
         Zones that the scenario is about.
     timezone : str
@@ -58,6 +64,7 @@ def measure(outcome: Outcome, zones: pd.DataFrame, inside: Sequence[str], timezo
         delay_veh_s=(truth["delay_s_per_km"] * km).fillna(0.0),
         hour=truth["time"].dt.tz_convert(timezone).dt.hour,
         area=truth["zone_id"].map(zones.set_index("zone_id")["area_m2"]),
+        people=truth["zone_id"].map(_people(zones)),
         within=truth["zone_id"].isin(list(inside)),
     )
     parts = [_summary(table, "city", "", -1)]
@@ -69,6 +76,7 @@ def measure(outcome: Outcome, zones: pd.DataFrame, inside: Sequence[str], timezo
                 parts.append(_summary(rows, scope, "", -1))
     for zone, rows in table.groupby("zone_id"):
         parts.append(_summary(rows, "zone", str(zone), -1))
+    parts.append(_noise(outcome.noise, inside))
     trips = outcome.trips
     number = trips["arrived"].sum()
     arrived = {
@@ -86,11 +94,44 @@ def _summary(rows: pd.DataFrame, scope: str, zone: str, hour: int) -> pd.Series:
         values[name, scope, zone, hour, unit] = float(rows[column].sum() * factor)
     distance, time = rows["vehicle_distance_m"].sum(), rows["vehicle_time_s"].sum()
     values["speed_kmh", scope, zone, hour, "km/h"] = float(3.6 * distance / time) if time > 0 else np.nan
-    for name, (column, unit) in _MEANS.items():
-        known = rows[column].notna()
-        weight = rows["area"][known]
-        mean = float((rows[column][known] * weight).sum() / weight.sum()) if known.any() else np.nan
-        values[name, scope, zone, hour, unit] = mean
+    for name, column in _MEANS.items():
+        if column in rows.columns:
+            values[name, scope, zone, hour, "ug/m3"] = _mean(rows[column], rows["area"])
+            if name in _EXPOSED:
+                values[f"{name}_exposure", scope, zone, hour, "ug/m3"] = _mean(rows[column], rows["people"])
+    return pd.Series(values)
+
+
+def _mean(values: pd.Series, weight: pd.Series) -> float:
+    """Weighted mean of what is known; nan where nothing is, or nobody."""
+    known = values.notna()
+    total = float(weight[known].sum())
+    return float((values[known] * weight[known]).sum() / total) if total > 0 else np.nan
+
+
+def _people(zones: pd.DataFrame) -> pd.Series:
+    """People by zone; nobody where neither population nor homes are known."""
+    if {"population", "homes"} & set(zones.columns):
+        return population(zones)
+    return pd.Series(0.0, index=zones["zone_id"])
+
+
+def _noise(noise: pd.DataFrame | None, inside: Sequence[str]) -> pd.Series:
+    """Lden, people-weighted mean over zones and days, and people at 65 dB or more."""
+    if noise is None or noise["lden_db"].notna().sum() == 0:
+        return pd.Series(dtype=float)
+    table = noise[noise["lden_db"].notna()]
+    days = table["date"].nunique()
+    within = table["zone_id"].isin(list(inside))
+    groups = [("city", "", table)] + [("zone", str(zone), rows) for zone, rows in table.groupby("zone_id")]
+    if inside:
+        groups += [("inside", "", table[within]), ("outside", "", table[~within])]
+    values = {}
+    for scope, zone, rows in groups:
+        if len(rows):
+            values["lden", scope, zone, -1, "dB(A)"] = _mean(rows["lden_db"], rows["people"])
+            loud = float((rows["share_lden_65"] * rows["people"]).sum() / days)
+            values["people_lden_65", scope, zone, -1, "people"] = loud
     return pd.Series(values)
 
 

@@ -22,6 +22,7 @@ import pandas as pd
 
 from data.schemas import SENSOR_STATE, TARGETS, TIME_DTYPE
 from data.units import KMH_PER_MPS
+from simulation.air.background import SPECIES
 from simulation.air.model import ZoneAir
 from simulation.errors import RunError
 from simulation.link_state import SPEED_KNOTS_KMH, LinkInterval
@@ -44,7 +45,6 @@ class _Purpose(IntEnum):
     COUNT_NOISE = 203
     SPEED_NOISE = 204
     AIR_NOISE = 205
-    SITING = 206
     DRIFT = 207
     OUTAGE = 208
     STUCK = 209
@@ -60,7 +60,6 @@ class SensorQuality:
     vehicle_speed_noise: float = 0.05  # of each single vehicle's, besides: over sqrt(n) in the mean
     air_noise: tuple[float, float, float] = (0.06, 0.05, 0.10)  # NO2, ozone, PM2.5
     air_floor_ug: tuple[float, float, float] = (0.6, 1.0, 0.4)  # absolute noise, ug/m3
-    siting_spread: float = 0.10  # lognormal factor of a station against its zone, fixed in time
     drift_per_day: float = 0.001  # of NO2 and PM2.5, restarting at a calibration every 30 days
     outages_per_day: float = 0.14
     outage_hours: float = 4.0  # mean, exponential
@@ -92,12 +91,14 @@ class SensorNetwork:
         When `LinkInterval.start_s` is zero, UTC.
     step_s : float
         Length of an interval, s.
+    receptors : DataFrame, optional
+        The air model's receptors: a station reads the one of its name. Without, stations report nothing.
     quality : SensorQuality
 
     Raises
     ------
     RunError
-        If a sensor stands in a zone or on a link that is not there.
+        If a sensor stands in a zone or on a link that is not there, or a station at no receptor.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class SensorNetwork:
         seed: int,
         start: pd.Timestamp,
         step_s: float,
+        receptors: pd.DataFrame | None = None,
         quality: SensorQuality | None = None,
     ) -> None:
         self.sensor_ids = list(sensors["sensor_id"])
@@ -124,12 +126,9 @@ class SensorNetwork:
             bad = [s for s, z in zip(self.sensor_ids, self._zone) if z < 0]
             bad += [self.sensor_ids[i] for i, k in zip(self._loop, self._link) if not 0 <= k < len(links)]
             raise RunError(f"sensor(s) {bad[:5]} stand in a zone or on a link that the city does not have")
+        self._receptor = self._station_rows(receptors)
         capacity = links["capacity_veh_per_s"].to_numpy(dtype=float)[self._link] * 3600.0
         n = len(self.sensor_ids)
-        self._siting = np.exp(
-            self.quality.siting_spread
-            * normal(seed, 0, self._key[self._air, None], _Purpose.SITING, index=np.arange(3)[None, :])
-        )
         # Upper limits of a believable reading; nothing that is measured can be below zero.
         self._high = np.full((n, len(QUANTITIES)), np.inf)
         self._high[self._loop, 0] = 1.3 * capacity + 60.0
@@ -158,7 +157,7 @@ class SensorNetwork:
         second = round(self._start.timestamp() + interval.start_s)
         measured = np.full((len(self.sensor_ids), len(QUANTITIES)), np.nan)
         measured[self._loop, 0], measured[self._loop, 1] = self._read_loops(interval, second)
-        if zone_air is not None:
+        if zone_air is not None and self._receptor is not None:
             measured[self._air, 2:] = self._read_stations(zone_air, second)
         spike = uniform(self._seed, second, self._key, _Purpose.SPIKE)
         jump = spike < self.quality.spikes_per_reading
@@ -231,6 +230,17 @@ class SensorNetwork:
             raise RunError(f"this state is of {len(state['last'])} sensors, the network has {len(self.sensor_ids)}")
         self._last, self._same_s = np.array(state["last"]), np.array(state["same_s"])
 
+    def _station_rows(self, receptors: pd.DataFrame | None) -> np.ndarray | None:
+        """Row of each air station's receptor."""
+        if receptors is None:
+            return None
+        names = [self.sensor_ids[i] for i in self._air]
+        rows = pd.Index(receptors["receptor_id"]).get_indexer(names)
+        if (rows < 0).any():
+            lacking = [name for name, row in zip(names, rows) if row < 0]
+            raise RunError(f"air station(s) {lacking[:5]} have no receptor of their name; add them to the receptors")
+        return rows
+
     def _sum(self, values: np.ndarray) -> np.ndarray:
         """(Z,) sums over loops."""
         return np.bincount(self._loop_zone, values, len(self.zone_ids))
@@ -256,13 +266,12 @@ class SensorNetwork:
     def _read_stations(self, air: ZoneAir, second: int) -> np.ndarray:
         """NO2, ozone and PM2.5 at each station's own spot, ug/m3, to a tenth."""
         quality, key = self.quality, self._key[self._air]
-        zone = self._zone[self._air]
-        truth = np.stack([air.no2_ug_per_m3, air.o3_ug_per_m3, air.pm25_ug_per_m3], axis=1)[zone]
+        truth = air.receptors[self._receptor][:, [SPECIES.index(name) for name in ("no2", "o3", "pm25")]]
         z = normal(self._seed, second, key[:, None], _Purpose.AIR_NOISE, index=np.arange(3)[None, :])
         age_days = (second / 86_400.0 + key % 30) % 30.0
         direction = normal(self._seed, 0, key, _Purpose.DRIFT)
         drift = 1.0 + quality.drift_per_day * (age_days * direction)[:, None] * np.array([1.0, 0.0, 1.0])
-        level = truth * self._siting * drift
+        level = truth * drift
         noise = np.hypot(np.array(quality.air_noise) * level, np.array(quality.air_floor_ug)) * z
         return np.maximum(np.round(level + noise, 1), 0.0)
 

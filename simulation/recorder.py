@@ -16,10 +16,13 @@ from simulation.observe import SensorNetwork, SensorSample
 if TYPE_CHECKING:
     from simulation.live import LiveCity
 
+AIR_TRUTH = (
+    "nox_g", "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3", "pm10_ug_per_m3", "co2_g", "pm25_g",
+    "pm10_g",
+)
 TRUTH = (
-    "speed_mps", "flow_veh_per_h", "density_veh_per_km", "delay_s_per_km", "travel_time_index", "nox_g",
-    "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3", "co2_g", "pm25_g",
-    "vehicle_distance_m", "vehicle_time_s",
+    "speed_mps", "flow_veh_per_h", "density_veh_per_km", "delay_s_per_km", "travel_time_index", *AIR_TRUTH,
+    "laeq_db", "vehicle_distance_m", "vehicle_time_s",
 )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ from simulation.errors import RunError
 from simulation.live import LiveCity, Phase, Process
 from simulation.observe import SensorNetwork
 from simulation.processes import Incident, demand_process, incident_process, routes_process, weather_process
-from simulation.recorder import Recorder
+from simulation.recorder import AIR_TRUTH, Recorder
+from simulation.soundscape import Soundscape
 from simulation.traffic.engine import Counts
 from simulation.traffic.entry_log import EntryLog
 from simulation.traffic.network import rounded_up
@@ -46,6 +47,7 @@ class RunResult:
     link_totals: pd.DataFrame
     weather: pd.DataFrame
     counts: pd.DataFrame
+    noise: pd.DataFrame  # of each zone by day, `data.schemas.NOISE`
     incidents: pd.DataFrame
     agents: pd.DataFrame
     trips: pd.DataFrame  # of arrived trips by vehicle class: number, mean time, distance, free-flow time
@@ -67,6 +69,7 @@ def run_city(
     forecasters: Forecasters | None,
     initial_state: Mapping[str, np.ndarray] | None,
     weather: pd.DataFrame | None,
+    background: pd.DataFrame | None,
     incidents_per_day: float,
     informed_share: float,
     keep_link_state: bool,
@@ -81,15 +84,17 @@ def run_city(
         weather = synthetic_weather(city.latitude, zero, until, seed, longitude=city.longitude)
     air = AirModel(
         city.zones, city.adjacency, city.link_zone, city.links, fleet=city.fleet, weather=weather, seed=seed,
-        start=zero, latitude=city.latitude,
+        start=zero, latitude=city.latitude, background=background, walls=city.street_walls, receptors=city.receptors,
     )  # fmt: skip
-    books = _Books()
+    books = _Books(Soundscape(city, zero))
     length_s = n_steps * step_s
     live = LiveCity(
         city, seed=seed, start=zero, now_s=now_s, end_s=now_s + length_s, step_s=step_s, air=air, before=books.reach,
         log=keep_entry_log, informed_share=informed_share,
     )  # fmt: skip
-    sensors = SensorNetwork(city.sensors, city.links, city.zones, seed=seed, start=zero, step_s=step_s)
+    sensors = SensorNetwork(
+        city.sensors, city.links, city.zones, seed=seed, start=zero, step_s=step_s, receptors=city.receptors
+    )
     if initial_state is not None:
         _restore(live, air, sensors, initial_state)
     if keep_entry_log:
@@ -113,11 +118,15 @@ def run_city(
         env.process(_progress_process(live, progress, now_s, length_s))
     env.process(_until(live, length_s, stop := env.event()))
     env.run(until=stop)
-    return _result(live, recorder, sensors, air, agents, incidents, desk, weather, now_s, begun)
+    noise = books.sound.table()
+    return _result(live, recorder, sensors, air, agents, incidents, desk, weather, noise, now_s, begun)
 
 
 class _Books:
     """Advances vehicles to each instant, and closes the books of an interval when its end is reached."""
+
+    def __init__(self, sound: Soundscape) -> None:
+        self.sound = sound
 
     def open(self, live: LiveCity, recorder: Recorder, rollup: ZoneRollup) -> None:
         self.live, self.recorder, self.rollup = live, recorder, rollup
@@ -133,8 +142,8 @@ class _Books:
         truth = self.rollup.traffic(
             interval.vehicle_distance_m.sum(axis=1), interval.vehicle_time_s.sum(axis=1), live.step_s
         )
-        names = ("nox_g", "pm25_g", "co2_g", "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
-        live.last = {**truth, **{name: getattr(zone_air, name) for name in names}}
+        heard = self.sound.book(interval, live.air.hour(interval.start_s).temperature_k - 273.15)
+        live.last = {**truth, **{name: getattr(zone_air, name) for name in AIR_TRUTH}, "laeq_db": heard}
         self.recorder.book(interval, live.last)
         live.interval, live.zone_air = interval, zone_air
         self.next_s += live.step_s
@@ -285,6 +294,7 @@ def _result(
     incidents: Sequence[Incident],
     desk: Desk,
     weather: pd.DataFrame,
+    noise: pd.DataFrame,
     begun_s: float,
     begun: tuple[Counts, np.ndarray],
 ) -> RunResult:
@@ -313,6 +323,7 @@ def _result(
         link_totals=recorder.link_totals(),
         weather=weather[inside].reset_index(drop=True),
         counts=pd.DataFrame(recorder.counts),
+        noise=noise,
         incidents=pd.DataFrame(
             [(i.link_id, i.start_s, i.end_s) for i in incidents], columns=["link_id", "start_s", "end_s"]
         ),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from enum import IntEnum
 from zlib import crc32
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 
+from simulation.air.receptors import nearest_facade
 from simulation.streams import uniform
 
 _CLASS_RANK = {"motorway": 0, "trunk": 1, "primary": 2, "secondary": 3, "tertiary": 4}
@@ -22,9 +25,10 @@ class _Purpose(IntEnum):
 
 
 def place_sensors(
-    links: pd.DataFrame,
+    links: gpd.GeoDataFrame,
     zones: pd.DataFrame,
     link_zone: pd.DataFrame,
+    fronts: pd.DataFrame | None = None,
     *,
     seed: int,
     loops_per_zone: int = 3,
@@ -36,6 +40,9 @@ def place_sensors(
     ----------
     links, zones, link_zone : DataFrame
         Columns of the schemas of those names.
+    fronts : DataFrame, optional
+        Facade receptors (`data.schemas.RECEPTORS`): a station stands at the one nearest to its zone's centre; without,
+        at the centre.
     seed : int
     loops_per_zone : int
         At most; the widest classes first, then capacity, one direction of a street before a second one.
@@ -62,6 +69,8 @@ def place_sensors(
     streetless = ~np.isin(zone_ids, loops["zone_id"].to_numpy())
     measured = streetless | (np.argsort(np.argsort(lot)) < wanted)
     stations = zones.loc[measured, ["zone_id", "lon", "lat"]]
+    if fronts is not None and len(fronts):
+        stations = _at_fronts(stations, fronts, links, zones)
     lon, lat = _link_places(links, zones, loops)
     number = loops.groupby("zone_id").cumcount() + 1
     table = pd.concat(
@@ -89,6 +98,21 @@ def place_sensors(
         ]
     )
     return table.sort_values("sensor_id", ignore_index=True)
+
+
+def _at_fronts(
+    stations: pd.DataFrame, fronts: pd.DataFrame, links: gpd.GeoDataFrame, zones: pd.DataFrame
+) -> pd.DataFrame:
+    """Stations moved to the street fronts nearest to the centres of their zones; without a street they stay."""
+    near = nearest_facade(fronts, zones).set_index("zone_id")
+    to_degrees = pyproj.Transformer.from_crs(links.crs, "EPSG:4326", always_xy=True)
+    lon, lat = to_degrees.transform(near["x_m"].to_numpy(dtype=float), near["y_m"].to_numpy(dtype=float))
+    place = pd.DataFrame({"lon": lon, "lat": lat}, index=near.index).reindex(stations["zone_id"])
+    known = place["lon"].notna().to_numpy()
+    moved = stations.copy()
+    for name in ("lon", "lat"):
+        moved[name] = np.where(known, place[name].to_numpy(), stations[name].to_numpy())
+    return moved
 
 
 def _link_places(links: pd.DataFrame, zones: pd.DataFrame, loops: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -172,6 +172,7 @@ def _side(city: City, scenario: Scenario | None, seed: int, days: float, start: 
         trips=result.trips,
         link_totals=result.link_totals,
         unfinished=result.summary["on_road"] + result.summary["waiting"],
+        noise=result.noise,
     )
     return outcome, int(result.summary["forced_moves"])
 

@@ -53,8 +53,9 @@ def character(zones: gpd.GeoDataFrame, links: gpd.GeoDataFrame, places: gpd.GeoD
     Returns
     -------
     DataFrame
-        In the zones' order: `homes`, `jobs`, `shops`, `green_share`, `road_major_m`, `road_minor_m` (each direction of
-        travel counts) and `character_source`: `buildings`, or `roads` where buildings are not mapped.
+        In the zones' order: `homes`, `jobs`, `shops`, `built_share` (of the ground, under buildings), `green_share`,
+        `road_major_m`, `road_minor_m` (each direction of travel counts) and `character_source`: `buildings`, or `roads`
+        where buildings are not mapped.
     """
     polygons = zones.geometry.to_numpy()
     major = _street_m(polygons, links[links["road_class"].isin(MAJOR)])
@@ -62,7 +63,7 @@ def character(zones: gpd.GeoDataFrame, links: gpd.GeoDataFrame, places: gpd.GeoD
     by_roads = HOMES_PER_MINOR_M * minor, JOBS_PER_MINOR_M * minor + JOBS_PER_MAJOR_M * major
     table = pd.DataFrame(
         {
-            "homes": by_roads[0], "jobs": by_roads[1], "shops": 0.0, "green_share": 0.0,
+            "homes": by_roads[0], "jobs": by_roads[1], "shops": 0.0, "built_share": 0.0, "green_share": 0.0,
             "road_major_m": major, "road_minor_m": minor, "character_source": "roads",
         }
     )  # fmt: skip
@@ -75,6 +76,7 @@ def character(zones: gpd.GeoDataFrame, links: gpd.GeoDataFrame, places: gpd.GeoD
     mapped = (footprint >= MAPPED_M2_PER_M * street) | city_is_mapped
     for name in ("homes", "jobs"):
         table[name] = np.where(mapped, total[name], table[name])
+    table["built_share"] = np.clip(footprint / shapely.area(polygons), 0.0, 1.0)
     table["character_source"] = np.where(mapped, "buildings", "roads")
     shops = places[places["category"].isin(SHOP) & places["kind"].isin(("poi", "building"))]
     table["shops"] = np.bincount(_inside(shops, polygons)[1], minlength=len(zones)).astype(float)

@@ -13,11 +13,10 @@ import pandas as pd
 from simulation.air.solar import sun
 from simulation.air.weather import gaussian_days
 
-#: Species that the box model carries, in the order of its arrays. `no2` and `o3` are as they would be without
+#: Species that the city's air carries, in the order of its arrays and as columns of a background table, ug/m3 (NOx as
+#: NO2). `no2` and `o3` are as they would be without
 #: reaction inside the city; `simulation.air.chemistry` lets them react.
-SPECIES: tuple[str, ...] = ("nox", "no2", "o3", "pm25")
-#: Columns of a background table besides its time, ug/m3 (NOx as NO2).
-BACKGROUND_SPECIES: tuple[str, ...] = (*SPECIES, "pm10")
+SPECIES: tuple[str, ...] = ("nox", "no2", "o3", "pm25", "pm10")
 #: Southerly to south-easterly air has crossed the continent: particles rise by this factor against clean sea air.
 _CONTINENT_FROM_DEG = 165.0
 
@@ -38,7 +37,7 @@ def synthetic_background(weather: pd.DataFrame, *, seed: int, latitude: float, l
     Returns
     -------
     DataFrame
-        `time` and one column for each of `BACKGROUND_SPECIES`, ug/m3 (NOx as NO2); NO2 never exceeds NOx, nor
+        `time` and one column for each of `SPECIES`, ug/m3 (NOx as NO2); NO2 never exceeds NOx, nor
         PM2.5 PM10.
     """
     seconds = weather["time"].dt.tz_convert("UTC").dt.as_unit("s").astype("int64").to_numpy()

@@ -1,9 +1,9 @@
-"""Zone boxes: the air of each zone in two layers, exchanged with its neighbours, the sky and the ground.
+"""Zone boxes: the urban background, one well-mixed box of air over each zone, exchanged with neighbours and sky.
 
-The lower layer is the streets themselves, up to the roofs; the upper one the air over the roofs. Wind carries air
-through the borders that zones share (upwind scheme), turbulence exchanges the layers and lifts the upper one's air
-into the sky, some of it deposits. Every gram that leaves one zone enters another or is booked as gone: a `Ledger`
-keeps the sum, so that emitted + blown in = blown out + deposited + in the air.
+What a street's plume carries out of the near field enters the box of the zone over which that happens. Wind carries
+air through the borders that zones share (upwind scheme), turbulence exchanges it through borders and lifts it into
+the sky, some of it deposits. Every gram that leaves one zone enters another or is booked as gone: a `Ledger` keeps
+the sum, so that emitted + blown in = blown out + deposited + in the air.
 
 The wind's flow through a zone adds up to zero by construction: a face's area vector is its border times the direction
 from centroid to centroid, and the vector that closes the polygon belongs to the city's outer edge.
@@ -28,7 +28,6 @@ class BoxGeometry:
     """Sizes of Z zones and F faces between them. Arrays; m, m2."""
 
     area_m2: np.ndarray  # (Z,)
-    street_share: np.ndarray  # (Z,) share of the ground that is street canyon, in (0, 1]
     first: np.ndarray  # (F,) int, zone on one side
     second: np.ndarray  # (F,) int, zone on the other
     border_m: np.ndarray  # (F,)
@@ -38,8 +37,7 @@ class BoxGeometry:
     edge_north: np.ndarray  # (Z,)
     edge_m: np.ndarray  # (Z,) length of the border with the world outside
     perimeter_m: np.ndarray  # (Z,)
-    street_height_m: float = 20.0  # roofs of a European city centre
-    upper_height_m: float = 100.0  # thickness of the layer over the roofs
+    height_m: float = 120.0  # twice the depth, 2.15 sigma_z, of a neutral road plume at 500 m: what joins is mixed
 
     @property
     def n_zones(self) -> int:
@@ -48,14 +46,11 @@ class BoxGeometry:
 
     @property
     def volume_m3(self) -> np.ndarray:
-        """Volume of every box, (2 Z,): streets, then the layer above."""
-        street = self.area_m2 * self.street_share * self.street_height_m
-        return np.concatenate([street, self.area_m2 * self.upper_height_m])
+        """Volume of every box, (Z,)."""
+        return self.area_m2 * self.height_m
 
 
-def box_geometry(
-    zones: pd.DataFrame, adjacency: pd.DataFrame, street_area_m2: np.ndarray, **heights: float
-) -> BoxGeometry:
+def box_geometry(zones: pd.DataFrame, adjacency: pd.DataFrame, *, height_m: float = 120.0) -> BoxGeometry:
     """Boxes of a city from its zone tables.
 
     Parameters
@@ -64,10 +59,8 @@ def box_geometry(
         Reads `zone_id`, `area_m2`, `x_m`, `y_m` and, if there, `geometry` (for the perimeter).
     adjacency : DataFrame
         Reads `zone_id`, `neighbour_zone_id`, `border_m`; each border may stand once or from both sides.
-    street_area_m2 : ndarray, shape (Z,)
-        Ground between the house fronts; held within 10 and 80 % of the zone.
-    **heights : float
-        `street_height_m`, `upper_height_m`.
+    height_m : float
+        Of the boxes.
 
     Raises
     ------
@@ -102,7 +95,6 @@ def box_geometry(
     perimeter = np.maximum(perimeter, inner)
     return BoxGeometry(
         area_m2=area,
-        street_share=np.clip(street_area_m2 / area, 0.10, 0.80),
         first=first,
         second=second,
         border_m=border,
@@ -112,7 +104,7 @@ def box_geometry(
         edge_north=-leaving(north),
         edge_m=perimeter - inner,
         perimeter_m=perimeter,
-        **heights,
+        height_m=height_m,
     )
 
 
@@ -120,21 +112,19 @@ def box_geometry(
 class Mixing:
     """How fast air moves in one hour. Velocities, m/s."""
 
-    wind_east: float  # over the roofs, where it blows to
+    wind_east: float  # mean over the box's height, where it blows to
     wind_north: float
-    street_wind_share: float  # wind along streets over wind above the roofs
     sideways: float  # turbulent exchange through vertical faces
-    roof: float  # between street and the layer above
-    top: float  # between the layer above and the sky
+    top: float  # between the box and the sky
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """Air that moves, m3/s. N = 2 Z boxes: streets first, then the layer above."""
+    """Air that moves between Z boxes, m3/s."""
 
-    between: np.ndarray  # (N, N) from the box of the column into the box of the row; zero diagonal
-    outflow: np.ndarray  # (N,) out of the city and into the sky
-    inflow: np.ndarray  # (N,) from there
+    between: np.ndarray  # (Z, Z) from the box of the column into the box of the row; zero diagonal
+    outflow: np.ndarray  # (Z,) out of the city and into the sky
+    inflow: np.ndarray  # (Z,) from there
 
 
 def exchange(geometry: BoxGeometry, mixing: Mixing) -> Exchange:
@@ -150,7 +140,7 @@ def exchange(geometry: BoxGeometry, mixing: Mixing) -> Exchange:
     Exchange
     """
     g, m, z = geometry, mixing, geometry.n_zones
-    between, outflow, inflow = np.zeros((2 * z, 2 * z)), np.zeros(2 * z), np.zeros(2 * z)
+    between = np.zeros((z, z))
     through = m.wind_east * g.face_east + m.wind_north * g.face_north  # m2/s, positive from first to second
     edge = m.wind_east * g.edge_east + m.wind_north * g.edge_north
     # A ragged outer edge lets more air pass than its closing vector says: at least the mean width of a convex
@@ -159,33 +149,15 @@ def exchange(geometry: BoxGeometry, mixing: Mixing) -> Exchange:
     wide = np.hypot(m.wind_east, m.wind_north) * g.perimeter_m / np.pi
     ragged = np.maximum(wide - carried - np.maximum(edge, 0), 0) * g.edge_m / g.perimeter_m
     ragged = ragged + m.sideways * g.edge_m
-    streets = g.street_height_m * m.street_wind_share * g.street_share
-    street_faces = np.minimum(streets[g.first], streets[g.second])
-    for layer, face, rim in (
-        (0, street_faces, streets),
-        (z, np.full(len(g.first), g.upper_height_m), np.full(z, g.upper_height_m)),
-    ):
-        stir = m.sideways * g.border_m
-        between[layer + g.second, layer + g.first] += face * (np.maximum(through, 0) + stir)
-        between[layer + g.first, layer + g.second] += face * (np.maximum(-through, 0) + stir)
-        outflow[layer : layer + z] += rim * (np.maximum(edge, 0) + ragged)
-        inflow[layer : layer + z] += rim * (np.maximum(-edge, 0) + ragged)
-    index = np.arange(z)
-    roof = m.roof * g.area_m2 * g.street_share
-    between[z + index, index] += roof
-    between[index, z + index] += roof
+    stir = m.sideways * g.border_m
+    between[g.second, g.first] = g.height_m * (np.maximum(through, 0) + stir)
+    between[g.first, g.second] = g.height_m * (np.maximum(-through, 0) + stir)
     sky = m.top * g.area_m2
-    outflow[z:] += sky
-    inflow[z:] += sky
-    # Streets are not equally wide, so wind along them piles air up here and draws it off there: it rises through
-    # the roofs, or comes down, and so does as much between the upper layer and the sky.
-    surplus = between[:z].sum(axis=1) + inflow[:z] - between[:, :z].sum(axis=0) - outflow[:z]
-    rising, sinking = np.maximum(surplus, 0), np.maximum(-surplus, 0)
-    between[z + index, index] += rising
-    between[index, z + index] += sinking
-    outflow[z:] += rising
-    inflow[z:] += sinking
-    return Exchange(between=between, outflow=outflow, inflow=inflow)
+    return Exchange(
+        between=between,
+        outflow=g.height_m * (np.maximum(edge, 0) + ragged) + sky,
+        inflow=g.height_m * (np.maximum(-edge, 0) + ragged) + sky,
+    )
 
 
 class BoxStep:
@@ -196,11 +168,10 @@ class BoxStep:
     """
 
     def __init__(self, geometry: BoxGeometry, flows: Exchange, deposition_mps: np.ndarray, step_s: float) -> None:
-        """`deposition_mps` has shape (species,): downward velocity onto streets and roofs."""
+        """`deposition_mps` has shape (species,): downward velocity onto the ground."""
         self.step_s, self.flows = step_s, flows
         self.volume = geometry.volume_m3
-        ground = np.concatenate([geometry.street_share, 1.0 - geometry.street_share]) * np.tile(geometry.area_m2, 2)
-        self.deposits = deposition_mps[:, None] * ground  # (S, N) m3/s
+        self.deposits = deposition_mps[:, None] * geometry.area_m2  # (S, Z) m3/s
         leaving = flows.between.sum(axis=0) + flows.outflow
         n = len(self.volume)
         diagonal = self.volume / step_s + leaving + self.deposits
@@ -217,9 +188,9 @@ class BoxStep:
 
         Parameters
         ----------
-        concentration : ndarray, shape (S, N)
+        concentration : ndarray, shape (S, Z)
             g/m3.
-        source : ndarray, shape (S, N)
+        source : ndarray, shape (S, Z)
             g/s emitted into each box.
         ambient : ndarray, shape (S,)
             g/m3 of the air that flows in.
@@ -228,7 +199,7 @@ class BoxStep:
 
         Returns
         -------
-        ndarray, shape (S, N)
+        ndarray, shape (S, Z)
             g/m3.
         """
         blown_in = ambient[:, None] * self.flows.inflow

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulation.air.background import BACKGROUND_SPECIES
+from simulation.air.background import SPECIES
 from simulation.air.calibration_fit import Array, HourlyFit, fit_hours, scores
 from simulation.air.calibration_pairs import Pairs
 
@@ -69,7 +69,7 @@ class Calibration:
         Parameters
         ----------
         background : DataFrame
-            `time` and some of `background.BACKGROUND_SPECIES`, ug/m3.
+            `time` and some of `background.SPECIES`, ug/m3.
 
         Returns
         -------
@@ -226,7 +226,7 @@ def _held_out(pairs: Pairs, by_hour: bool, form: str, keep: float) -> pd.DataFra
 
 def _change(background: pd.DataFrame, table: pd.DataFrame) -> dict[str, Array]:
     after = _moved(background, table, back=False)
-    return {p: (after[p] - background[p]).to_numpy(dtype=float) for p in BACKGROUND_SPECIES if p in background}
+    return {p: (after[p] - background[p]).to_numpy(dtype=float) for p in SPECIES if p in background}
 
 
 def _score(check: str, station: str, p: str, pairs: Pairs, after: Array, where: Any) -> dict[str, Any]:
@@ -241,7 +241,7 @@ def _score(check: str, station: str, p: str, pairs: Pairs, after: Array, where: 
 
 def _changes(background: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     """Mean of the background by pollutant and hour of the day, before and after."""
-    species = [p for p in BACKGROUND_SPECIES if p in background]
+    species = [p for p in SPECIES if p in background]
     hour = pd.DatetimeIndex(background["time"]).tz_convert("UTC").hour
     before, after = (
         b[species].groupby(hour).mean().rename_axis("hour_utc").melt(ignore_index=False, var_name="pollutant")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from simulation.air.background import BACKGROUND_SPECIES
+from simulation.air.background import SPECIES
 from simulation.air.calibration_fit import Array
 from simulation.air.errors import AirError
 
@@ -45,7 +45,7 @@ class Pairs:
         if faults:
             raise AirError("calibration: " + "; ".join(faults))
         held = [
-            p for p in BACKGROUND_SPECIES if p in background and all(f"{p}_ug_per_m3" in t for t in tables.values())
+            p for p in SPECIES if p in background and all(f"{p}_ug_per_m3" in t for t in tables.values())
         ]
         if pollutants is not None:
             absent = [p for p in pollutants if p not in held]
@@ -57,7 +57,7 @@ class Pairs:
             names = [sorted(set(t["station_id"]))[:5] for t in tables.values()]
             faults.append(f"no station is both modelled and observed; modelled {names[0]}, observed {names[1]}")
         elif not held:
-            faults.append(f"no pollutant is in background, modelled and observed alike; allowed {BACKGROUND_SPECIES}")
+            faults.append(f"no pollutant is in background, modelled and observed alike; allowed {SPECIES}")
         if faults:
             raise AirError("calibration: " + "; ".join(faults))
         time = pd.DatetimeIndex(background["time"]).tz_convert("UTC").as_unit("us")
@@ -106,9 +106,9 @@ def _setting_faults(background: pd.DataFrame, form: str, keep: float) -> list[st
         faults.append(f"form={form!r}; allowed are 'offset' and 'scale'")
     if not 0.0 < keep < 1.0:
         faults.append(f"keep={keep:g} must be above 0 and below 1")
-    species = [p for p in BACKGROUND_SPECIES if p in background]
+    species = [p for p in SPECIES if p in background]
     if "time" not in background or not species:
-        faults.append(f"background needs 'time' and some of {BACKGROUND_SPECIES}; found {list(background.columns)}")
+        faults.append(f"background needs 'time' and some of {SPECIES}; found {list(background.columns)}")
         return faults
     if not isinstance(background["time"].dtype, pd.DatetimeTZDtype):
         faults.append("times of the background have no time zone; give UTC")
@@ -133,7 +133,7 @@ def _hourly(table: pd.DataFrame, what: str, faults: list[str]) -> pd.DataFrame:
     if not isinstance(table["time"].dtype, pd.DatetimeTZDtype):
         faults.append(f"times of {what} have no time zone; give UTC")
         return table
-    columns = [f"{p}_ug_per_m3" for p in BACKGROUND_SPECIES if f"{p}_ug_per_m3" in table]
+    columns = [f"{p}_ug_per_m3" for p in SPECIES if f"{p}_ug_per_m3" in table]
     for name in columns:
         bad = (table[name] < 0).to_numpy() | np.isinf(table[name].to_numpy(dtype=float))
         if bad.any():

@@ -1,63 +1,76 @@
-"""The air of a city, interval by interval: traffic in, concentrations of every zone out.
+"""The air of a city, interval by interval: traffic in, concentrations at every receptor and of every zone out.
 
-`AirModel.step` takes grams from the speed histogram, puts them into the street boxes, lets the wind of that hour mix
-and carry them, and lets NO, NO2 and ozone react where people breathe. Its state is a handful of arrays, so that a run
-can be cut anywhere and continued bit for bit.
+`AirModel.step` takes grams from the speed histogram, lets the plumes of that hour's wind carry them to the receptors
+(`simulation.air.field`), and hands what leaves the near field to the boxes of the urban background. Its state is a
+handful of arrays, so that a run can be cut anywhere and continued bit for bit.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 
 from data.units import UG_PER_G
 from simulation.air.background import SPECIES, synthetic_background
+from simulation.air.boundary_layer import boundary_layer
 from simulation.air.box import BoxGeometry, BoxStep, Ledger, Mixing, box_geometry, exchange
-from simulation.air.chemistry import UG_PER_PPB_NO2, UG_PER_PPB_O3, street_no2
 from simulation.air.emissions import POLLUTANTS, emission_table, link_emissions
 from simulation.air.errors import AirError, WeatherError
+from simulation.air.far_field import FarField
+from simulation.air.field import CUTOFF_M, AirHour, Field, StreetTraffic, react, road_sources
 from simulation.air.fleet import Fleet
-from simulation.air.weather import friction_velocity
+from simulation.air.receptors import facades
 from simulation.link_state import LinkInterval
 
 _SUBSTEP_S = 300.0
-#: Dry deposition of NOx, NO2, ozone and PM2.5, m/s: working values of common order, small beside the wind.
-DEPOSITION_MPS = np.array([0.001, 0.001, 0.004, 0.001])
-#: Ground between the fronts that belongs to one direction besides its lanes: kerb, parking, pavement, m. Assumed.
-_ROADSIDE_M, _LANE_M = 4.5, 3.5
-#: Wind at street level over wind above the roofs: OSPM's profile ln(2/0.6) / ln(20/0.6) with 0.82 for the roof and
-#: 0.9 for wind that blows across.
-_STREET_WIND_SHARE = 0.25
-#: Floor of vertical turbulence in a street, m/s: the vehicles' own (OSPM gives 0.2 at 1000 veh/h, half of it kept).
-_TRAFFIC_TURBULENCE_MPS = 0.10
+#: Dry deposition of NOx, NO2, ozone, PM2.5 and PM10, m/s: working values of common order, small beside the wind.
+DEPOSITION_MPS = np.array([0.001, 0.001, 0.004, 0.001, 0.005])
+#: Roughness length where plumes are followed, m: the open parts of a city, of low density (0.3 to 0.8 m, Grimmond & Oke
+#: 1999, doi:10.1175/1520-0450(1999)038<1262:APOUAD>2.0.CO;2). Canyons have OSPM instead.
+OPEN_Z0_M = 0.5
+#: Height of the wind that OSPM reads, m: a mast above the roofs of a European city centre.
+_ROOF_M = 30.0
+#: Share of the crosswind turbulence that exchanges air through the boxes' borders: a tenth, assumed.
+_SIDEWAYS_SHARE = 0.1
+#: Bounds of the time for which air reacts on its way over the city, s.
+_CITY_REACTION_S = (60.0, 3600.0)
+_EMITTED = [SPECIES.index(name) for name in POLLUTANTS[:4]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneAir:
-    """Air of Z zones over one interval: what was emitted, g, and the mean concentration at street level, ug/m3."""
+    """Air over one interval: grams that Z zones emitted, and mean concentrations, ug/m3 (NOx as NO2).
+
+    Of a zone: the mean at its facades. `receptors` has a row for each of the model's receptors, `SPECIES` in columns.
+    """
 
     start_s: float
     step_s: float
     nox_g: np.ndarray
     no2_g: np.ndarray
     pm25_g: np.ndarray
+    pm10_g: np.ndarray
     co2_g: np.ndarray
-    nox_ug_per_m3: np.ndarray  # as NO2
+    nox_ug_per_m3: np.ndarray
     no2_ug_per_m3: np.ndarray
     o3_ug_per_m3: np.ndarray
     pm25_ug_per_m3: np.ndarray
+    pm10_ug_per_m3: np.ndarray
+    receptors: np.ndarray  # (R, S)
 
 
 class AirModel:
-    """Emission, mixing and chemistry for every zone.
+    """Emission, dispersion and chemistry for every zone.
 
     Parameters
     ----------
-    zones, adjacency, link_zone, links : DataFrame
+    zones, adjacency, link_zone : DataFrame
         Columns of the schemas of those names.
+    links : GeoDataFrame
+        With shapes.
     fleet : Fleet
         What drives where no other fleet is set.
     weather : DataFrame
@@ -69,12 +82,18 @@ class AirModel:
     latitude : float
         Degrees.
     background : DataFrame, optional
-        Hourly `time`, `nox`, `no2`, `o3`, `pm25`, ug/m3, of the air that flows in; synthetic if left out.
+        Hourly `time` and `SPECIES`, ug/m3, of the air that flows in; synthetic if left out.
+    walls : DataFrame, optional
+        Columns of `data.schemas.STREET_WALLS`; without them every street is open.
+    receptors : DataFrame, optional
+        Columns of `data.schemas.RECEPTORS`; facades of every zone if left out.
 
     Raises
     ------
     WeatherError
         If weather or background is not hourly and gapless.
+    AirError
+        If a table does not fit the others.
     """
 
     def __init__(
@@ -82,7 +101,7 @@ class AirModel:
         zones: pd.DataFrame,
         adjacency: pd.DataFrame,
         link_zone: pd.DataFrame,
-        links: pd.DataFrame,
+        links: gpd.GeoDataFrame,
         *,
         fleet: Fleet,
         weather: pd.DataFrame,
@@ -90,30 +109,52 @@ class AirModel:
         start: pd.Timestamp,
         latitude: float,
         background: pd.DataFrame | None = None,
+        walls: pd.DataFrame | None = None,
+        receptors: pd.DataFrame | None = None,
     ) -> None:
         self.zone_ids = list(zones["zone_id"])
-        self._share = _zone_matrix(link_zone, self.zone_ids, len(links))
-        width = links["lanes"].to_numpy(dtype=float) * _LANE_M + _ROADSIDE_M
-        self.geometry: BoxGeometry = box_geometry(
-            zones, adjacency, self._share @ (links["length_m"].to_numpy(dtype=float) * width)
-        )
+        self.zones, self.links, self.walls = zones, links, walls
+        self._length_m = links["length_m"].to_numpy(dtype=float)
+        self.geometry: BoxGeometry = box_geometry(zones, adjacency)
+        self.far_field = FarField(links, link_zone, zones, reach_m=CUTOFF_M)
         self.start = pd.Timestamp(start)
         self._first_hour = _hourly(weather, "weather")
-        names = ("wind_speed_mps", "wind_dir_deg", "temperature_c", "radiation_w_per_m2", "cloud_share")
-        self._weather = weather[[*names, "mixing_height_m"]].to_numpy(dtype=float)
+        longitude = float(zones["lon"].mean())
+        self._layer = boundary_layer(weather, latitude=latitude, longitude=longitude, z0_m=OPEN_Z0_M)
+        self._roof_wind = self._layer.wind_roof_mps(_ROOF_M)
+        self._box_wind = self._layer.wind_layer_mps(self.geometry.height_m)
         if background is None:
-            longitude = float(zones["lon"].mean())
             background = synthetic_background(weather, seed=seed, latitude=latitude, longitude=longitude)
         self._first_background = _hourly(background, "background")
-        self._background = background[list(SPECIES)].to_numpy(dtype=float) / UG_PER_G
+        lacking = [name for name in SPECIES if name not in background.columns]
+        if lacking:
+            raise AirError(
+                f"the background table lacks column(s) {lacking}; it needs 'time' and {list(SPECIES)}, ug/m3"
+            )
+        self._background = background[list(SPECIES)].to_numpy(dtype=float)
+        if not np.isfinite(self._background).all() or (self._background < 0).any():
+            raise AirError("the background table holds missing or negative concentrations; fill or drop those hours")
         self._group = np.zeros(len(links), dtype=np.int64)
         self._fleets: list[Fleet] = [fleet]
         self._tables = [emission_table(fleet)]
-        self._prepared: tuple[tuple[int, float], BoxStep, float] | None = None
+        self._prepared: tuple[tuple[int, float], BoxStep] | None = None
+        self._sources = road_sources(links, walls)
+        self._layers = list(self._layer.layers)
+        if receptors is None:
+            receptors = facades(links, self.zone_ids, link_zone, walls)
+        self.field = self.field_of(receptors)
+        front = np.flatnonzero((receptors["kind"] == "facade").to_numpy())
+        self._facade = front
+        self._facade_zone = pd.Index(self.zone_ids).get_indexer(receptors["zone_id"].to_numpy()[front])
+        self._facades = np.bincount(self._facade_zone, minlength=len(self.zone_ids))
         self.ledger = Ledger.empty(len(SPECIES))
         ambient = self._ambient(self._hour(0.0))
-        self.concentration = np.repeat(ambient[:, None], 2 * self.geometry.n_zones, axis=1)  # (S, 2 Z) g/m3
+        self.concentration = np.repeat(ambient[:, None], self.geometry.n_zones, axis=1)  # (S, Z) g/m3
         self.mass_at_start = self.mass_in_air()
+
+    def field_of(self, receptors: pd.DataFrame, *, smooth: bool = False) -> Field:
+        """The field of any receptors (`data.schemas.RECEPTORS`) in this city's air."""
+        return Field(receptors, self._sources, self.links, self.walls, self.zones, self._layers, smooth=smooth)
 
     def set_link_fleet(self, link_ids: np.ndarray | list[int], fleet: Fleet | None) -> None:
         """Let another fleet drive on some links, or the city's again (`None`)."""
@@ -159,32 +200,43 @@ class AirModel:
         WeatherError
             If the weather does not cover the interval's start.
         """
-        emitted = self._share @ self.link_grams(interval)  # (Z, P)
-        hour = self._hour(interval.start_s)
-        n_sub = max(1, int(np.ceil(interval.step_s / _SUBSTEP_S)))
-        mover, roof = self._mover(hour, interval.step_s / n_sub)
-        z = self.geometry.n_zones
-        source = np.zeros((len(SPECIES), 2 * z))
-        source[0, :z], source[1, :z], source[3, :z] = emitted[:, :3].T / interval.step_s
-        ambient = self._ambient(hour)
-        mean = np.zeros((len(SPECIES), z))
-        for _ in range(n_sub):
-            self.concentration = mover.advance(self.concentration, source, ambient, self.ledger)
-            mean += self.concentration[:, :z]
-        nox, no2, o3, pm25 = mean / n_sub * UG_PER_G
-        no2, o3 = self._react(nox, no2, o3, hour, roof)
+        grams = self.link_grams(interval)
+        hour = self.hour(interval.start_s)
+        background = self._advance_boxes(grams, interval, hour)
+        traffic = StreetTraffic.of(interval, grams, self._length_m)
+        at = self.field.concentrations(hour, background, traffic)
+        zone = self._zone_means(at, background)
+        emitted = self.far_field.at_home @ grams
+        self._last = (hour, background, traffic)
         return ZoneAir(
             start_s=interval.start_s,
             step_s=interval.step_s,
-            nox_g=emitted[:, 0],
-            no2_g=emitted[:, 1],
-            pm25_g=emitted[:, 2],
-            co2_g=emitted[:, POLLUTANTS.index("co2")],
-            nox_ug_per_m3=nox,
-            no2_ug_per_m3=no2,
-            o3_ug_per_m3=o3,
-            pm25_ug_per_m3=pm25,
+            **{f"{name}_g": emitted[:, column] for column, name in enumerate(POLLUTANTS)},
+            **{f"{name}_ug_per_m3": zone[:, column] for column, name in enumerate(SPECIES)},
+            receptors=at,
         )
+
+    def now_at(self, field: Field) -> np.ndarray:
+        """Concentrations of the last interval at other receptors, (R, S) ug/m3.
+
+        Raises
+        ------
+        AirError
+            Before the first step.
+        """
+        if not hasattr(self, "_last"):
+            raise AirError("no interval has passed yet; let the model step first")
+        return field.concentrations(*self._last)
+
+    def hour(self, start_s: float) -> AirHour:
+        """The weather at an instant of the run, as dispersion reads it."""
+        layer, row = self._layer, self._weather_row(self._hour(start_s))
+        return AirHour(
+            wind_dir_deg=float(layer.wind_dir_deg[row]), wind_10m_mps=float(layer.wind_10m_mps[row]),
+            wind_roof_mps=float(self._roof_wind[row]), stability=int(layer.stability[row]),
+            u_star_mps=float(layer.u_star_mps[row]), radiation_w_per_m2=float(layer.radiation_w_per_m2[row]),
+            temperature_k=float(layer.temperature_k[row]),
+        )  # fmt: skip
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that the next step depends on, as arrays; link fleets are the caller's to set again."""
@@ -210,92 +262,100 @@ class AirModel:
         self.mass_at_start = np.array(state["mass_at_start_g"], dtype=float)
         self.ledger = Ledger(**{name: np.array(state[f"ledger_{name}"], dtype=float) for name in Ledger.__slots__})
 
+    def _advance_boxes(self, grams: np.ndarray, interval: LinkInterval, hour: AirHour) -> np.ndarray:
+        """The urban background over an interval, (Z, S) ug/m3 after reaction."""
+        joins, lost = self.far_field.arrivals(grams[:, : len(_EMITTED)], hour.wind_dir_deg)
+        source = np.zeros((len(SPECIES), self.geometry.n_zones))
+        source[_EMITTED] = joins.T / interval.step_s
+        self.ledger.emitted[_EMITTED] += lost
+        self.ledger.blown_out[_EMITTED] += lost
+        n_sub = max(1, int(np.ceil(interval.step_s / _SUBSTEP_S)))
+        number = self._hour(interval.start_s)
+        mover, ambient = self._mover(number, interval.step_s / n_sub), self._ambient(number)
+        mean = np.zeros_like(source)
+        for _ in range(n_sub):
+            self.concentration = mover.advance(self.concentration, source, ambient, self.ledger)
+            mean += self.concentration
+        air = mean.T / n_sub * UG_PER_G
+        way = np.sqrt(self.geometry.area_m2.sum()) / max(hour.wind_roof_mps, 0.1)
+        nox, no2, o3 = (SPECIES.index(name) for name in ("nox", "no2", "o3"))
+        air[:, no2], air[:, o3] = react(
+            air[:, nox], air[:, no2], air[:, o3], hour, float(np.clip(way, *_CITY_REACTION_S))
+        )
+        return air
+
+    def _zone_means(self, at: np.ndarray, background: np.ndarray) -> np.ndarray:
+        """(Z, S) means over facades; of a zone without a street, its background."""
+        total = np.stack(
+            [np.bincount(self._facade_zone, at[self._facade, s], len(self.zone_ids)) for s in range(len(SPECIES))],
+            axis=1,
+        )
+        with_street = self._facades[:, None] > 0
+        return np.where(with_street, total / np.maximum(self._facades, 1)[:, None], background)
+
     def _hour(self, start_s: float) -> int:
         """Hours since 1970 of an instant of the run."""
         return int((self.start.timestamp() + start_s) // 3600)
 
-    def _row(self, hour: int, first: int, table: np.ndarray, what: str) -> np.ndarray:
-        if not 0 <= hour - first < len(table):
-            begin, moment = (pd.Timestamp(h * 3600, unit="s", tz="UTC") for h in (first, hour))
-            raise WeatherError(f"the {what} covers {len(table)} hours from {begin}; {moment} is outside")
-        return table[hour - first]
+    def _weather_row(self, hour: int) -> int:
+        return _row(hour, self._first_hour, len(self._layer.stability), "weather")
 
     def _ambient(self, hour: int) -> np.ndarray:
-        return self._row(hour, self._first_background, self._background, "background")
+        row = _row(hour, self._first_background, len(self._background), "background")
+        return self._background[row] / UG_PER_G
 
-    def _mover(self, hour: int, step_s: float) -> tuple[BoxStep, float]:
-        """The prepared step of an hour, and the exchange velocity through the roofs."""
-        if self._prepared is None or self._prepared[0] != (hour, step_s):
-            speed, direction, _, radiation, cloud, depth = self._row(hour, self._first_hour, self._weather, "weather")
-            mixing = hour_mixing(speed, direction, radiation, cloud, depth, self.geometry)
+    def _mover(self, number: int, step_s: float) -> BoxStep:
+        """The prepared step of an hour."""
+        if self._prepared is None or self._prepared[0] != (number, step_s):
+            layer, row = self._layer, self._weather_row(number)
+            mixing = hour_mixing(
+                wind_mps=float(self._box_wind[row]),
+                wind_dir_deg=float(layer.wind_dir_deg[row]),
+                u_star_mps=float(layer.u_star_mps[row]),
+                w_star_mps=float(layer.w_star_mps[row]),
+                sigma_v_mps=float(layer.sigma_v_mps[row]),
+                mixing_height_m=float(layer.mixing_height_m[row]),
+                height_m=self.geometry.height_m,
+            )
             flows = exchange(self.geometry, mixing)
-            self._prepared = ((hour, step_s), BoxStep(self.geometry, flows, DEPOSITION_MPS, step_s), mixing.roof)
-        return self._prepared[1], self._prepared[2]
-
-    def _react(
-        self, nox: np.ndarray, no2: np.ndarray, o3: np.ndarray, hour: int, roof: float
-    ) -> tuple[np.ndarray, np.ndarray]:
-        row = self._row(hour, self._first_hour, self._weather, "weather")
-        residence = float(np.clip(self.geometry.street_height_m / roof, 20.0, 600.0))
-        no2_ppb, o3_ppb = street_no2(
-            nox / UG_PER_PPB_NO2,
-            no2 / UG_PER_PPB_NO2,
-            o3 / UG_PER_PPB_O3,
-            radiation=row[3],
-            temperature_k=row[2] + 273.15,
-            residence_s=residence,
-        )
-        return no2_ppb * UG_PER_PPB_NO2, o3_ppb * UG_PER_PPB_O3
+            self._prepared = ((number, step_s), BoxStep(self.geometry, flows, DEPOSITION_MPS, step_s))
+        return self._prepared[1]
 
 
 def hour_mixing(
-    wind_speed_mps: float,
+    *,
+    wind_mps: float,
     wind_dir_deg: float,
-    radiation_w_per_m2: float,
-    cloud_share: float,
+    u_star_mps: float,
+    w_star_mps: float,
+    sigma_v_mps: float,
     mixing_height_m: float,
-    geometry: BoxGeometry,
+    height_m: float,
 ) -> Mixing:
-    """Exchange velocities of one hour's weather.
+    """Exchange of the boxes with each other and with the sky in one hour.
 
-    Vertical turbulence at roof height is `1.3 u* (1 - 0.8 H / z_i)` with the convective part
+    Vertical turbulence at height H is `1.3 u* (1 - 0.8 H / z_i)` with the convective part
     `sqrt(0.4) w* 2.1 (H / z_i)^(1/3) (1 - 0.8 H / z_i)` in root sum of squares (SIRANE/MUNICH, Soulhac et al. 2011,
-    doi:10.1016/j.atmosenv.2011.07.008); air passes the roofs at `sigma_w / (sqrt(2) pi)`. In a clear night with weak
-    wind u* falls to 60 % (assumed; a city never gets as stable as the land around). Through the top of the upper
-    layer air passes at the same share of sigma_w, the less the nearer the mixing height is.
+    doi:10.1016/j.atmosenv.2011.07.008); air passes a level at `sigma_w / (sqrt(2) pi)`. Where the mixing height is
+    below the boxes' top nothing passes.
     """
-    stable = radiation_w_per_m2 <= 1.0 and cloud_share < 0.5 and wind_speed_mps < 4.0
-    u_star = float(friction_velocity(np.asarray(wind_speed_mps))) * (0.6 if stable else 1.0)
-    relative = geometry.street_height_m / mixing_height_m
-    heat_flux = 0.3 * max(radiation_w_per_m2 - 30.0, 0.0) / (1.2 * 1005.0)  # K m/s
-    w_star = (9.81 / 288.0 * heat_flux * mixing_height_m) ** (1.0 / 3.0)
+    relative = min(height_m / mixing_height_m, 1.0)
     fade = 1.0 - 0.8 * relative
-    sigma_w = float(np.hypot(1.3 * u_star * fade, np.sqrt(0.4) * w_star * 2.1 * relative ** (1.0 / 3.0) * fade))
-    layer_top = geometry.street_height_m + geometry.upper_height_m
+    sigma_w = np.hypot(1.3 * u_star_mps * fade, np.sqrt(0.4) * w_star_mps * 2.1 * relative ** (1.0 / 3.0) * fade)
     direction = np.radians(wind_dir_deg)
     return Mixing(
-        wind_east=-wind_speed_mps * float(np.sin(direction)),
-        wind_north=-wind_speed_mps * float(np.cos(direction)),
-        street_wind_share=_STREET_WIND_SHARE,
-        sideways=0.1 * float(np.hypot(1.9 * u_star, 0.6 * w_star)),  # a tenth of sigma_v
-        roof=roof_velocity(float(np.hypot(sigma_w, _TRAFFIC_TURBULENCE_MPS))),
-        top=roof_velocity(sigma_w) * max(0.0, 1.0 - layer_top / mixing_height_m),
+        wind_east=-wind_mps * float(np.sin(direction)),
+        wind_north=-wind_mps * float(np.cos(direction)),
+        sideways=_SIDEWAYS_SHARE * sigma_v_mps,
+        top=float(sigma_w) / (np.sqrt(2.0) * np.pi) * (1.0 - relative),
     )
 
 
-def roof_velocity(sigma_w: float) -> float:
-    """Mean velocity of exchange through an interface with vertical turbulence `sigma_w`, m/s (Soulhac et al. 2011)."""
-    return sigma_w / (np.sqrt(2.0) * np.pi)
-
-
-def _zone_matrix(link_zone: pd.DataFrame, zone_ids: list[str], n_links: int) -> csr_array:
-    """(Z, L) shares of links in zones."""
-    row = pd.Index(zone_ids).get_indexer(link_zone["zone_id"])
-    if (row < 0).any():
-        wrong = sorted(set(link_zone["zone_id"][row < 0]))
-        raise AirError(f"link_zone names zone(s) {wrong[:5]} that the zones table does not hold")
-    column = link_zone["link_id"].to_numpy()
-    return csr_array((link_zone["share"].to_numpy(dtype=float), (row, column)), shape=(len(zone_ids), n_links))
+def _row(hour: int, first: int, length: int, what: str) -> int:
+    if not 0 <= hour - first < length:
+        begin, moment = (pd.Timestamp(h * 3600, unit="s", tz="UTC") for h in (first, hour))
+        raise WeatherError(f"the {what} covers {length} hours from {begin}; {moment} is outside")
+    return hour - first
 
 
 def _hourly(table: pd.DataFrame, what: str) -> int:

@@ -69,7 +69,7 @@ def facades(
     zone[home["link_id"].to_numpy()] = pd.Index(zone_ids).get_indexer(home["zone_id"])
     weight = links["length_m"].to_numpy(dtype=float) * _one_direction(links)
     if walls is not None:
-        walled = weight * walls["wall_share"].to_numpy(dtype=float)
+        walled = weight * walls[["left_share", "right_share"]].to_numpy(dtype=float).mean(axis=1)
         has = np.bincount(zone[zone >= 0], walled[zone >= 0], len(zone_ids)) > 0
         weight = np.where((zone >= 0) & has[zone], walled, weight)
     order = np.flatnonzero((zone >= 0) & (weight > 0))
@@ -84,7 +84,13 @@ def facades(
     link = order[place]
     share = np.clip(1.0 - (along[place] - at) / weight[link], 0.0, 1.0)
     side = np.where(np.arange(link.size) % 2 == 0, LEFT, RIGHT)
-    x, y = _beside(shapes[link], share, side * _front_m(links, walls, side, link))
+    at = share * shapely.length(shapes[link])
+    _, along = _direction(shapes[link], at)
+    if walls is not None:  # sides are told from the axis; a link may run against it
+        along = along * _sense(along, walls["angle_deg"].to_numpy(dtype=float)[link])[:, None]
+    x, y = shapely.get_coordinates(shapely.line_interpolate_point(shapes[link], at)).T
+    offset = side * _front_m(links, walls, side, link)
+    x, y = x - along[:, 1] * offset, y + along[:, 0] * offset
     numbers = np.arange(link.size) % per_zone + 1
     names = np.array(list(zone_ids), dtype=object)[zone[link]]
     canyon = np.zeros(len(links), dtype=bool) if walls is None else walls["canyon"].to_numpy(dtype=bool)
@@ -150,7 +156,7 @@ def canyon_at(
     link : ndarray of int, shape (R,)
         The nearest canyon between whose walls the point lies; -1 in the open.
     side : ndarray of int, shape (R,)
-        1 left of the link's direction, -1 right, 0 in the open.
+        1 left of the street's axis, -1 right, 0 in the open.
     """
     link, side = np.full(len(x_m), -1, dtype=np.int64), np.zeros(len(x_m), dtype=np.int64)
     if walls is None or len(x_m) == 0:
@@ -167,10 +173,9 @@ def canyon_at(
     pairs, distance = np.asarray(found[0]), np.asarray(found[1])
     point, near = pairs
     behind, along = _direction(shapes[near], np.asarray(shapely.line_locate_point(shapes[near], points[point])))
-    cross = along[:, 0] * (np.asarray(y_m)[point] - behind[:, 1]) - along[:, 1] * (
-        np.asarray(x_m)[point] - behind[:, 0]
-    )
-    left = cross >= 0
+    along = along * _sense(along, walls["angle_deg"].to_numpy(dtype=float)[canyon[near]])[:, None]
+    east, north = (np.column_stack([x_m, y_m])[point] - behind).T
+    left = along[:, 0] * north - along[:, 1] * east >= 0
     inside = distance <= np.where(left, fronts[near, 0], fronts[near, 1]) + WALL_TOLERANCE_M
     link[point[inside]] = canyon[near[inside]]
     side[point[inside]] = np.where(left[inside], LEFT, RIGHT)
@@ -215,9 +220,7 @@ def _direction(shapes: np.ndarray, at_m: np.ndarray) -> tuple[np.ndarray, np.nda
     return behind, along / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
 
 
-def _beside(shapes: np.ndarray, share: np.ndarray, offset_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points beside lines at a share of their length, `offset_m` to the left of their direction."""
-    at = share * shapely.length(shapes)
-    here = shapely.get_coordinates(shapely.line_interpolate_point(shapes, at))
-    _, along = _direction(shapes, at)
-    return here[:, 0] - along[:, 1] * offset_m, here[:, 1] + along[:, 0] * offset_m
+def _sense(along: np.ndarray, axis_deg: np.ndarray) -> np.ndarray:
+    """1 where unit vectors run with an axis of that bearing, -1 where against it."""
+    axis = np.radians(axis_deg)
+    return np.where(along[:, 0] * np.sin(axis) + along[:, 1] * np.cos(axis) >= 0, 1.0, -1.0)

@@ -32,6 +32,20 @@ class ToyAir:
             latitude=60.17, **{"weather": self.weather, **kw},
         )  # fmt: skip
 
+    def walls(self, *, height_m, width_m):
+        """Walls of the same height along every street, all of it; both directions are one street of 200 m."""
+        ends = np.sort(self.links[["from_node_id", "to_node_id"]].to_numpy(), axis=1)
+        street = pd.factorize(pd.Series(map(tuple, ends)))[0]
+        step = self.links.geometry.get_coordinates().groupby(level=0).agg(lambda v: v.iloc[-1] - v.iloc[0])
+        return pd.DataFrame(
+            {
+                "link_id": self.links["link_id"], "street": street, "canyon": True, "height_m": height_m,
+                "width_m": width_m, "left_m": width_m / 2, "right_m": width_m / 2,
+                "angle_deg": np.degrees(np.arctan2(step["x"], step["y"])) % 180.0, "end_m": 100.0, "street_m": 200.0,
+                "left_share": 1.0, "right_share": 1.0, "wall_share": 1.0, "source": "floors mapped",
+            }
+        )  # fmt: skip
+
     def interval(self, number, *, factor=1.0, offset=0):
         """Quarter hour `number`: 600 veh/h on primary streets, 100 elsewhere, at the share of the hour, 22.5 km/h."""
         hour = number // 4 % 24

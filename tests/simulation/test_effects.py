@@ -1,5 +1,7 @@
 """Effects by hand: paired differences, Student's t, and the quantities they are of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +53,25 @@ def test_one_pair_has_an_effect_and_no_interval():
 def test_what_is_not_known_in_every_run_has_no_effect():
     table = effects("try", [series(1.0, np.nan), series(1.0, 3.0)], [series(2.0, 1.0), series(2.0, 1.0)])
     assert table["quantity"].tolist() == ["nox_kg"]
+
+
+def test_exposure_weighs_by_people_and_noise_by_those_who_hear_it():
+    """NO2 10 with 100 homes, 20 with 300, 2.2 persons each: (10 + 3 x 20) / 4 = 17.5; by area (1 : 3) the same,
+
+    with homes 3 : 1 it is 12.5. Lden 60 for 300 people, 70 for 100: 62.5; at 65 dB: all of the second zone, 100.
+    """
+    noise = pd.DataFrame(
+        {
+            "zone_id": ["Z01", "Z02", "Z01"], "date": ["2025-03-03", "2025-03-03", "2025-03-04"],
+            "people": [300.0, 100.0, 300.0], "lden_db": [60.0, 70.0, np.nan], "share_lden_65": [0.0, 1.0, np.nan],
+        }
+    )  # fmt: skip
+    told = replace(outcome(), noise=noise)
+    value = measure(told, ZONES.assign(homes=[300.0, 100.0]), ("Z02",), "Europe/Helsinki")
+    city = value.xs(("city", "", -1), level=(1, 2, 3)).droplevel(1)
+    assert city["no2_exposure"] == pytest.approx(12.5) and city["no2"] == pytest.approx(17.5)
+    assert city["lden"] == pytest.approx(62.5) and city["people_lden_65"] == pytest.approx(100.0)
+    assert value["lden", "inside", "", -1, "dB(A)"] == 70.0 and value["lden", "zone", "Z01", -1, "dB(A)"] == 60.0
 
 
 def test_quantities_of_a_city_by_hand():

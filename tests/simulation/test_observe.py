@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from data.schemas import SENSOR_STATE, SENSORS, TARGETS, validate
+from simulation.air.receptors import stations
 from simulation.errors import RunError
 from simulation.observe import FAULTS, SensorNetwork, SensorQuality, SensorSample, place_sensors
 from zones.rollup import sensor_rollup
@@ -23,13 +24,16 @@ def sensors(toy_air):
 @pytest.fixture(scope="module")
 def truth(toy_air):
     """Two days of intervals and their air."""
-    model = toy_air.model()
+    sensors = place_sensors(toy_air.links, toy_air.zones, toy_air.link_zone, seed=1)
+    model = toy_air.model(receptors=stations(sensors, toy_air.links))
     intervals = [toy_air.interval(number) for number in range(192)]
     return [(interval, model.step(interval)) for interval in intervals]
 
 
 def network(toy_air, sensors, *, start=START, seed=1, **kw):
-    return SensorNetwork(sensors, toy_air.links, toy_air.zones, seed=seed, start=start, step_s=900.0, **kw)
+    receptors = stations(place_sensors(toy_air.links, toy_air.zones, toy_air.link_zone, seed=1), toy_air.links)
+    told = {"receptors": receptors, **kw}
+    return SensorNetwork(sensors, toy_air.links, toy_air.zones, seed=seed, start=start, step_s=900.0, **told)
 
 
 def readings(net, truth):

@@ -104,10 +104,7 @@ def street_walls(links: gpd.GeoDataFrame, buildings: gpd.GeoDataFrame | None) ->
         result[f"left_{name}"], result[f"right_{name}"] = one.where(~back, two), two.where(~back, one)
     against = back != sides["against"].to_numpy()
     result["angle_deg"] = np.degrees(result["axis_rad"]) + np.where(against, 180.0, 0.0)
-    return validate(result.assign(link_id=links["link_id"].to_numpy())[list(_COLUMNS)], STREET_WALLS)
-
-
-_COLUMNS = (*STREET_WALLS.names, "street_m", "left_share", "right_share")
+    return validate(result.assign(link_id=links["link_id"].to_numpy())[list(STREET_WALLS.names)], STREET_WALLS)
 
 
 def _is_canyon(table: pd.DataFrame, bridge: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulation.air.background import BACKGROUND_SPECIES, synthetic_background
+from simulation.air.background import SPECIES, synthetic_background
 from simulation.air.calibration import calibrate_background
 from simulation.air.calibration_fit import fit_hours, median_of_stations, scores
 from simulation.air.errors import AirError
@@ -87,13 +87,13 @@ def test_an_error_of_the_rush_hours_is_found_by_hour(background):
 def test_undo_gives_the_background_back(background, form, change):
     """To 1e-12 of each value, also where the correction met its floor: -60 ug/m3 is more than there is."""
     observed = at_stations(background).assign(
-        **{f"{p}_ug_per_m3": lambda t, p=p: np.maximum(t[f"{p}_ug_per_m3"] + change, 0.0) for p in BACKGROUND_SPECIES}
+        **{f"{p}_ug_per_m3": lambda t, p=p: np.maximum(t[f"{p}_ug_per_m3"] + change, 0.0) for p in SPECIES}
     )
     found = calibrate_background(background, at_stations(background), observed, form=form, keep_worse=True)
     applied = found.apply(background)
     assert not np.allclose(applied["no2"], background["no2"])
     back = found.undo(applied)
-    for p in BACKGROUND_SPECIES:
+    for p in SPECIES:
         assert back[p].to_numpy() == pytest.approx(background[p].to_numpy(), rel=1e-12)
     assert list(back.columns) == list(background.columns) and back["time"].equals(background["time"])
 
@@ -101,10 +101,10 @@ def test_undo_gives_the_background_back(background, form, change):
 @pytest.mark.parametrize("form", ["offset", "scale"])
 def test_nothing_becomes_negative_and_sums_stay_above_their_parts(background, form):
     """Stations that report nearly nothing: a tenth of each part stays, NOx >= NO2, PM10 >= PM2.5."""
-    observed = at_stations(background.assign(**dict.fromkeys(BACKGROUND_SPECIES, 0.01)))
+    observed = at_stations(background.assign(**dict.fromkeys(SPECIES, 0.01)))
     found = calibrate_background(background, at_stations(background), observed, form=form, keep_worse=True)
     after = found.apply(background)
-    for p in BACKGROUND_SPECIES:
+    for p in SPECIES:
         assert (after[p].to_numpy() >= 0.1 * background[p].to_numpy() * (1 - 1e-12)).all()
     assert (after["nox"] >= after["no2"]).all() and (after["pm10"] >= after["pm25"]).all()
 
@@ -203,7 +203,7 @@ def test_too_little_data_is_refused_by_pollutant(background):
     few = at_stations(background.iloc[:144])
     with pytest.raises(AirError) as error:
         calibrate_background(background, at_stations(background), few)
-    assert all(f"{p}: 144 hours on 6 days" in str(error.value) for p in BACKGROUND_SPECIES)
+    assert all(f"{p}: 144 hours on 6 days" in str(error.value) for p in SPECIES)
 
 
 def test_one_station_can_be_used_and_only_later_hours_check_it(background):

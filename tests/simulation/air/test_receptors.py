@@ -30,8 +30,8 @@ def walls_of(links, *, left=8.0, right=12.0, canyon=True):
     return pd.DataFrame(
         {
             "link_id": np.arange(n), "street": 0, "canyon": canyon, "height_m": 18.0, "width_m": left + right,
-            "left_m": [left, right][:n], "right_m": [right, left][:n], "angle_deg": 90.0, "end_m": 60.0,
-            "wall_share": 1.0, "source": "buildings",
+            "left_m": left, "right_m": right, "angle_deg": 90.0, "end_m": 60.0, "street_m": 240.0,
+            "left_share": 1.0, "right_share": 1.0, "wall_share": 1.0, "source": "floors mapped",
         }
     )  # fmt: skip
 
@@ -74,7 +74,8 @@ def test_walls_draw_the_facades_of_a_zone_to_themselves():
     links = pd.concat([street(), street().assign(link_id=1, from_node_id=5, to_node_id=6)], ignore_index=True)
     links.loc[1, "geometry"] = LineString([(0, 500), (240, 500)])
     walls = walls_of(links.iloc[:1]).loc[[0, 0]].reset_index(drop=True)
-    walls = walls.assign(link_id=[0, 1], street=[0, 1], wall_share=[1.0, 0.0], canyon=[True, False])
+    part = {"left_share": [1.0, 0.0], "right_share": [1.0, 0.0], "canyon": [True, False]}
+    walls = walls.assign(link_id=[0, 1], street=[0, 1], **part)
     table = facades(links, ["Z01"], in_one_zone(links), walls, per_zone=6)
     assert (table["y_m"].abs() < 20).all()
 

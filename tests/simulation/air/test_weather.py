@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from data.schemas import WEATHER, validate
-from simulation.air.background import BACKGROUND_SPECIES, SPECIES, synthetic_background
+from simulation.air.background import SPECIES, synthetic_background
 from simulation.air.errors import WeatherError
 from simulation.air.solar import sun
 from simulation.air.weather import synthetic_weather, weather_at
@@ -101,6 +101,6 @@ def test_impossible_latitudes_are_refused():
 def test_pm10_is_pm25_and_coarse_dust(year):
     """Coarse particles are added: PM10 above PM2.5 in every hour, NO2 below NOx, PM2.5 about 0.4-0.8 of PM10."""
     table = synthetic_background(year, seed=3, **HELSINKI)
-    assert list(table.columns) == ["time", *BACKGROUND_SPECIES]
+    assert list(table.columns) == ["time", *SPECIES]
     assert (table["pm10"] > table["pm25"]).all() and (table["nox"] > table["no2"]).all()
     assert 0.4 < table["pm25"].mean() / table["pm10"].mean() < 0.8

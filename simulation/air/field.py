@@ -1,0 +1,227 @@
+"""Concentrations at a set of receptors: urban background, plumes of the streets around, and the own street canyon.
+
+    C = background(zone boxes) + near field (R-LINE plumes of open and other streets) + canyon (OSPM of the own street)
+
+A canyon's own emission reaches the receptors between its walls through OSPM alone; all others see it leave at the
+roofs. NO, NO2 and ozone then react for as long as the air has been under way. The three parts never count a gram
+twice: a box holds only what has left the near field (`simulation.air.box`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+from scipy.spatial import Delaunay
+
+from data.units import UG_PER_G
+from simulation.air.background import SPECIES
+from simulation.air.chemistry import UG_PER_PPB_NO2, UG_PER_PPB_O3, street_no2
+from simulation.air.dispersion.line_sources import LineSources
+from simulation.air.dispersion.source_receptor import SourceReceptor
+from simulation.air.dispersion.wind_profile import SurfaceLayer
+from simulation.air.receptors import LEFT
+from simulation.air.street.ospm import ospm
+from simulation.link_state import LinkInterval
+
+#: Beyond this distance a plume belongs to the urban background, m: the gradient beside a road has gone by then.
+CUTOFF_M = 500.0
+#: Exhaust in the open is mixed over 1.7 vehicle heights at once (EPA's advice in the R-LINE guide, cars of 1.5 m).
+ROAD_SIGMA_Z_M, ROAD_HEIGHT_M = 1.2, 1.3
+#: Emission that leaves a canyon fills its depth: half of its height, sigma_z height / 2.15 (AERMOD User's Guide,
+#: volume source beside a building).
+_CANYON_SIGMA_PER_HEIGHT = 1.0 / 2.15
+#: Way over which exhaust in the open has reacted when it arrives, m, and bounds of that time, s. Assumed: half of the
+#: concentration at a front comes from the nearest hundred metres.
+_OPEN_WAY_M, _REACTION_S = 100.0, (10.0, 600.0)
+_NOX, _NO2, _O3, _PM25, _PM10 = (SPECIES.index(name) for name in ("nox", "no2", "o3", "pm25", "pm10"))
+#: The species that streets emit, in the order of the first columns of an emission array: NOx, NO2, PM2.5, PM10.
+_EMITTED = [_NOX, _NO2, _PM25, _PM10]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AirHour:
+    """What the weather of one hour means for dispersion and chemistry."""
+
+    wind_dir_deg: float  # where it comes from
+    wind_10m_mps: float
+    wind_roof_mps: float  # over the roofs, for street canyons
+    stability: int  # 0 (A) to 5 (F)
+    u_star_mps: float
+    radiation_w_per_m2: float
+    temperature_k: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreetTraffic:
+    """Traffic and emission of every link in an interval, as the air needs them."""
+
+    emission: np.ndarray  # (L, 4) g/m/s of NOx, NO2, PM2.5, PM10
+    flow_veh_per_h: np.ndarray  # (L, 2) light, heavy
+    speed_kmh: np.ndarray  # (L, 2) mean, 0 where nobody drove
+
+    @classmethod
+    def of(cls, interval: LinkInterval, grams: np.ndarray, length_m: np.ndarray) -> StreetTraffic:
+        """From an interval and what its links emitted, (L, >= 4) g."""
+        distance, time = interval.vehicle_distance_m, interval.vehicle_time_s
+        both = np.stack([distance[:, :2].sum(axis=1), distance[:, 2:].sum(axis=1)], axis=1)
+        spent = np.stack([time[:, :2].sum(axis=1), time[:, 2:].sum(axis=1)], axis=1)
+        return cls(
+            emission=grams[:, : len(_EMITTED)] / (length_m * interval.step_s)[:, None],
+            flow_veh_per_h=np.maximum(both, 0.0) / length_m[:, None] * 3600.0 / interval.step_s,
+            speed_kmh=3.6 * np.divide(both, spent, out=np.zeros_like(both), where=spent > 0).clip(0.0, 250.0),
+        )
+
+
+def road_sources(links: gpd.GeoDataFrame, walls: pd.DataFrame | None) -> LineSources:
+    """Every street as a line source: at the wheels in the open, out of its roofs where it is a canyon."""
+    height, sigma = np.full(len(links), ROAD_HEIGHT_M), np.full(len(links), ROAD_SIGMA_Z_M)
+    if walls is not None:
+        canyon = walls["canyon"].to_numpy(dtype=bool)
+        roof = np.nan_to_num(walls["height_m"].to_numpy(dtype=float))
+        height = np.where(canyon, roof / 2.0, height)
+        sigma = np.where(canyon, np.maximum(roof * _CANYON_SIGMA_PER_HEIGHT, sigma), sigma)
+    return LineSources.from_links(links, height_m=height, sigma_z0_m=sigma)
+
+
+class Field:
+    """The air at R receptors.
+
+    Parameters
+    ----------
+    receptors : DataFrame
+        Columns of `data.schemas.RECEPTORS`.
+    sources : LineSources
+        From `road_sources`.
+    links : DataFrame
+    walls : DataFrame or None
+    zones : DataFrame
+        Reads `zone_id`, `x_m`, `y_m`.
+    layers : sequence of SurfaceLayer
+        One a stability class, for u* = 1 m/s.
+    smooth : bool
+        Let the background pass smoothly from zone to zone, for maps; else a receptor breathes its own zone's box.
+    """
+
+    def __init__(
+        self,
+        receptors: pd.DataFrame,
+        sources: LineSources,
+        links: pd.DataFrame,
+        walls: pd.DataFrame | None,
+        zones: pd.DataFrame,
+        layers: list[SurfaceLayer],
+        *,
+        smooth: bool = False,
+    ) -> None:
+        self.receptors = receptors.reset_index(drop=True)
+        x, y, z = (self.receptors[name].to_numpy(dtype=float).copy() for name in ("x_m", "y_m", "z_m"))
+        own = self.receptors["link_id"].to_numpy(dtype=np.int64)
+        self._inside = np.flatnonzero(own >= 0)
+        link_street = np.full(len(links), -1, dtype=np.int64)
+        street = np.full(len(x), -1, dtype=np.int64)
+        if walls is not None:
+            canyon = walls["canyon"].to_numpy(dtype=bool)
+            link_street = np.where(canyon, walls["street"].to_numpy(dtype=np.int64), -1)
+            street[self._inside] = link_street[own[self._inside]]
+            z[self._inside] = walls["height_m"].to_numpy(dtype=float)[own[self._inside]]  # others' air comes over roofs
+            self._canyons(own, link_street, links["length_m"].to_numpy(dtype=float), walls)
+        self.plumes = SourceReceptor(
+            sources, len(links), np.column_stack([x, y, z]), layers, cutoff_m=CUTOFF_M,
+            source_street=link_street[sources.link], receptor_street=street,
+        )  # fmt: skip
+        self._background = _interpolation(x, y, zones) if smooth else _own_zone(self.receptors["zone_id"], zones)
+
+    def __len__(self) -> int:
+        return len(self.receptors)
+
+    def concentrations(self, hour: AirHour, background: np.ndarray, traffic: StreetTraffic) -> np.ndarray:
+        """Means over an interval, ug/m3, shape (R, S) in the order of `SPECIES`; NOx as NO2.
+
+        Parameters
+        ----------
+        hour : AirHour
+        background : ndarray, shape (Z, S)
+            Of the zone boxes, after reaction, ug/m3.
+        traffic : StreetTraffic
+        """
+        around = self._background @ background
+        own = self.plumes.apply(
+            traffic.emission, wind_dir_deg=hour.wind_dir_deg, stability=hour.stability, u_star_mps=hour.u_star_mps
+        )
+        way = _OPEN_WAY_M / max(hour.wind_10m_mps, 0.1)
+        residence = np.full(len(self), float(np.clip(way, *_REACTION_S)))
+        if self._inside.size:
+            own[self._inside] += self._in_canyons(hour, traffic, residence)
+        own *= UG_PER_G
+        out = around
+        out[:, _EMITTED] += own
+        out[:, _NO2], out[:, _O3] = react(out[:, _NOX], out[:, _NO2], out[:, _O3], hour, residence)
+        return out
+
+    def _canyons(self, own: np.ndarray, link_street: np.ndarray, length_m: np.ndarray, walls: pd.DataFrame) -> None:
+        """The canyons that hold receptors, which links run through each, and where each receptor stands."""
+        named, self._canyon_of = np.unique(own[self._inside], return_inverse=True)
+        self._left = self.receptors["side"].to_numpy()[self._inside] == LEFT
+        self._shape = {
+            name: walls[name].to_numpy(dtype=float)[named] for name in ("height_m", "width_m", "angle_deg", "end_m")
+        }
+        streets = np.unique(link_street[named])
+        through = np.flatnonzero(np.isin(link_street, streets))  # all links of these streets, both directions
+        row = np.searchsorted(streets, link_street[through])
+        share = length_m[through] / walls["street_m"].to_numpy(dtype=float)[through]
+        by_street = csr_array((share, (row, through)), shape=(streets.size, link_street.size))
+        self._through = by_street[np.searchsorted(streets, link_street[named])]
+
+    def _in_canyons(self, hour: AirHour, traffic: StreetTraffic, residence: np.ndarray) -> np.ndarray:
+        """What the own street adds at the receptors in canyons, g/m3; puts their residence times into `residence`."""
+        flow = self._through @ traffic.flow_veh_per_h
+        covered = self._through @ (traffic.flow_veh_per_h * traffic.speed_kmh)
+        speed = np.divide(covered, flow, out=np.zeros_like(flow), where=flow > 0)
+        unit = ospm(
+            **self._shape, wind_roof_mps=hour.wind_roof_mps, wind_dir_deg=hour.wind_dir_deg,
+            light_veh_per_h=flow[:, 0], heavy_veh_per_h=flow[:, 1], light_speed_kmh=speed[:, 0],
+            heavy_speed_kmh=speed[:, 1],
+        )  # fmt: skip
+        at = self._canyon_of
+        residence[self._inside] = unit.residence_s[at]
+        return np.where(self._left, unit.left[at], unit.right[at])[:, None] * (self._through @ traffic.emission)[at]
+
+
+def react(
+    nox: np.ndarray, no2: np.ndarray, o3: np.ndarray, hour: AirHour, residence_s: np.ndarray | float
+) -> tuple[np.ndarray, np.ndarray]:
+    """NO2 and ozone after reaction, ug/m3, from what mixing alone would leave, ug/m3 (NOx as NO2)."""
+    no2_ppb, o3_ppb = street_no2(
+        nox / UG_PER_PPB_NO2, no2 / UG_PER_PPB_NO2, o3 / UG_PER_PPB_O3, radiation=hour.radiation_w_per_m2,
+        temperature_k=hour.temperature_k, residence_s=residence_s,
+    )  # fmt: skip
+    return no2_ppb * UG_PER_PPB_NO2, o3_ppb * UG_PER_PPB_O3
+
+
+def _own_zone(zone_ids: pd.Series, zones: pd.DataFrame) -> csr_array:
+    """(R, Z) one in the receptor's zone."""
+    column = pd.Index(zones["zone_id"]).get_indexer(zone_ids)
+    return csr_array((np.ones(len(zone_ids)), (np.arange(len(zone_ids)), column)), shape=(len(zone_ids), len(zones)))
+
+
+def _interpolation(x: np.ndarray, y: np.ndarray, zones: pd.DataFrame) -> csr_array:
+    """(R, Z) weights, linear between the centres of zones; of the nearest centre beyond them."""
+    centre = zones[["x_m", "y_m"]].to_numpy(dtype=float)
+    points = np.column_stack([x, y])
+    nearest = np.argmin(((points[:, None, :] - centre[None, :, :]) ** 2).sum(axis=2), axis=1)
+    weight, column = np.zeros((len(x), 3)), np.repeat(nearest[:, None], 3, axis=1)
+    weight[:, 0] = 1.0
+    if len(centre) >= 4:
+        mesh = Delaunay(centre, qhull_options="QJ")
+        cell = mesh.find_simplex(points)
+        within = np.flatnonzero(cell >= 0)
+        frame = mesh.transform[cell[within]]
+        part = np.einsum("rij,rj->ri", frame[:, :2], points[within] - frame[:, 2])
+        weight[within] = np.column_stack([part, 1.0 - part.sum(axis=1)])
+        column[within] = mesh.simplices[cell[within]]
+    row = np.repeat(np.arange(len(x)), 3)
+    return csr_array((weight.ravel(), (row, column.ravel())), shape=(len(x), len(centre)))

@@ -19,7 +19,7 @@ from scipy.spatial import Delaunay
 
 from data.units import UG_PER_G
 from simulation.air.background import SPECIES
-from simulation.air.chemistry import UG_PER_PPB_NO2, UG_PER_PPB_O3, street_no2
+from simulation.air.chemistry import REFERENCE_TEMPERATURE_K, UG_PER_PPB_NO2, UG_PER_PPB_O3, street_no2
 from simulation.air.dispersion.line_sources import LineSources
 from simulation.air.dispersion.source_receptor import SourceReceptor
 from simulation.air.dispersion.wind_profile import SurfaceLayer
@@ -40,6 +40,7 @@ _OPEN_WAY_M, _REACTION_S = 100.0, (10.0, 600.0)
 _NOX, _NO2, _O3, _PM25, _PM10 = (SPECIES.index(name) for name in ("nox", "no2", "o3", "pm25", "pm10"))
 #: The species that streets emit, in the order of the first columns of an emission array: NOx, NO2, PM2.5, PM10.
 _EMITTED = [_NOX, _NO2, _PM25, _PM10]
+_IS_GAS = np.isin(np.arange(len(SPECIES)), (_NOX, _NO2, _O3))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,13 +140,13 @@ class Field:
         return len(self.receptors)
 
     def concentrations(self, hour: AirHour, background: np.ndarray, traffic: StreetTraffic) -> np.ndarray:
-        """Means over an interval, ug/m3, shape (R, S) in the order of `SPECIES`; NOx as NO2.
+        """Means over an interval, ug/m3, shape (R, S) in the order of `SPECIES`; NOx as NO2, gases at 293 K.
 
         Parameters
         ----------
         hour : AirHour
         background : ndarray, shape (Z, S)
-            Of the zone boxes, after reaction, ug/m3.
+            Of the zone boxes, after reaction, ug/m3; gases at 293 K, as all that is returned.
         traffic : StreetTraffic
         """
         around = self._background @ background
@@ -156,7 +157,7 @@ class Field:
         residence = np.full(len(self), float(np.clip(way, *_REACTION_S)))
         if self._inside.size:
             own[self._inside] += self._in_canyons(hour, traffic, residence)
-        own *= UG_PER_G
+        own *= UG_PER_G * to_reference(hour.temperature_k)[_EMITTED]
         out = around
         out[:, _EMITTED] += own
         out[:, _NO2], out[:, _O3] = react(out[:, _NOX], out[:, _NO2], out[:, _O3], hour, residence)
@@ -189,6 +190,16 @@ class Field:
         at = self._canyon_of
         residence[self._inside] = unit.residence_s[at]
         return np.where(self._left, unit.left[at], unit.right[at])[:, None] * (self._through @ traffic.emission)[at]
+
+
+def to_reference(temperature_k: float) -> np.ndarray:
+    """Mass in a cubic metre as the law counts it, over mass in a cubic metre of the air outside; shape (S,).
+
+    Limits and reports refer gases to 293 K and 101.3 kPa, and particles to the air as it is (Directive 2008/50/EC, annex
+    VI C). Plumes, canyons and boxes dilute into the air as it is: in frost of 263 K, where a cubic metre holds more
+    air, the same NO2 counts a tenth less. Pressure is taken as 101.3 kPa.
+    """
+    return np.where(_IS_GAS, temperature_k / REFERENCE_TEMPERATURE_K, 1.0)
 
 
 def react(

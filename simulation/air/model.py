@@ -20,7 +20,7 @@ from simulation.air.box import BoxGeometry, BoxStep, Ledger, Mixing, box_geometr
 from simulation.air.emissions import POLLUTANTS, emission_table, link_emissions
 from simulation.air.errors import AirError, WeatherError
 from simulation.air.far_field import FarField
-from simulation.air.field import CUTOFF_M, AirHour, Field, StreetTraffic, react, road_sources
+from simulation.air.field import CUTOFF_M, AirHour, Field, StreetTraffic, react, road_sources, to_reference
 from simulation.air.fleet import Fleet
 from simulation.air.receptors import facades
 from simulation.link_state import LinkInterval
@@ -42,7 +42,7 @@ _EMITTED = [SPECIES.index(name) for name in POLLUTANTS[:4]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZoneAir:
-    """Air over one interval: grams that Z zones emitted, and mean concentrations, ug/m3 (NOx as NO2).
+    """Air over one interval: grams that Z zones emitted, and mean concentrations, ug/m3 (NOx as NO2, gases at 293 K).
 
     Of a zone: the mean at its facades. `receptors` has a row for each of the model's receptors, `SPECIES` in columns.
     """
@@ -82,7 +82,7 @@ class AirModel:
     latitude : float
         Degrees.
     background : DataFrame, optional
-        Hourly `time` and `SPECIES`, ug/m3, of the air that flows in; synthetic if left out.
+        Hourly `time` and `SPECIES`, ug/m3 (gases at 293 K), of the air that flows in; synthetic if left out.
     walls : DataFrame, optional
         Columns of `data.schemas.STREET_WALLS`; without them every street is open.
     receptors : DataFrame, optional
@@ -276,7 +276,7 @@ class AirModel:
         for _ in range(n_sub):
             self.concentration = mover.advance(self.concentration, source, ambient, self.ledger)
             mean += self.concentration
-        air = mean.T / n_sub * UG_PER_G
+        air = mean.T / n_sub * UG_PER_G * to_reference(hour.temperature_k)
         way = np.sqrt(self.geometry.area_m2.sum()) / max(hour.wind_roof_mps, 0.1)
         nox, no2, o3 = (SPECIES.index(name) for name in ("nox", "no2", "o3"))
         air[:, no2], air[:, o3] = react(
@@ -301,8 +301,10 @@ class AirModel:
         return _row(hour, self._first_hour, len(self._layer.stability), "weather")
 
     def _ambient(self, hour: int) -> np.ndarray:
+        """What flows in, g in a cubic metre of the air as it is, (S,)."""
         row = _row(hour, self._first_background, len(self._background), "background")
-        return self._background[row] / UG_PER_G
+        temperature_k = float(self._layer.temperature_k[self._weather_row(hour)])
+        return self._background[row] / (UG_PER_G * to_reference(temperature_k))
 
     def _mover(self, number: int, step_s: float) -> BoxStep:
         """The prepared step of an hour."""

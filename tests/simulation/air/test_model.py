@@ -1,14 +1,15 @@
 """The air of the toy_air town: conservation, continuation bit for bit, and the signs that a planner would expect."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from simulation.air import Ban, default_fleet, synthetic_weather
-from simulation.air.background import SPECIES
+from simulation.air.background import SPECIES, synthetic_background
 from simulation.air.errors import AirError, WeatherError
+from simulation.air.field import to_reference
 from simulation.air.model import hour_mixing
 
 
@@ -62,10 +63,38 @@ def test_without_traffic_the_street_breathes_the_background(toy_air):
     """NOx equals what flows in, apart from deposition (a few per cent) and the memory of the hour before."""
     model = toy_air.model()
     air = run(model, toy_air, range(3), factor=0.0)[-1]
-    inflow = model._ambient(model._hour(0.0)) * 1e6
-    np.testing.assert_allclose(air.nox_ug_per_m3, inflow[0], rtol=0.05)
-    np.testing.assert_allclose(air.pm10_ug_per_m3, inflow[4], rtol=0.05)
+    inflow = synthetic_background(toy_air.weather, seed=7, latitude=60.17, longitude=24.94).loc[0, list(SPECIES)]
+    np.testing.assert_allclose(air.nox_ug_per_m3, inflow["nox"], rtol=0.05)
+    np.testing.assert_allclose(air.pm10_ug_per_m3, inflow["pm10"], rtol=0.05)
     assert air.nox_g.sum() == 0
+
+
+def test_frost_does_not_change_a_background_that_is_told_at_293_k(toy_air):
+    """A table tells gases at 293 K. At -20 C a cubic metre of the street holds 293 / 253 = 1.16 times as much, and
+    counts 253 / 293 of that again: what flows in comes out, but for deposition and the reaction of NO2 and ozone.
+    """
+    background = synthetic_background(toy_air.weather, seed=7, latitude=60.17, longitude=24.94)
+    steady = background.assign(**{name: 20.0 for name in SPECIES}, time=toy_air.weather["time"])
+    model = toy_air.model(weather=toy_air.weather.assign(temperature_c=-20.0), background=steady)
+    air = run(model, toy_air, range(4), factor=0.0)[-1]
+    np.testing.assert_allclose(air.nox_ug_per_m3, 20.0, rtol=0.02)
+    np.testing.assert_allclose(air.pm25_ug_per_m3, 20.0, rtol=0.02)
+
+
+def test_gases_of_the_streets_count_at_293_k_and_particles_as_they_are(toy_air):
+    """Same grams, same mixing: at 263.15 K NOx counts 263.15 / 293.15 = 0.8977 of what it does at 293.15 K."""
+    np.testing.assert_allclose(to_reference(263.15), [0.89766, 0.89766, 0.89766, 1.0, 1.0], rtol=1e-5)
+    model = toy_air.model()
+    model.step(toy_air.interval(32))
+    hour, background, traffic = model._last
+    cold, warm = (
+        model.field.concentrations(replace(hour, temperature_k=kelvin), 0.0 * background, traffic)
+        for kelvin in (263.15, 293.15)
+    )
+    nox, pm25, pm10 = (SPECIES.index(name) for name in ("nox", "pm25", "pm10"))
+    np.testing.assert_allclose(cold[:, nox], 0.897663 * warm[:, nox], rtol=1e-5)
+    np.testing.assert_array_equal(cold[:, [pm25, pm10]], warm[:, [pm25, pm10]])
+    assert (warm[:, nox] > 0).all()
 
 
 def test_no2_stays_below_nox_and_pm25_below_pm10(toy_air):

@@ -9,20 +9,21 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from simulation.air.fleet import default_fleet
+from simulation.air.fleet import Fleet
 from simulation.city import City
 from simulation.demand.spec import Access, DemandSpec
 
 TABLES = (
     "nodes", "links", "turns", "signals", "zones", "link_zone", "adjacency", "gateways", "sensors", "street_walls",
-    "receptors",
+    "receptors", "fleet",
 )  # fmt: skip
+_OWN = TABLES[:-1]  # tables that a City has as they are
 _META = ("name", "label", "timezone", "latitude", "longitude", "crs")
 
 
 def city_tables(city: City) -> dict[str, pd.DataFrame]:
     """The tables, by name."""
-    return {name: getattr(city, name) for name in TABLES}
+    return {**{name: getattr(city, name) for name in _OWN}, "fleet": city.fleet.to_table()}
 
 
 def city_arrays(city: City) -> dict[str, np.ndarray]:
@@ -49,7 +50,7 @@ def city_meta(city: City) -> dict[str, Any]:
 
 
 def city_from(tables: Mapping[str, pd.DataFrame], arrays: Mapping[str, np.ndarray], meta: Mapping[str, Any]) -> City:
-    """The City that `city_tables`, `city_arrays` and `city_meta` tell of, with the default fleet."""
+    """The City that `city_tables`, `city_arrays` and `city_meta` tell of."""
     told = dict(meta["demand"])
     sides: dict[str, Any] = {
         side: Access(**{name: arrays[f"{side}_{name}"] for name in ("start", "link", "cumulative")})
@@ -59,6 +60,6 @@ def city_from(tables: Mapping[str, pd.DataFrame], arrays: Mapping[str, np.ndarra
         places=tuple(told.pop("places")), class_share=tuple(told.pop("class_share")), od_veh=arrays["od_veh"],
         profiles=arrays["profiles"], **sides, **told,
     )  # fmt: skip
-    held: dict[str, Any] = {name: tables[name] for name in TABLES}
+    held: dict[str, Any] = {name: tables[name] for name in _OWN}
     assert isinstance(held["links"], gpd.GeoDataFrame) and isinstance(held["zones"], gpd.GeoDataFrame)
-    return City(**{name: meta[name] for name in _META}, **held, demand=demand, fleet=default_fleet())
+    return City(**{name: meta[name] for name in _META}, **held, demand=demand, fleet=Fleet.from_table(tables["fleet"]))

@@ -34,7 +34,7 @@ class Incident:
 def weather_process(live: LiveCity, table: pd.DataFrame) -> Generator[simpy.Event, Any, None]:
     """Show processes the weather of the hour."""
     hours = (pd.DatetimeIndex(table["time"]) - live.start).total_seconds().to_numpy()
-    columns = {name: table[name].to_numpy() for name in table.columns if name != "time"}
+    columns = {name: table[name].to_numpy() for name in table.select_dtypes("number").columns}  # not `filled`
     while True:
         row = int(np.searchsorted(hours, live.env.now, side="right")) - 1
         live.weather = {name: float(values[row]) for name, values in columns.items()}

@@ -59,25 +59,32 @@ class FarField:
         ----------
         grams : ndarray, shape (L, P)
         wind_dir_deg : float
-            Where the wind comes from.
+            Where the wind comes from. Linear between the `N_DIRECTIONS` directions, as the near field is.
 
         Returns
         -------
         joins : ndarray, shape (Z, P)
         lost : ndarray, shape (P,)
         """
-        sector = round(wind_dir_deg / (360.0 / N_DIRECTIONS)) % N_DIRECTIONS
+        place = wind_dir_deg % 360.0 * N_DIRECTIONS / 360.0
+        first, part = int(place), place - int(place)
+        joins = (1.0 - part) * (self._arrival_from(first) @ grams)
+        if part > 0.0:
+            joins += part * (self._arrival_from(first + 1) @ grams)
+        return joins, np.maximum(grams.sum(axis=0) - joins.sum(axis=0), 0.0)
+
+    def _arrival_from(self, sector: int) -> csr_array:
+        sector %= N_DIRECTIONS
         if sector not in self._arrival:
             self._arrival[sector] = self._ends(sector * 360.0 / N_DIRECTIONS)
-        joins = self._arrival[sector] @ grams
-        return joins, np.maximum(grams.sum(axis=0) - joins.sum(axis=0), 0.0)
+        return self._arrival[sector]
 
     def _ends(self, wind_dir_deg: float) -> csr_array:
         """(Z, L) share of each link's exhaust that is over each zone when it has gone the reach."""
         angle = np.radians(wind_dir_deg)
         ends = self._start - self._reach_m * np.array([np.sin(angle), np.cos(angle)])
-        point, zone = self._tree.query(shapely.points(ends), predicate="within")
-        point, first = np.unique(point, return_index=True)  # a point on a border belongs to one zone
+        point, zone = self._tree.query(shapely.points(ends), predicate="intersects")
+        point, first = np.unique(point, return_index=True)  # one on a border joins one zone
         value = np.full(point.size, 1.0 / _PARTS)
         shape = (len(self._tree.geometries), len(self._start) // _PARTS)
         return csr_array((value, (zone[first], point // _PARTS)), shape=shape)

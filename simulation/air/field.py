@@ -10,21 +10,30 @@ twice: a box holds only what has left the near field (`simulation.air.box`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array
-from scipy.spatial import Delaunay
 
 from data.units import UG_PER_G
 from simulation.air.background import SPECIES
-from simulation.air.chemistry import REFERENCE_TEMPERATURE_K, UG_PER_PPB_NO2, UG_PER_PPB_O3, street_no2
+from simulation.air.chemistry import (
+    REFERENCE_TEMPERATURE_K,
+    UG_PER_PPB_NO2,
+    UG_PER_PPB_O3,
+    photolysis_rate,
+    reaction_rate,
+)
+from simulation.air.chemistry_kernels import react as react_cells
 from simulation.air.dispersion.line_sources import LineSources
 from simulation.air.dispersion.source_receptor import SourceReceptor
 from simulation.air.dispersion.wind_profile import SurfaceLayer
-from simulation.air.receptors import LEFT
-from simulation.air.street.ospm import ospm
+from simulation.air.interpolation import zone_weights
+from simulation.air.receptors import FACADE_HEIGHT_M, LEFT
+from simulation.air.street.ospm import CALM_MPS, DIRECTIONS, F_ROOF, roof_exchange, traffic_turbulence
+from simulation.air.street.ospm_kernels import unit_concentrations
 from simulation.link_state import LinkInterval
 
 #: Beyond this distance a plume belongs to the urban background, m: the gradient beside a road has gone by then.
@@ -34,8 +43,8 @@ ROAD_SIGMA_Z_M, ROAD_HEIGHT_M = 1.2, 1.3
 #: Emission that leaves a canyon fills its depth: half of its height, sigma_z height / 2.15 (AERMOD User's Guide,
 #: volume source beside a building).
 _CANYON_SIGMA_PER_HEIGHT = 1.0 / 2.15
-#: Way over which exhaust in the open has reacted when it arrives, m, and bounds of that time, s. Assumed: half of the
-#: concentration at a front comes from the nearest hundred metres.
+#: Way over which exhaust in the open has reacted when it arrives, m, at the speed of its plume, and bounds of that
+#: time, s. Assumed: half of the concentration at a front comes from the nearest hundred metres.
 _OPEN_WAY_M, _REACTION_S = 100.0, (10.0, 600.0)
 _NOX, _NO2, _O3, _PM25, _PM10 = (SPECIES.index(name) for name in ("nox", "no2", "o3", "pm25", "pm10"))
 #: The species that streets emit, in the order of the first columns of an emission array: NOx, NO2, PM2.5, PM10.
@@ -67,9 +76,7 @@ class StreetTraffic:
     @classmethod
     def of(cls, interval: LinkInterval, grams: np.ndarray, length_m: np.ndarray) -> StreetTraffic:
         """From an interval and what its links emitted, (L, >= 4) g."""
-        distance, time = interval.vehicle_distance_m, interval.vehicle_time_s
-        both = np.stack([distance[:, :2].sum(axis=1), distance[:, 2:].sum(axis=1)], axis=1)
-        spent = np.stack([time[:, :2].sum(axis=1), time[:, 2:].sum(axis=1)], axis=1)
+        both, spent = (_light_and_heavy(v) for v in (interval.vehicle_distance_m, interval.vehicle_time_s))
         return cls(
             emission=grams[:, : len(_EMITTED)] / (length_m * interval.step_s)[:, None],
             flow_veh_per_h=np.maximum(both, 0.0) / length_m[:, None] * 3600.0 / interval.step_s,
@@ -134,7 +141,8 @@ class Field:
             sources, len(links), np.column_stack([x, y, z]), layers, cutoff_m=CUTOFF_M,
             source_street=link_street[sources.link], receptor_street=street,
         )  # fmt: skip
-        self._background = _interpolation(x, y, zones) if smooth else _own_zone(self.receptors["zone_id"], zones)
+        self._way_s = [self.plumes.travel_s(_OPEN_WAY_M, stability=k) for k in range(len(layers))]  # for u* = 1 m/s
+        self._background = zone_weights(x, y, zones) if smooth else _own_zone(self.receptors["zone_id"], zones)
 
     def __len__(self) -> int:
         return len(self.receptors)
@@ -149,27 +157,28 @@ class Field:
             Of the zone boxes, after reaction, ug/m3; gases at 293 K, as all that is returned.
         traffic : StreetTraffic
         """
-        around = self._background @ background
         own = self.plumes.apply(
             traffic.emission, wind_dir_deg=hour.wind_dir_deg, stability=hour.stability, u_star_mps=hour.u_star_mps
         )
-        way = _OPEN_WAY_M / max(hour.wind_10m_mps, 0.1)
-        residence = np.full(len(self), float(np.clip(way, *_REACTION_S)))
+        way_s = self._way_s[hour.stability] / hour.u_star_mps
+        residence = np.full(len(self), min(max(way_s, _REACTION_S[0]), _REACTION_S[1]))
         if self._inside.size:
             own[self._inside] += self._in_canyons(hour, traffic, residence)
         own *= UG_PER_G * to_reference(hour.temperature_k)[_EMITTED]
-        out = around
-        out[:, _EMITTED] += own
-        out[:, _NO2], out[:, _O3] = react(out[:, _NOX], out[:, _NO2], out[:, _O3], hour, residence)
-        return out
+        air = np.ascontiguousarray((self._background @ background).T)
+        air[_EMITTED] += own.T
+        react(air, hour, residence)
+        return np.ascontiguousarray(air.T)
 
     def _canyons(self, own: np.ndarray, link_street: np.ndarray, length_m: np.ndarray, walls: pd.DataFrame) -> None:
         """The canyons that hold receptors, which links run through each, and where each receptor stands."""
         named, self._canyon_of = np.unique(own[self._inside], return_inverse=True)
-        self._left = self.receptors["side"].to_numpy()[self._inside] == LEFT
-        self._shape = {
-            name: walls[name].to_numpy(dtype=float)[named] for name in ("height_m", "width_m", "angle_deg", "end_m")
-        }
+        self._row = np.where(self.receptors["side"].to_numpy()[self._inside] == LEFT, 0, 1)
+        self._height_m, self._width_m, axis_deg, self._end_m = (
+            walls[name].to_numpy(dtype=float)[named] for name in ("height_m", "width_m", "angle_deg", "end_m")
+        )
+        self._axis = np.radians(axis_deg)
+        self._z = np.full(named.size, FACADE_HEIGHT_M)
         streets = np.unique(link_street[named])
         through = np.flatnonzero(np.isin(link_street, streets))  # all links of these streets, both directions
         row = np.searchsorted(streets, link_street[through])
@@ -179,60 +188,63 @@ class Field:
 
     def _in_canyons(self, hour: AirHour, traffic: StreetTraffic, residence: np.ndarray) -> np.ndarray:
         """What the own street adds at the receptors in canyons, g/m3; puts their residence times into `residence`."""
-        flow = self._through @ traffic.flow_veh_per_h
-        covered = self._through @ (traffic.flow_veh_per_h * traffic.speed_kmh)
-        speed = np.divide(covered, flow, out=np.zeros_like(flow), where=flow > 0)
-        unit = ospm(
-            **self._shape, wind_roof_mps=hour.wind_roof_mps, wind_dir_deg=hour.wind_dir_deg,
-            light_veh_per_h=flow[:, 0], heavy_veh_per_h=flow[:, 1], light_speed_kmh=speed[:, 0],
-            heavy_speed_kmh=speed[:, 1],
+        flow, speed = traffic.flow_veh_per_h, traffic.speed_kmh
+        street = self._through @ np.concatenate([flow, flow * speed, traffic.emission], axis=1)
+        flow = street[:, :2]
+        light, heavy = np.divide(street[:, 2:4], flow, out=np.zeros_like(flow), where=flow > 0).T
+        stirred = traffic_turbulence(
+            self._width_m, light_veh_per_h=flow[:, 0], heavy_veh_per_h=flow[:, 1], light_speed_kmh=light,
+            heavy_speed_kmh=heavy,
         )  # fmt: skip
-        at = self._canyon_of
-        residence[self._inside] = unit.residence_s[at]
-        return np.where(self._left, unit.left[at], unit.right[at])[:, None] * (self._through @ traffic.emission)[at]
+        wind = np.full(stirred.size, F_ROOF * max(hour.wind_roof_mps, CALM_MPS))
+        unit = np.empty((3, stirred.size))  # as `street.ospm.ospm`, whose checks are done once, at the making
+        unit_concentrations(
+            self._height_m, self._width_m, self._axis, self._end_m, wind,
+            np.full(stirred.size, np.radians(hour.wind_dir_deg)), stirred, self._z, 1.0, DIRECTIONS, unit,
+        )  # fmt: skip
+        residence[self._inside] = (self._height_m / roof_exchange(wind, stirred))[self._canyon_of]
+        return unit[self._row, self._canyon_of][:, None] * street[self._canyon_of, 4:]
 
 
 def to_reference(temperature_k: float) -> np.ndarray:
     """Mass in a cubic metre as the law counts it, over mass in a cubic metre of the air outside; shape (S,).
 
-    Limits and reports refer gases to 293 K and 101.3 kPa, and particles to the air as it is (Directive 2008/50/EC, annex
-    VI C). Plumes, canyons and boxes dilute into the air as it is: in frost of 263 K, where a cubic metre holds more
-    air, the same NO2 counts a tenth less. Pressure is taken as 101.3 kPa.
+    Limits and reports refer gases to 293 K and 101.3 kPa, and particles to the air as it is (Directive 2008/50/EC,
+    annex VI C). Plumes, canyons and boxes dilute into the air as it is: in frost of 263 K, where a cubic metre holds
+    more air, the same NO2 counts a tenth less. Pressure is taken as 101.3 kPa.
     """
     return np.where(_IS_GAS, temperature_k / REFERENCE_TEMPERATURE_K, 1.0)
 
 
-def react(
-    nox: np.ndarray, no2: np.ndarray, o3: np.ndarray, hour: AirHour, residence_s: np.ndarray | float
-) -> tuple[np.ndarray, np.ndarray]:
-    """NO2 and ozone after reaction, ug/m3, from what mixing alone would leave, ug/m3 (NOx as NO2)."""
-    no2_ppb, o3_ppb = street_no2(
-        nox / UG_PER_PPB_NO2, no2 / UG_PER_PPB_NO2, o3 / UG_PER_PPB_O3, radiation=hour.radiation_w_per_m2,
-        temperature_k=hour.temperature_k, residence_s=residence_s,
-    )  # fmt: skip
-    return no2_ppb * UG_PER_PPB_NO2, o3_ppb * UG_PER_PPB_O3
+def react(air: np.ndarray, hour: AirHour, residence_s: np.ndarray) -> None:
+    """Let NO2 and ozone react as in `chemistry.street_no2`, in place.
+
+    Parameters
+    ----------
+    air : ndarray, shape (S, R)
+        ug/m3, order of `SPECIES`, as mixing alone would leave them; contiguous.
+    hour : AirHour
+    residence_s : ndarray, shape (R,) or (1,)
+        s.
+    """
+    leighton, rate = _rates(hour.radiation_w_per_m2, hour.temperature_k)
+    nox, no2, o3 = (air[k][None] for k in (_NOX, _NO2, _O3))
+    react_cells(nox, no2, o3, leighton, rate, residence_s[None], UG_PER_PPB_NO2, UG_PER_PPB_O3)
+
+
+@lru_cache(maxsize=64)
+def _rates(radiation_w_per_m2: float, temperature_k: float) -> tuple[np.ndarray, np.ndarray]:
+    """Photolysis over reaction rate, ppb, and reaction rate, 1/(ppb s), (1,) each."""
+    rate = reaction_rate(np.array([temperature_k]))
+    return photolysis_rate(np.array([radiation_w_per_m2])) / rate, rate
+
+
+def _light_and_heavy(by_class: np.ndarray) -> np.ndarray:
+    """(L, 2) cars and vans, lorries and buses."""
+    return np.stack([by_class[:, 0] + by_class[:, 1], by_class[:, 2] + by_class[:, 3]], axis=1)
 
 
 def _own_zone(zone_ids: pd.Series, zones: pd.DataFrame) -> csr_array:
     """(R, Z) one in the receptor's zone."""
     column = pd.Index(zones["zone_id"]).get_indexer(zone_ids)
     return csr_array((np.ones(len(zone_ids)), (np.arange(len(zone_ids)), column)), shape=(len(zone_ids), len(zones)))
-
-
-def _interpolation(x: np.ndarray, y: np.ndarray, zones: pd.DataFrame) -> csr_array:
-    """(R, Z) weights, linear between the centres of zones; of the nearest centre beyond them."""
-    centre = zones[["x_m", "y_m"]].to_numpy(dtype=float)
-    points = np.column_stack([x, y])
-    nearest = np.argmin(((points[:, None, :] - centre[None, :, :]) ** 2).sum(axis=2), axis=1)
-    weight, column = np.zeros((len(x), 3)), np.repeat(nearest[:, None], 3, axis=1)
-    weight[:, 0] = 1.0
-    if len(centre) >= 4:
-        mesh = Delaunay(centre, qhull_options="QJ")
-        cell = mesh.find_simplex(points)
-        within = np.flatnonzero(cell >= 0)
-        frame = mesh.transform[cell[within]]
-        part = np.einsum("rij,rj->ri", frame[:, :2], points[within] - frame[:, 2])
-        weight[within] = np.column_stack([part, 1.0 - part.sum(axis=1)])
-        column[within] = mesh.simplices[cell[within]]
-    row = np.repeat(np.arange(len(x)), 3)
-    return csr_array((weight.ravel(), (row, column.ravel())), shape=(len(x), len(centre)))

@@ -74,7 +74,7 @@ def test_frost_does_not_change_a_background_that_is_told_at_293_k(toy_air):
     counts 253 / 293 of that again: what flows in comes out, but for deposition and the reaction of NO2 and ozone.
     """
     background = synthetic_background(toy_air.weather, seed=7, latitude=60.17, longitude=24.94)
-    steady = background.assign(**{name: 20.0 for name in SPECIES}, time=toy_air.weather["time"])
+    steady = background.assign(**dict.fromkeys(SPECIES, 20.0), time=toy_air.weather["time"])
     model = toy_air.model(weather=toy_air.weather.assign(temperature_c=-20.0), background=steady)
     air = run(model, toy_air, range(4), factor=0.0)[-1]
     np.testing.assert_allclose(air.nox_ug_per_m3, 20.0, rtol=0.02)

@@ -191,6 +191,16 @@ NOISE = Table(
         _f("share_lden_65", "1", 0, 1, nullable=True), _f("share_lnight_50", "1", 0, 1, nullable=True),
     ),
 )  # fmt: skip
+#: Maps of the air: mean concentrations at the centre of each raster cell, 2 m above ground; `canyon` where the centre
+#: stands between the walls of one. `cell_m` is the side of the square cells, x and y are the city's coordinates.
+CONCENTRATION = Table(
+    name="concentration", key=("time", "x_m", "y_m"),
+    columns=(
+        _t("time"), _s("zone_id"), _f("x_m", "m"), _f("y_m", "m"), _f("cell_m", "m", 1),
+        Column(name="canyon", kind="bool"),
+        *(_f(f"{name}_ug_per_m3", "ug/m3", 0, 5e4) for name in ("nox", "no2", "o3", "pm25", "pm10")),
+    ),
+)  # fmt: skip
 OD = Table(
     name="od", key=("origin_zone_id", "dest_zone_id", "departure_s", "vehicle_class"),
     columns=(_s("origin_zone_id"), _s("dest_zone_id"), _f("departure_s", "s", 0), _s("vehicle_class", VEHICLE_CLASSES),
@@ -312,8 +322,8 @@ ALL_TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         NODES, LINKS, TURNS, SIGNALS, ZONES, LINK_ZONE, ADJACENCY, GATEWAYS, SENSORS, STREET_WALLS, RECEPTORS,
-        NOISE, OD, LINK_STATE, ZONE_STATE, ZONE_TRUTH, SENSOR_STATE, WEATHER, MEASURED_WEATHER, AIR_STATIONS,
-        STATION_AIR, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
+        NOISE, CONCENTRATION, OD, LINK_STATE, ZONE_STATE, ZONE_TRUTH, SENSOR_STATE, WEATHER, MEASURED_WEATHER,
+        AIR_STATIONS, STATION_AIR, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
     )
 }  # fmt: skip
 

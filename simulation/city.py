@@ -43,6 +43,7 @@ from simulation.traffic.signals import fixed_plans
 
 if TYPE_CHECKING:
     from simulation.agents import Forecasters
+    from simulation.air.concentration import Raster
     from simulation.live import Process
     from simulation.run import RunResult
 
@@ -119,6 +120,7 @@ class City:
         informed_share: float = 1.0,
         keep_link_state: bool = False,
         keep_entry_log: bool = False,
+        raster: Raster | None = None,
         progress: Callable[[float, float, str], Any] | None = None,
     ) -> RunResult:
         """Let the city live for some days.
@@ -155,6 +157,8 @@ class City:
         keep_entry_log : bool
             Whether the result holds `entry_log` and `released`: every trip, and which link it entered when. All of
             `simulation.traffic.outputs` can be made of them. It takes 16 bytes a link traversal.
+        raster : Raster, optional
+            What map of the air to keep as `concentration`, e.g. `Raster(cell_m=25, every_s=3600)`: hourly means.
         progress : callable, optional
             Called with (seconds done, seconds in all, message) once an hour of the city.
 
@@ -173,7 +177,7 @@ class City:
             self, days=days, seed=seed, start=start, step_s=step_s, processes=processes, forecasters=forecasters,
             initial_state=initial_state, weather=weather, background=background, incidents_per_day=incidents_per_day,
             informed_share=informed_share, keep_link_state=keep_link_state, keep_entry_log=keep_entry_log,
-            progress=progress,
+            raster=raster, progress=progress,
         )  # fmt: skip
 
 

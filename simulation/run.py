@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import simpy
 
-from data.schemas import VEHICLE_CLASSES
+from data.schemas import CONCENTRATION, VEHICLE_CLASSES, empty
 from simulation.agents import Desk, Forecasters, Notebook, ZoneAgent, citywide_process
+from simulation.air.concentration import ConcentrationMap
 from simulation.air.model import AirModel
 from simulation.air.weather import synthetic_weather
 from simulation.errors import RunError
@@ -27,6 +28,7 @@ from simulation.trip_log import TripLog
 from zones.rollup import ZoneRollup
 
 if TYPE_CHECKING:
+    from simulation.air.concentration import Raster
     from simulation.city import City
 
 DEFAULT_START = "2026-01-26"
@@ -48,6 +50,9 @@ class RunResult:
     weather: pd.DataFrame
     counts: pd.DataFrame
     noise: pd.DataFrame  # of each zone by day, `data.schemas.NOISE`
+    concentration: (
+        pd.DataFrame
+    )  # map of the air by period and cell, `data.schemas.CONCENTRATION`; empty unless asked for
     incidents: pd.DataFrame
     agents: pd.DataFrame
     trips: pd.DataFrame  # of arrived trips by vehicle class: number, mean time, distance, free-flow time
@@ -74,6 +79,7 @@ def run_city(
     informed_share: float,
     keep_link_state: bool,
     keep_entry_log: bool,
+    raster: Raster | None,
     progress: Callable[[float, float, str], Any] | None,
 ) -> RunResult:
     """Run a city; `City.run` describes the parameters."""
@@ -86,7 +92,8 @@ def run_city(
         city.zones, city.adjacency, city.link_zone, city.links, fleet=city.fleet, weather=weather, seed=seed,
         start=zero, latitude=city.latitude, background=background, walls=city.street_walls, receptors=city.receptors,
     )  # fmt: skip
-    books = _Books(Soundscape(city, zero))
+    places = None if raster is None else ConcentrationMap(raster, air, timezone=city.timezone, step_s=step_s)
+    books = _Books(Soundscape(city, zero), places)
     length_s = n_steps * step_s
     live = LiveCity(
         city, seed=seed, start=zero, now_s=now_s, end_s=now_s + length_s, step_s=step_s, air=air, before=books.reach,
@@ -118,15 +125,14 @@ def run_city(
         env.process(_progress_process(live, progress, now_s, length_s))
     env.process(_until(live, length_s, stop := env.event()))
     env.run(until=stop)
-    noise = books.sound.table()
-    return _result(live, recorder, sensors, air, agents, incidents, desk, weather, noise, now_s, begun)
+    return _result(live, recorder, sensors, air, agents, incidents, desk, weather, books, now_s, begun)
 
 
 class _Books:
     """Advances vehicles to each instant, and closes the books of an interval when its end is reached."""
 
-    def __init__(self, sound: Soundscape) -> None:
-        self.sound = sound
+    def __init__(self, sound: Soundscape, places: ConcentrationMap | None) -> None:
+        self.sound, self.places = sound, places
 
     def open(self, live: LiveCity, recorder: Recorder, rollup: ZoneRollup) -> None:
         self.live, self.recorder, self.rollup = live, recorder, rollup
@@ -139,6 +145,8 @@ class _Books:
             return
         interval = live.engine.read_interval()
         zone_air = live.air.step(interval)
+        if self.places is not None:
+            self.places.book(interval.start_s)
         truth = self.rollup.traffic(
             interval.vehicle_distance_m.sum(axis=1), interval.vehicle_time_s.sum(axis=1), live.step_s
         )
@@ -294,7 +302,7 @@ def _result(
     incidents: Sequence[Incident],
     desk: Desk,
     weather: pd.DataFrame,
-    noise: pd.DataFrame,
+    books: _Books,
     begun_s: float,
     begun: tuple[Counts, np.ndarray],
 ) -> RunResult:
@@ -323,7 +331,8 @@ def _result(
         link_totals=recorder.link_totals(),
         weather=weather[inside].reset_index(drop=True),
         counts=pd.DataFrame(recorder.counts),
-        noise=noise,
+        noise=books.sound.table(),
+        concentration=empty(CONCENTRATION) if books.places is None else books.places.table(),
         incidents=pd.DataFrame(
             [(i.link_id, i.start_s, i.end_s) for i in incidents], columns=["link_id", "start_s", "end_s"]
         ),
@@ -345,6 +354,7 @@ def _result(
             "vehicle_km": float(distance_m / 1000.0),
             "links_rounded_up": rounded_up(live.engine.arrays),
             "mean_speed_mps": float(distance_m / max(time_s, 1.0)),
+            **({} if books.places is None else books.places.told()),
         },
         final_state=_state(live, air, sensors),
         forecasts=desk.notebook.table() if desk.notebook is not None else None,

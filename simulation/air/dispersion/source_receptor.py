@@ -170,12 +170,22 @@ class SourceReceptor:
                 self._matrix(direction, stability)
         return self
 
+    def forget(self) -> None:
+        """Free the matrices made so far; they are made again when asked for."""
+        self._matrices.clear()
+
     def residence_s(self, *, stability: int, u_star_mps: float) -> float:
         """Time that the emission needs to the cut-off, s: the integral of dx / Ue, mean over the sources' lengths."""
-        x = np.geomspace(1.0, self.cutoff_m, 400)
+        return self.travel_s(self.cutoff_m, stability=stability) / u_star_mps
+
+    def travel_s(self, distance_m: float, *, stability: int) -> float:
+        """Time that a plume needs to a distance at a friction velocity of 1 m/s, s; mean over the sources' lengths."""
+        if not len(self._kinds):
+            return 0.0
+        x = np.geomspace(1.0, distance_m, 400)
         slowness = 1.0 / self._plume(stability, x).wind_mps
         taken = slowness[:, 0] + (0.5 * (slowness[:, 1:] + slowness[:, :-1]) * np.diff(x)).sum(axis=1)
-        return float(np.average(taken, weights=self._weight)) / u_star_mps
+        return float(np.average(taken, weights=self._weight))
 
     def beyond(self, *, stability: int, u_star_mps: float, interval_s: float = 900.0) -> float:
         """Share of an interval's emission that has left the cut-off by the interval's end, 0 to 1.

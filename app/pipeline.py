@@ -34,6 +34,8 @@ Report = Callable[[str, float, float, str], Any]
 STEPS = ("city", "simulation", "training", "comparison", "live")
 LIVE_MODELS = ("macromodel", "seasonal_naive")
 NOW_LOCAL = "14:30"  # the instant of the live day that the app shows
+#: The live day's map of the air: cells that show a street canyon as a line, and no more of them than draw at once.
+MAP_CELL_M, MAP_CELLS = 15.0, 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +97,10 @@ class Job:
             "seed": s.seed, "assignment": None if s.assignment is None else _source(s.assignment),
         }  # fmt: skip
         comparison = {"code": code["models"], "parent": run_id("training", training), "seed": s.seed}
-        live = {"code": code["simulation"], "parent": run_id("training", training), "days": 1}
+        live = {
+            "code": code["simulation"], "parent": run_id("training", training), "days": 1,
+            "map": [MAP_CELL_M, MAP_CELLS],
+        }  # fmt: skip
         return dict(zip(STEPS, (city, simulation, training, comparison, live)))
 
     def run_ids(self) -> dict[str, str]:
@@ -244,6 +249,7 @@ class Job:
     def _make_live(self) -> None:
         from models.contract import Forecaster
         from simulation.agents import Forecasters
+        from simulation.air.concentration import Raster
 
         ids, runs = self.run_ids(), self.workspace.runs
         stored: dict[tuple[str, ...], dict[str, bytes]] = {}
@@ -262,6 +268,7 @@ class Job:
             days=1, seed=self.spec.seed, step_s=float(self.spec.step_s),
             initial_state=runs.read_arrays(ids["simulation"], "final_state"), forecasters=forecasters,
             incidents_per_day=self.spec.incidents_per_day, keep_link_state=True,
+            raster=Raster(cell_m=MAP_CELL_M, hours=range(int(NOW_LOCAL[:2])), max_cells=MAP_CELLS),
             progress=lambda done, total, message: self.report("live", done, total, message),
         )  # fmt: skip
         assert result.forecasts is not None
@@ -271,6 +278,7 @@ class Job:
             _store_result(run, result)
             run.table("link_state", result.link_state)
             run.table("forecasts", result.forecasts)
+            run.table("concentration", result.concentration)
         self.report("live", 1, 1, f"{len(result.forecasts):,} forecast values")
 
     # --- what steps share ---------------------------------------------------------------------------------------

@@ -44,8 +44,9 @@ ROAD_SIGMA_Z_M, ROAD_HEIGHT_M = 1.2, 1.3
 #: volume source beside a building).
 _CANYON_SIGMA_PER_HEIGHT = 1.0 / 2.15
 #: Way over which exhaust in the open has reacted when it arrives, m, at the speed of its plume, and bounds of that
-#: time, s. Assumed: half of the concentration at a front comes from the nearest hundred metres.
-_OPEN_WAY_M, _REACTION_S = 100.0, (10.0, 600.0)
+#: time, s. At the open fronts of a dense centre half of the streets' concentration comes from within 30 m, and the mean
+#: age of all of it, by concentration, is what a neutral plume needs for 50 m (12 s / u*; 5 beside the busiest street).
+_OPEN_WAY_M, _REACTION_S = 50.0, (5.0, 600.0)
 _NOX, _NO2, _O3, _PM25, _PM10 = (SPECIES.index(name) for name in ("nox", "no2", "o3", "pm25", "pm10"))
 #: The species that streets emit, in the order of the first columns of an emission array: NOx, NO2, PM2.5, PM10.
 _EMITTED = [_NOX, _NO2, _PM25, _PM10]

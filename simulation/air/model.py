@@ -116,6 +116,7 @@ class AirModel:
         self.zones, self.links, self.walls = zones, links, walls
         self._length_m = links["length_m"].to_numpy(dtype=float)
         self.geometry: BoxGeometry = box_geometry(zones, adjacency)
+        self._city_m = float(np.sqrt(self.geometry.area_m2.sum()))
         self.far_field = FarField(links, link_zone, zones, reach_m=CUTOFF_M)
         self.start = pd.Timestamp(start)
         self._first_hour = _hourly(weather, "weather")
@@ -276,13 +277,10 @@ class AirModel:
         for _ in range(n_sub):
             self.concentration = mover.advance(self.concentration, source, ambient, self.ledger)
             mean += self.concentration
-        air = mean.T / n_sub * UG_PER_G * to_reference(hour.temperature_k)
-        way = np.sqrt(self.geometry.area_m2.sum()) / max(hour.wind_roof_mps, 0.1)
-        nox, no2, o3 = (SPECIES.index(name) for name in ("nox", "no2", "o3"))
-        air[:, no2], air[:, o3] = react(
-            air[:, nox], air[:, no2], air[:, o3], hour, float(np.clip(way, *_CITY_REACTION_S))
-        )
-        return air
+        air = np.ascontiguousarray(mean * (UG_PER_G / n_sub * to_reference(hour.temperature_k))[:, None])
+        way = self._city_m / max(hour.wind_roof_mps, 0.1)
+        react(air, hour, np.array([min(max(way, _CITY_REACTION_S[0]), _CITY_REACTION_S[1])]))
+        return air.T
 
     def _zone_means(self, at: np.ndarray, background: np.ndarray) -> np.ndarray:
         """(Z, S) means over facades; of a zone without a street, its background."""

@@ -1,24 +1,28 @@
 """The main job, step by step: city, simulation, training, comparison, live day. Each step is a run of the store.
 
+Where air stations are given, a step `calibration` comes before the simulation.
+
 A step that is already there, with the same inputs and code, is not repeated; a job that was stopped goes on with the
 first step that is missing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from app.air_inputs import read_city_fleet
+from app.assignment_file import read_assignment
+from app.calibrating import air_of, calibrate
+from app.code_version import code_version
+from app.job_spec import CALIBRATION, JobSpec, step_specs
 from data.errors import InputError
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
@@ -31,36 +35,10 @@ if TYPE_CHECKING:
 
 #: Called with the step's name, how much is done, how much there is, and what is being done.
 Report = Callable[[str, float, float, str], Any]
-STEPS = ("city", "simulation", "training", "comparison", "live")
 LIVE_MODELS = ("macromodel", "seasonal_naive")
 NOW_LOCAL = "14:30"  # the instant of the live day that the app shows
 #: The live day's map of the air: cells that show a street canyon as a line, and no more of them than draw at once.
 MAP_CELL_M, MAP_CELLS = 15.0, 20_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class JobSpec:
-    """What to do. Equal specs give equal runs."""
-
-    city: str = "helsinki"
-    zones: str = "hex"
-    zone_count: int = 18
-    polygons: str | None = None
-    days: int = 28
-    test_days: int = 7
-    seed: int = 1
-    start: str = "2026-01-26"
-    step_s: int = 900
-    incidents_per_day: float = 1.5
-    assignment: str | None = None  # path of a table or YAML of choices made by hand
-
-    def __post_init__(self) -> None:
-        if self.days < 8:
-            raise InputError(f"days={self.days}: at least 8 are needed, to train on some and test on others")
-        if not 1 <= self.test_days <= self.days - 6:
-            raise InputError(f"test_days={self.test_days}: allowed are 1 to {self.days - 6} of {self.days} days")
-        if self.step_s <= 0 or 86_400 % self.step_s:
-            raise InputError(f"step_s={self.step_s}: a step must divide a day of 86,400 s, e.g. 900")
 
 
 @dataclass
@@ -81,27 +59,7 @@ class Job:
     @property
     def specs(self) -> dict[str, dict[str, Any]]:
         """Specification of each step, its parents' included by id."""
-        from data.store.runs import run_id
-
-        s, code = self.spec, code_version()
-        city: dict[str, Any] = {
-            "code": code["city"], "city": _source(s.city), "zones": s.zones, "zone_count": s.zone_count,
-            "polygons": None if s.polygons is None else _source(s.polygons),
-        }  # fmt: skip
-        simulation: dict[str, Any] = {
-            "code": code["simulation"], "parent": run_id("city", city), "days": s.days, "seed": s.seed,
-            "start": s.start, "step_s": s.step_s, "incidents_per_day": s.incidents_per_day,
-        }  # fmt: skip
-        training: dict[str, Any] = {
-            "code": code["models"], "parent": run_id("simulation", simulation), "test_days": s.test_days,
-            "seed": s.seed, "assignment": None if s.assignment is None else _source(s.assignment),
-        }  # fmt: skip
-        comparison = {"code": code["models"], "parent": run_id("training", training), "seed": s.seed}
-        live = {
-            "code": code["simulation"], "parent": run_id("training", training), "days": 1,
-            "map": [MAP_CELL_M, MAP_CELLS],
-        }  # fmt: skip
-        return dict(zip(STEPS, (city, simulation, training, comparison, live)))
+        return step_specs(self.spec, code_version())
 
     def run_ids(self) -> dict[str, str]:
         """Id of each step's run."""
@@ -117,11 +75,13 @@ class Job:
 
         self.workspace.runs.sweep()
         made = {}
-        for step in STEPS[: STEPS.index(until) + 1]:
+        steps = self.spec.steps
+        for step in steps[: steps.index(until) + 1]:
             if self.workspace.runs.has(self.run_ids()[step]):
                 self.reused.append(step)
                 self.report(step, 1, 1, "already there")
             else:
+                self._check_air(step, until)
                 self._compile(step)
                 with threadpool_limits(limits=1):  # matrices are small, and processes share the cores already
                     getattr(self, f"_make_{step}")()
@@ -129,9 +89,14 @@ class Job:
         self._note(made)
         return made
 
+    def _check_air(self, step: str, until: str) -> None:
+        """Refuse weather or background that does not last for all that is asked, before the first day is lived."""
+        if step in (CALIBRATION, "simulation", "live") and (self.spec.weather or self.spec.background):
+            air_of(self.spec, self.city(), self.begin(), self.spec.days + (until == "live"))
+
     def _compile(self, step: str) -> None:
         """Have the traffic model compiled before a step that drives vehicles; only the first time takes long."""
-        if step in ("city", "simulation", "live"):
+        if step in ("city", CALIBRATION, "simulation", "live"):
             from simulation.traffic.compiling import compile_kernels
 
             self.report("kernels", 0, 1, "on first use only, up to half a minute")
@@ -143,7 +108,8 @@ class Job:
         start = pd.Timestamp(self.spec.start).tz_localize(city.timezone)
         day = (start + pd.Timedelta(days=self.spec.days)).normalize()
         now = pd.Timestamp(f"{day.date()} {NOW_LOCAL}").tz_localize(city.timezone).tz_convert("UTC")
-        told = self.workspace.describe().get("runs", {}) if set(made) != set(STEPS) else {}
+        told = self.workspace.describe().get("runs", {}) if set(made) != set(self.spec.steps) else {}
+        told = {step: run for step, run in told.items() if step in self.spec.steps}
         self.workspace.update(
             city=self.spec.city, label=city.label, timezone=city.timezone, latitude=city.latitude,
             longitude=city.longitude, step_s=self.spec.step_s, now=now.isoformat(), job=asdict(self.spec),
@@ -157,6 +123,7 @@ class Job:
         from zones import adjacency, link_zone, make_zones
 
         self.report("city", 0, 3, "reading streets, buildings and places")
+        fleet = read_city_fleet(self.spec)
         source = load_city(self.spec.city)
         self.report("city", 1, 3, "cutting the city into zones")
         polygons = None
@@ -171,7 +138,7 @@ class Job:
             name=source.name, label=source.label, timezone=source.timezone, latitude=source.latitude,
             longitude=source.longitude, crs=str(source.crs), nodes=source.nodes, links=source.links,
             turns=source.turns, zones=zones, link_zone=link_zone(source.links, zones), adjacency=adjacency(zones),
-            buildings=source.places,
+            buildings=source.places, fleet=fleet,
         )  # fmt: skip
         with self.workspace.runs.write("city", self.specs["city"]) as run:
             for name, table in city_tables(city).items():
@@ -183,15 +150,38 @@ class Job:
         self._city = city
         self.report("city", 3, 3, f"{len(city.links)} links, {len(city.zones)} zones")
 
+    def _make_calibration(self) -> None:
+        ids = self.run_ids()
+        with self.workspace.runs.write(
+            CALIBRATION, self.specs[CALIBRATION], parents=(ids["city"],), seed=self.spec.seed
+        ) as run:
+            calibration, tables, told = calibrate(
+                self.spec, self.city(), lambda done, total, message: self.report(CALIBRATION, done, total, message)
+            )
+            run.table("calibration", calibration.table)
+            run.table("changed", calibration.changed)
+            run.table("check", calibration.check)
+            for name, table in tables.items():
+                run.table(name, table)
+            run.json("calibration", told)
+        left = told["pollutants_left"]
+        self.report(
+            CALIBRATION, 1, 1, f"{len(told['stations'])} stations, {told['days']} days"
+            + (f"; left as they were: {', '.join(left)}" if left else "")
+        )  # fmt: skip
+
     def _make_simulation(self) -> None:
         result = self.city().run(
             days=self.spec.days, seed=self.spec.seed, start=self.spec.start, step_s=float(self.spec.step_s),
-            incidents_per_day=self.spec.incidents_per_day,
+            incidents_per_day=self.spec.incidents_per_day, **self._air(0, self.spec.days),
             progress=lambda done, total, message: self.report("simulation", done, total, message),
         )  # fmt: skip
         ids = self.run_ids()
         with self.workspace.runs.write(
-            "simulation", self.specs["simulation"], parents=(ids["city"],), seed=self.spec.seed
+            "simulation",
+            self.specs["simulation"],
+            parents=(ids["city"], *self._calibration_id()),
+            seed=self.spec.seed,
         ) as run:
             _store_result(run, result)
             run.table("link_profile", result.link_profile)
@@ -289,6 +279,32 @@ class Job:
             self._city = stored_city(self.workspace, self.run_ids()["city"])
         return self._city
 
+    def begin(self) -> pd.Timestamp:
+        """First instant of the simulation, UTC."""
+        try:
+            return pd.Timestamp(self.spec.start).tz_localize(self.city().timezone).tz_convert("UTC")
+        except (ValueError, TypeError) as error:
+            raise InputError(f"start={self.spec.start!r} is no date of this city; give one like 2026-01-26") from error
+
+    def _air(self, after_days: int, days: int) -> dict[str, pd.DataFrame | None]:
+        """Weather and background of days of the job, calibrated where it has stations."""
+        calibration = None
+        if self._calibration_id():
+            from simulation.air.calibration import Calibration
+
+            runs, run = self.workspace.runs, self._calibration_id()[0]
+            told = runs.read_json(run, "calibration")
+            calibration = Calibration(
+                table=runs.read(run, "calibration"), changed=runs.read(run, "changed"), check=runs.read(run, "check"),
+                left_out=tuple(told["pollutants_left"]),
+            )  # fmt: skip
+        begin = self.begin() + pd.Timedelta(days=after_days)
+        return air_of(self.spec, self.city(), begin, days, calibration)
+
+    def _calibration_id(self) -> tuple[str, ...]:
+        """Id of the calibration's run, if the job has one."""
+        return (self.run_ids()[CALIBRATION],) if self.spec.stations is not None else ()
+
     def panel(self) -> Panel:
         """What the sensors reported over the simulated weeks, as models read it."""
         if self._panel is None:
@@ -345,7 +361,9 @@ def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
 
 def _store_result(run: Any, result: Any) -> None:
     """The tables that every simulated run has."""
-    for name in ("zone_state", "zone_truth", "sensor_state", "weather", "counts", "incidents", "agents", "trips"):
+    for name in (
+        "zone_state", "zone_truth", "sensor_state", "weather", "noise", "counts", "incidents", "agents", "trips",
+    ):  # fmt: skip
         run.table(name, getattr(result, name))
     run.json("summary", result.summary)
     run.arrays("final_state", result.final_state)
@@ -370,58 +388,6 @@ def stored_city(workspace: Workspace, run: str | None = None) -> City:
     return city_from(
         {name: runs.read(run, name) for name in TABLES}, runs.read_arrays(run, "demand"), runs.read_json(run, "city")
     )
-
-
-def read_assignment(path: Path) -> pd.DataFrame:
-    """Choices made by hand: a CSV table, or YAML of the form `{Z01: {target: ..., family: ..., model_in_use: ...}}`.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or of neither form.
-    """
-    if not path.is_file():
-        raise InputError(f"no file {path}; give a CSV or YAML file of zone_id and target, family or model_in_use")
-    if path.suffix.lower() in (".yaml", ".yml"):
-        import yaml
-
-        try:
-            told = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            raise InputError(f"{path} is not YAML: {error}") from error
-        if not isinstance(told, dict) or not all(isinstance(v, dict) for v in told.values()):
-            raise InputError(f"{path} must map zone ids to settings, e.g. 'Z01: {{family: ridge}}'")
-        return pd.DataFrame([{"zone_id": str(zone), **row} for zone, row in told.items()])
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
-
-
-def _source(name: str) -> str:
-    """A source by what it holds: a file's digest, or the name of a place."""
-    path = Path(name)
-    if path.is_file():
-        return f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
-    return name
-
-
-@cache
-def code_version() -> dict[str, str]:
-    """Digest of the code that each step's numbers come from, so that a change of code never meets an old run."""
-
-    def digest(*packages: str) -> str:
-        text = hashlib.sha256()
-        for package in packages:
-            spec = find_spec(package)
-            assert spec is not None and spec.origin is not None
-            for path in sorted(Path(spec.origin).parent.rglob("*")):
-                if path.suffix in (".py", ".csv"):
-                    text.update(path.name.encode() + path.read_bytes())
-        return text.hexdigest()[:12]
-
-    return {
-        "city": digest("data", "zones", "simulation"),
-        "simulation": digest("data", "zones", "simulation"),
-        "models": digest("data", "models"),
-    }
 
 
 def _plain(value: Any) -> Any:

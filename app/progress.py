@@ -10,8 +10,8 @@ from typing import Self
 from tqdm import tqdm
 
 _NAMES = {
-    "city": "City", "simulation": "Simulating", "training": "Training", "comparison": "Comparing",
-    "live": "Living the next day", "study": "Replications", "kernels": "Compiling traffic",
+    "city": "City", "calibration": "Calibrating air", "simulation": "Simulating", "training": "Training",
+    "comparison": "Comparing", "live": "Living the next day", "study": "Replications", "kernels": "Compiling traffic",
 }  # fmt: skip
 _DELAY_S, _EVERY_S = 1.0, 0.25
 _SHORT_S = {"kernels": 2.0}  # steps that are not worth a line when they took less

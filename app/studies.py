@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from app.pipeline import code_version, stored_city
+from app.code_version import code_version
+from app.pipeline import stored_city
 from data.errors import InputError
 from data.store.runs import run_id
 from data.store.workspace import Workspace

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 
 import app.pipeline
-from app.pipeline import STEPS, Job, JobSpec, read_assignment
+from app.assignment_file import read_assignment
+from app.job_spec import STEPS
+from app.pipeline import Job, JobSpec
 from data.errors import InputError
 from data.schemas import ALL_TABLES, FORECASTS, SCORES, validate
 from data.store.workspace import Workspace

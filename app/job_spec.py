@@ -1,0 +1,115 @@
+"""What a job is to do, and what each of its steps is made of: equal specifications give equal runs.
+
+A file counts by what it holds, not by where it lies, so that a changed file is another run and a moved one is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data.errors import InputError
+
+#: Steps of every job, in order; `calibration` comes before the simulation where air stations are given.
+STEPS = ("city", "simulation", "training", "comparison", "live")
+CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, kw_only=True)
+class JobSpec:
+    """What to do. Equal specs give equal runs."""
+
+    city: str = "helsinki"
+    zones: str = "hex"
+    zone_count: int = 18
+    polygons: str | None = None
+    fleet: str | None = None  # path of a table of vehicle kinds
+    days: int = 28
+    test_days: int = 7
+    seed: int = 1
+    start: str = "2026-01-26"
+    step_s: int = 900
+    incidents_per_day: float = 1.5
+    weather: str | None = None  # path of hourly weather; synthetic without
+    weather_columns: str | None = None  # "ours=theirs,..."
+    weather_units: str | None = None  # "ours=unit,..."
+    background: str | None = None  # path of the hourly regional background; synthetic without
+    stations: str | None = None  # path of measured air, which calibrates the background
+    station_places: str | None = None  # path of where those stations stand; the city's own stations without
+    timezone: str | None = None  # of times in these files that carry none; the city's without
+    missing: str | None = None  # codes for a gap in these files, "-999,99.9"
+    assignment: str | None = None  # path of a table or YAML of choices made by hand
+
+    def __post_init__(self) -> None:
+        if self.days < 8:
+            raise InputError(f"days={self.days}: at least 8 are needed, to train on some and test on others")
+        if not 1 <= self.test_days <= self.days - 6:
+            raise InputError(f"test_days={self.test_days}: allowed are 1 to {self.days - 6} of {self.days} days")
+        if self.step_s <= 0 or 86_400 % self.step_s:
+            raise InputError(f"step_s={self.step_s}: a step must divide a day of 86,400 s, e.g. 900")
+        if self.station_places is not None and self.stations is None:
+            raise InputError("station places without stations: give the measured air too (--stations FILE)")
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The job's steps, in order."""
+        return STEPS if self.stations is None else (STEPS[0], CALIBRATION, *STEPS[1:])
+
+
+def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Specification of each step, its parents' included by id, and the digest of its code."""
+    from data.store.runs import run_id
+
+    city: dict[str, Any] = {
+        "code": code["city"], "city": source(s.city), "zones": s.zones, "zone_count": s.zone_count,
+        "polygons": file_digest(s.polygons), "fleet": file_digest(s.fleet),
+    }  # fmt: skip
+    of_city = run_id("city", city)
+    air: dict[str, Any] = {
+        "weather": file_digest(s.weather), "weather_columns": s.weather_columns, "weather_units": s.weather_units,
+        "background": file_digest(s.background), "timezone": s.timezone, "missing": s.missing,
+    }  # fmt: skip
+    life: dict[str, Any] = {
+        "code": code["simulation"], "parent": of_city, "days": s.days, "seed": s.seed, "start": s.start,
+        "step_s": s.step_s, "incidents_per_day": s.incidents_per_day, "air": air,
+    }  # fmt: skip
+    specs = {"city": city}
+    if s.stations is not None:
+        places = file_digest(s.station_places)
+        specs[CALIBRATION] = {**life, "stations": file_digest(s.stations), "station_places": places}
+    calibrated = run_id(CALIBRATION, specs[CALIBRATION]) if CALIBRATION in specs else None
+    specs["simulation"] = {**life, "calibration": calibrated}
+    specs["training"] = {
+        "code": code["models"], "parent": run_id("simulation", specs["simulation"]), "test_days": s.test_days,
+        "seed": s.seed, "assignment": None if s.assignment is None else source(s.assignment),
+    }  # fmt: skip
+    trained = run_id("training", specs["training"])
+    specs["comparison"] = {"code": code["models"], "parent": trained, "seed": s.seed}
+    specs["live"] = {"code": code["simulation"], "parent": trained, "days": 1}
+    return specs
+
+
+def source(name: str) -> str:
+    """A source by what it holds: a file's digest, or the name of a place."""
+    path = Path(name)
+    if path.is_file():
+        return f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    return name
+
+
+def file_digest(name: str | None) -> str | None:
+    """A file by what it holds.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    """
+    if name is None:
+        return None
+    if not Path(name).is_file():
+        raise InputError(f"no file {name}; give the path of one, or 'none' for what the workspace does without")
+    return source(name)

@@ -2,8 +2,9 @@
 
 At a junction without signal, in this order: circulating traffic of a roundabout; streets without a stop or give-way
 sign; the more important road class. Whoever comes second goes when the next vehicle of every stream that crosses his is
-a critical gap away, one follow-up time after the vehicle ahead. Streets of equal rank that cross share the capacity of
-an all-way stop (priority to the right, all-way stop, mini-roundabout). A left turn from the main street gives way to
+a critical gap away, one follow-up time after the vehicle ahead; before a full link, where there are no gaps, he has his
+turns by what the streets discharge. Streets of equal rank that cross share the capacity of their junction: that of
+priority to the right among small streets, else that of an all-way stop. A left turn from the main street gives way to
 oncoming traffic, one that turns round to everybody. Signals switch all of it off. Slip roads of motorways and trunk
 roads merge by capacity, and so do carriageways that run straight together.
 
@@ -35,21 +36,28 @@ T_JUNCTION_S = 0.7
 #: follow-up headway 3600 / 1130 s and the critical headway 3.6 b + half of that.
 ROUNDABOUT_FOLLOW_UP_S = 3600.0 / 1130.0
 ROUNDABOUT_CRITICAL_S = (3.6 * 1.0 + ROUNDABOUT_FOLLOW_UP_S / 2.0, 3.6 * 0.7 + ROUNDABOUT_FOLLOW_UP_S / 2.0)
-#: What a junction of equal streets passes on in all, veh/h: with queues on all four approaches one vehicle a lane each
-#: 9.6 s where approaches have one lane and each 11.5 s where they have two (all-way stop, base saturation headways,
-#: Highway Capacity Manual, seventh edition, exhibit 21-15, geometry groups 1 and 5), so 4 x 3600 / 9.6 = 1,500 and
-#: 8 x 3600 / 11.5 = 2,504; between and beyond in proportion, and the same without stop signs (assumptions).
+#: What an all-way stop passes on in all, veh/h: with queues on all four approaches one vehicle a lane each 9.6 s where
+#: approaches have one lane and each 11.5 s where they have two (base saturation headways, Highway Capacity Manual,
+#: seventh edition, exhibit 21-15, geometry groups 1 and 5), so 4 x 3600 / 9.6 = 1,500 and 8 x 3600 / 11.5 = 2,504;
+#: between and beyond in proportion (assumption). Other arms and splits differ little: three queues in a T 3 x 3600 /
+#: 7.0 = 1,543, two queues face to face 2 x 3600 / 4.7 = 1,532 (cases 4 and 2). Taken for mini-roundabouts and for
+#: larger streets of one rank too, whose signs nobody has mapped (assumption).
 ALL_WAY_VEH_PER_H = 4 * 3600.0 / 9.6
 ALL_WAY_MORE_VEH_PER_H = 8 * 3600.0 / 11.5 - ALL_WAY_VEH_PER_H
+#: What small streets without signs pass on in all under priority to the right, veh/h: where three arms meet, and where
+#: more do (measured in German towns: Stephan 2006, Strassenverkehrstechnik 50(9), 552-555). More with more lanes as
+#: at an all-way stop (assumption). Whoever crosses counts, however uneven the streets (assumption: real junctions pass
+#: on more where one street has nearly all of the traffic).
+RIGHT_FIRST_T_VEH_PER_H, RIGHT_FIRST_VEH_PER_H = 1000.0, 900.0
 #: Shortest headway of vehicles of one approach at an all-way stop, s: nobody else is there (the same exhibit, case 1).
 ALL_WAY_FOLLOW_UP_S = 3.9
-#: Weight of circulating traffic against who wants to enter, where both wait for room; assumption: it empties first.
-CIRCULATING_WEIGHT = 20.0
 #: Classes from the most important; links of equal place are of equal rank. A `_link` comes behind its own class.
 CLASSES = (
     ("motorway",), ("trunk",), ("primary",), ("secondary",), ("tertiary",), ("unclassified", "residential"),
     ("living_street",), ("service", "track"),
 )  # fmt: skip
+#: Classes of small streets, which have priority to the right where they meet.
+SMALL = ("unclassified", "residential", "living_street", "service", "track")
 #: Slip roads that merge by capacity with the streets they lead to.
 SLIP_ROADS = {"motorway_link": ("motorway", "motorway_link"), "trunk_link": ("motorway", "trunk", "trunk_link")}
 _TURN_DEG, _U_DEG = 45.0, 165.0
@@ -63,7 +71,6 @@ class JunctionRules:
 
     junctions: Junctions
     discharge_veh_per_s: np.ndarray  # (n,) over all lanes
-    merge_weight: np.ndarray  # (n,)
     side_lanes: np.ndarray  # (n,) int64, positions beside the head at the stop line for any target
     report: dict[str, int]
 
@@ -115,7 +122,7 @@ def junction_rules(
     side = np.where(forks & passing, np.maximum(lanes - 1, 0), 0)
     side[pockets.link] = 0
     circulating = _column(links, "roundabout", False).to_numpy(bool)
-    node, headway = _limited(links, moves, equal)
+    node, headway = _limited(links, moves, level, equal)
     return JunctionRules(
         junctions=Junctions(
             node=node, node_headway_s=headway,
@@ -126,8 +133,7 @@ def junction_rules(
             pocket_link=pockets.link, pocket_storage=pockets.storage, pocket_headway_s=pockets.headway_s,
             pocket_start=pockets.start, pocket_to=pockets.to,
         ),
-        discharge_veh_per_s=discharge, merge_weight=discharge * np.where(circulating, CIRCULATING_WEIGHT, 1.0),
-        side_lanes=side,
+        discharge_veh_per_s=discharge, side_lanes=side,
         report={
             "gives_way": int(np.unique(yields["a"]).size), "roundabout_links": int(circulating.sum()),
             "equal_junctions": int(headway.size), "turn_pockets": int(pockets.link.size),
@@ -307,7 +313,9 @@ def _discharge(links: pd.DataFrame, moves: pd.DataFrame, yields: pd.DataFrame, e
     return np.divide(lanes, follow, out=np.full(n, np.inf), where=follow > 0)
 
 
-def _limited(links: pd.DataFrame, moves: pd.DataFrame, equal: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _limited(
+    links: pd.DataFrame, moves: pd.DataFrame, level: np.ndarray, equal: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Junctions of limited capacity: which one each link ends at, and the headway of all that crosses it, s."""
     end = links["to_node_id"].to_numpy()
     open_ = np.zeros(len(links), dtype=bool)
@@ -316,4 +324,18 @@ def _limited(links: pd.DataFrame, moves: pd.DataFrame, equal: np.ndarray) -> tup
     here = node >= 0
     lanes = np.bincount(node[here], weights=links["lanes"].to_numpy(float)[here], minlength=equal.size)
     mean = lanes / np.maximum(np.bincount(node[here], minlength=equal.size), 1)
-    return node, 3600.0 / (ALL_WAY_VEH_PER_H + ALL_WAY_MORE_VEH_PER_H * np.maximum(mean - 1.0, 0.0))
+    # an all-way stop, if of the highest rank that is there any street is larger, or has a sign
+    top = np.full(equal.size, np.inf)
+    np.minimum.at(top, node[here], level[here])
+    small = links["road_class"].isin(SMALL).to_numpy() & (_column(links, "control", "").to_numpy(str) == "")
+    stop = np.bincount(node[here], weights=~small[here] & (level[here] == top[node[here]]), minlength=equal.size) > 0
+    right_first = np.where(_arms(links, equal) > 3, RIGHT_FIRST_VEH_PER_H, RIGHT_FIRST_T_VEH_PER_H)
+    with_lanes = ALL_WAY_VEH_PER_H + ALL_WAY_MORE_VEH_PER_H * np.maximum(mean - 1.0, 0.0)
+    return node, 3600.0 / np.where(stop, with_lanes, right_first * with_lanes / ALL_WAY_VEH_PER_H)
+
+
+def _arms(links: pd.DataFrame, nodes: np.ndarray) -> np.ndarray:
+    """Number of arms of some nodes: nodes next to them, on whatever street and in whatever direction."""
+    both = links[["from_node_id", "to_node_id"]].to_numpy()
+    pairs = pd.DataFrame(np.concatenate([both, both[:, ::-1]]), columns=["node", "next"]).drop_duplicates()
+    return pairs.groupby("node").size().reindex(nodes, fill_value=0).to_numpy()

@@ -147,7 +147,7 @@ def link_arrays(
         links, turns, signals, saturation_veh_per_s=saturation, drives_on_left=drives_on_left, passing=passing
     )
     return replace(
-        arrays, discharge_veh_per_s=rules.discharge_veh_per_s, merge_weight=rules.merge_weight,
+        arrays, discharge_veh_per_s=rules.discharge_veh_per_s,
         side_lanes=rules.side_lanes, junctions=rules.junctions,
     )  # fmt: skip
 

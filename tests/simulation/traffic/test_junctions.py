@@ -190,11 +190,49 @@ def test_the_entry_of_a_roundabout_passes_on_what_the_manual_says(flow):
 
 def test_equal_streets_share_the_capacity_of_an_all_way_stop():
     """Queues all around: 4 lanes x 3600 / 9.6 s = 1,500 veh/h; 8 lanes x 3600 / 11.5 s = 2,504 veh/h."""
-    rules, told = made(*crossing())
+    rules, told = made(*crossing(control="all_way_stop"))
     assert rules.junctions.node[:4].tolist() == [0, 0, 0, 0] and told == {}
     assert 3600.0 / rules.junctions.node_headway_s == pytest.approx([1500.0])
-    wide, _ = made(*crossing(lanes=2.0))
+    wide, _ = made(*crossing(control="all_way_stop", lanes=2.0))
     assert 3600.0 / wide.junctions.node_headway_s == pytest.approx([2504.35], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("arms", "road_class", "capacity"),
+    [
+        ((EAST, NORTH, WEST, SOUTH), "residential", 900.0),
+        ((EAST, WEST, SOUTH), "residential", 1000.0),
+        ((EAST, WEST, SOUTH), "unclassified", 1000.0),
+        ((EAST, WEST, SOUTH), "secondary", 1500.0),
+        ((EAST, NORTH, WEST, SOUTH), ["secondary"] * 3 + ["residential"] + ["secondary"] * 4, 1500.0),
+    ],
+)
+def test_priority_to_the_right_passes_on_less_where_small_streets_meet(arms, road_class, capacity):
+    """Measured by Stephan (2006): about 900 veh/h in all at a crossing, 1,000 where three arms meet. The last case has
+    a side street, which gives way and is no part of what meets."""
+    rules, _ = made(*crossing(arms, road_class=road_class))
+    assert 3600.0 / rules.junctions.node_headway_s == pytest.approx([capacity])
+
+
+def test_two_one_way_streets_that_cross_have_four_arms():
+    """In from the east and from the south, out to the west and to the north: 900 veh/h."""
+    links, turns = crossing(banned={(a, b) for a in range(4) for b in range(4) if (a, b) not in [(0, 2), (3, 1)]})
+    rules, _ = made(links, turns)
+    assert 3600.0 / rules.junctions.node_headway_s == pytest.approx([900.0])
+
+
+def test_who_enters_a_jammed_roundabout_has_his_turns():
+    """The way out carries 20 x 5 x 0.0125 / 25 = 0.05 veh/s. The ring, 0.6 veh/s, and the entry, 1,130 / 3,600 veh/s,
+    share it by what they discharge, so that the entry gets 0.0172 veh/s. Without turns of its own it would get none."""
+    links, turns = crossing(
+        (WEST, EAST, SOUTH), jam_density_veh_per_m=[0.15, 0.15, 0.15, 0.15, 0.0125, 0.15], capacity_veh_per_s=0.01,
+        roundabout=[True, False, False, False, True, False],
+    )  # fmt: skip
+    keep = [(0, 4), (2, 4)]
+    some = turns[[pair in keep for pair in zip(turns["from_link_id"], turns["to_link_id"])]]
+    found = saturated(links, some, 0.4, (0, 4), (2, 4), 20_000.0)
+    entry = 1130.0 / 3600.0
+    assert found == pytest.approx(0.05 * entry / (0.6 + entry), rel=0.02)
 
 
 # --- turn pockets ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,136 @@
+"""The main job from the command line: `demo`, `simulate`, `train`, `compare`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.commands.options import JOBS, JSON, NONE, RUN, WORKSPACE, job_options, named
+from app.commands.output import print_table, records, show, span
+from data.errors import InputError
+from data.store.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from app.pipeline import Job
+
+_DETAILS = {"weather": ("weather_columns", "weather_units"), "stations": ("station_places",)}
+
+
+@click.command()
+@WORKSPACE
+@job_options
+@click.option("--serve/--no-serve", default=True, help="Open the app at the end, or stop before it.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True)
+@click.pass_obj
+def demo(chosen: str | None, workspace: str | None, serve: bool, port: int, **options: Any) -> None:
+    """Do the whole job: simulate, train, compare, live one more day with forecasts, and open the map.
+
+    What is not given stays as the workspace has it; 'none' for a FILE takes it away again. Weather must last for the
+    days and the live day after them. Stations put the background right before the run: see the run 'calibration'.
+    """
+    job, ids = run_job(open_workspace(workspace or chosen), "live", options)
+    click.echo(f"Workspace '{job.workspace.name}' is ready: {', '.join(ids.values())}", err=True)
+    click.echo(verdict_of(job.workspace, ids["comparison"]))
+    if serve:
+        serve_workspace(job.workspace, "127.0.0.1", port, workers=2)
+    else:
+        click.echo(f"Open the map with: zonewise app{named(job.workspace)}", err=True)
+
+
+@click.command()
+@WORKSPACE
+@job_options
+@JSON
+@click.pass_obj
+def simulate(chosen: str | None, workspace: str | None, as_json: bool, **options: Any) -> None:
+    """Simulate some weeks of a city: traffic, air, sensors."""
+    job, ids = run_job(open_workspace(workspace or chosen), "simulation", options)
+    summary = job.workspace.runs.read_json(ids["simulation"], "summary")
+    show({"run": ids["simulation"], **summary}, as_json)
+
+
+@click.command()
+@WORKSPACE
+@job_options
+@JSON
+@click.pass_obj
+def train(chosen: str | None, workspace: str | None, as_json: bool, **options: Any) -> None:
+    """Train every zone's micromodels and the citywide macromodel, choose and assign."""
+    job, ids = run_job(open_workspace(workspace or chosen), "training", options)
+    choices = job.workspace.runs.read(ids["training"], "choices")
+    columns = ["zone_id", "target", "family", "model_in_use", "is_task", "reason"]
+    print_table(choices[columns], as_json, run=ids["training"])
+
+
+@click.command()
+@WORKSPACE
+@RUN
+@JSON
+@JOBS
+@click.pass_obj
+def compare(chosen: str | None, workspace: str | None, run_id: str | None, as_json: bool, n_jobs: int | None) -> None:
+    """Compare micromodels with the macromodel on the test days, with confidence intervals.
+
+    MASE is the error against repeating the day before: below 1 is better than that.
+    """
+    space = open_workspace(workspace or chosen)
+    if run_id is None:
+        told = space.describe().get("runs", {}).get("comparison")
+        finished = told is not None and space.runs.has(told)
+        run_id = told if finished else run_job(space, "comparison", {"n_jobs": n_jobs})[1]["comparison"]
+    if space.runs.manifest(run_id)["kind"] != "comparison":
+        raise InputError(f"run '{run_id}' is no comparison; 'zonewise runs list' shows which are")
+    scores, paired = space.runs.read(run_id, "scores"), space.runs.read(run_id, "paired")
+    mase = scores[(scores["metric"] == "mase") & (scores["zone_id"] == "")]
+    mase = mase[["target", "horizon_s", "model", "value", "lower", "upper", "n"]].rename(columns={"value": "mase"})
+    if as_json:
+        wins = paired.groupby(["target", "horizon_s"])["verdict"].value_counts().rename("zones").reset_index()
+        told = {
+            "run": run_id, "verdict": verdict_of(space, run_id), "mase": records(mase), "wins": records(wins),
+            "paired": records(paired), "costs": records(space.runs.read(run_id, "costs")),
+        }  # fmt: skip
+        click.echo(json.dumps(told, indent=1))
+        return
+    text = [f"{m:.3f} ({lo:.3f}-{up:.3f})" for m, lo, up in zip(mase["mase"], mase["lower"], mase["upper"])]
+    wide = mase.assign(mase=text).set_index(["target", "model", "horizon_s"])["mase"].unstack("horizon_s")
+    wide.columns = [span(float(h)) for h in wide.columns]
+    click.echo("MASE by horizon, with 90 % intervals (below 1: better than repeating the day before)\n")
+    click.echo(wide.reset_index().to_string(index=False))
+    click.echo("\n" + verdict_of(space, run_id))
+
+
+def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job, dict[str, str]]:
+    """Run the steps of a job, with what the workspace already says of it."""
+    from dataclasses import fields
+
+    from app.pipeline import Job, JobSpec
+    from app.progress import Bars
+
+    n_jobs = options.pop("n_jobs", None)
+    known = {field.name for field in fields(JobSpec)}
+    told = {key: value for key, value in space.describe().get("job", {}).items() if key in known}
+    told |= {key: None if value == NONE else value for key, value in options.items() if value is not None}
+    for option, details in _DETAILS.items():  # another file has columns and places of its own
+        if options.get(option) is not None:
+            told |= dict.fromkeys((name for name in details if options.get(name) in (None, NONE)), None)
+    with Bars() as bars:
+        job = Job(space, JobSpec(**told), bars)
+        if n_jobs is not None:
+            job.n_jobs = n_jobs
+        ids = job.run(until)
+    return job, ids
+
+
+def verdict_of(space: Workspace, run: str) -> str:
+    """What a comparison concludes, in words."""
+    return str(space.runs.read_json(run, "verdict")["text"])
+
+
+def serve_workspace(space: Workspace, host: str, port: int, workers: int) -> None:
+    """Open the app and stay until it is stopped."""
+    from app.serving import serve
+
+    click.echo(f"Zonewise shows workspace '{space.name}' at http://{host}:{port} (stop with Ctrl+C)")
+    serve(space, host=host, port=port, workers=workers)

@@ -68,7 +68,7 @@ VEHICLE_CLASSES: tuple[str, ...] = ("car", "van", "heavy", "bus")
 ZONE_QUANTITIES: tuple[str, ...] = (
     "speed_mps", "flow_veh_per_h", "density_veh_per_km", "delay_s_per_km", "travel_time_index",
     "nox_g", "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3", "pm10_ug_per_m3", "co2_g",
-    "laeq_db",
+    "laeq_db", "pedestrians_per_h",
 )  # fmt: skip
 TRAFFIC_TARGETS: tuple[str, ...] = ("speed_mps", "flow_veh_per_h")
 AIR_TARGETS: tuple[str, ...] = ("no2_ug_per_m3", "pm25_ug_per_m3")
@@ -79,7 +79,7 @@ _QUANTITY_UNIT = {
     "delay_s_per_km": ("s/km", 1e5), "travel_time_index": ("1", 1e4), "nox_g": ("g", 1e9),
     "nox_ug_per_m3": ("ug/m3", 5e4), "no2_ug_per_m3": ("ug/m3", 1e4), "o3_ug_per_m3": ("ug/m3", 1e4),
     "pm25_ug_per_m3": ("ug/m3", 1e4), "pm10_ug_per_m3": ("ug/m3", 1e4), "co2_g": ("g", 1e12), "pm25_g": ("g", 1e9),
-    "pm10_g": ("g", 1e9), "laeq_db": ("dB(A)", 140.0),
+    "pm10_g": ("g", 1e9), "laeq_db": ("dB(A)", 140.0), "pedestrians_per_h": ("1/h", 1e5),
 }  # fmt: skip
 
 
@@ -147,7 +147,8 @@ LINK_ZONE = Table(
 )
 ADJACENCY = Table(
     name="adjacency", key=("zone_id", "neighbour_zone_id"),
-    columns=(_s("zone_id"), _s("neighbour_zone_id"), _f("border_m", "m", 0), _f("distance_m", "m", 0)),
+    columns=(_s("zone_id"), _s("neighbour_zone_id"), _f("border_m", "m", 0), _f("distance_m", "m", 0),
+             _f("weight", "1", 0, optional=True)),  # how much the neighbour says, where it was given
 )  # fmt: skip
 GATEWAYS = Table(
     name="gateways", key=("gateway_id",), open=True,
@@ -157,7 +158,7 @@ GATEWAYS = Table(
 SENSORS = Table(
     name="sensors", key=("sensor_id",), open=True,
     columns=(
-        _s("sensor_id"), _s("kind", ("loop", "air")), _s("zone_id"), _i("link_id", -1),
+        _s("sensor_id"), _s("kind", ("loop", "air", "foot")), _s("zone_id"), _i("link_id", -1),
         _f("lon", "deg", -180, 180), _f("lat", "deg", -90, 90),
     ),
 )  # fmt: skip
@@ -232,6 +233,30 @@ SENSOR_STATE = Table(
         _s("sensor_id"), _t("time"), _quantity("flow_veh_per_h"), _quantity("speed_mps"), _quantity("no2_ug_per_m3"),
         _quantity("o3_ug_per_m3"), _quantity("pm25_ug_per_m3"),
         Column(name="fault", kind="str", nullable=True, optional=True),
+    ),
+)  # fmt: skip
+#: What real sensors reported, as they reported it: also values that no one believes, so that a rule made later can judge
+#: them anew. `fault` is what the source itself said; a gap is null or has no row.
+OBSERVED_QUANTITIES: dict[str, str] = {
+    "speed_mps": "m/s", "flow_veh_per_h": "veh/h", "occupancy_share": "1", "pedestrians_per_h": "1/h",
+    **{f"{name}_ug_per_m3": "ug/m3" for name in ("nox", "no2", "o3", "pm25", "pm10", "so2", "co")},
+}  # fmt: skip
+OBSERVATIONS = Table(
+    name="observations", key=("sensor_id", "time"),
+    columns=(
+        _s("sensor_id"), _t("time"),
+        *(_f(name, unit, nullable=True, optional=True) for name, unit in OBSERVED_QUANTITIES.items()),
+        Column(name="fault", kind="str", nullable=True, optional=True),
+    ),
+)  # fmt: skip
+#: Where real sensors stand; `bearing_deg` is the direction of the traffic that they count, clockwise from north. A place
+#: that is not known is null.
+SENSOR_PLACES = Table(
+    name="sensor_places", key=("sensor_id",), open=True,
+    columns=(
+        _s("sensor_id"), _s("kind", ("loop", "air", "foot")), _s("name"), _f("lon", "deg", nullable=True),
+        _f("lat", "deg", nullable=True), _f("bearing_deg", "deg", 0, 360, nullable=True, optional=True),
+        _f("lanes", "1", 1, 20, nullable=True, optional=True), _s("road_class", nullable=True, optional=True),
     ),
 )  # fmt: skip
 WEATHER = Table(
@@ -323,7 +348,7 @@ ALL_TABLES: dict[str, Table] = {
     for table in (
         NODES, LINKS, TURNS, SIGNALS, ZONES, LINK_ZONE, ADJACENCY, GATEWAYS, SENSORS, STREET_WALLS, RECEPTORS,
         NOISE, CONCENTRATION, OD, LINK_STATE, ZONE_STATE, ZONE_TRUTH, SENSOR_STATE, WEATHER, MEASURED_WEATHER,
-        AIR_STATIONS, STATION_AIR, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
+        AIR_STATIONS, STATION_AIR, OBSERVATIONS, ASSIGNMENT, CHOICES, FORECASTS, SCORES, EFFECTS,
     )
 }  # fmt: skip
 

@@ -26,4 +26,5 @@ DISPLAY: dict[str, tuple[str, float, int, str]] = {
     "o3_ug_per_m3": ("µg/m³", 1.0, 0, "O₃"),
     "pm25_ug_per_m3": ("µg/m³", 1.0, 1, "PM2.5"),
     "pm10_ug_per_m3": ("µg/m³", 1.0, 1, "PM10"),
+    "pedestrians_per_h": ("people/h", 1.0, 0, "People on foot"),
 }

@@ -88,7 +88,7 @@ class Panel:
             The `zones` table; gives the order of the zones. Without it, sorted ids.
         adjacency : DataFrame or None
             Columns `zone_id`, `neighbour_zone_id`, `border_m`, `distance_m`; a neighbour's weight is its share of the
-            common border, or of the inverse distances where no border is known.
+            common border, or of the inverse distances where no border is known; a column `weight` goes before both.
         weather : DataFrame or None
             Columns `time` and any numbers, hourly or so; a value holds until the next one.
         timezone, country : str
@@ -217,6 +217,8 @@ def neighbour_weights(adjacency: pd.DataFrame | None, zone_ids: Sequence[str]) -
     cols = adjacency["neighbour_zone_id"].astype(str).map(place)
     inside = (rows.notna() & cols.notna()).to_numpy()
     border = adjacency["border_m"].to_numpy(dtype=float) if "border_m" in adjacency else np.zeros(len(adjacency))
+    if "weight" in adjacency and adjacency["weight"].to_numpy(dtype=float)[inside].any():
+        border = adjacency["weight"].to_numpy(dtype=float)  # given by hand
     if not border[inside].any() and "distance_m" in adjacency:
         border = 1.0 / np.maximum(adjacency["distance_m"].to_numpy(dtype=float), 1.0)
     weights[rows[inside].to_numpy(dtype=int), cols[inside].to_numpy(dtype=int)] = np.maximum(border[inside], 1e-9)

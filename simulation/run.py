@@ -103,7 +103,7 @@ def run_city(
         city.sensors, city.links, city.zones, seed=seed, start=zero, step_s=step_s, receptors=city.receptors
     )
     if initial_state is not None:
-        _restore(live, air, sensors, initial_state)
+        _restore(live, air, sensors, books.sound, initial_state)
     if keep_entry_log:
         live.trip_log = TripLog(live.engine, live.routes.dest_link)
     recorder = Recorder(live, sensors, n_steps, keep_link_state=keep_link_state)
@@ -257,7 +257,9 @@ def _until(live: LiveCity, seconds: float, stop: simpy.Event) -> Generator[simpy
     stop.succeed()
 
 
-def _restore(live: LiveCity, air: AirModel, sensors: SensorNetwork, state: Mapping[str, np.ndarray]) -> None:
+def _restore(
+    live: LiveCity, air: AirModel, sensors: SensorNetwork, sound: Soundscape, state: Mapping[str, np.ndarray]
+) -> None:
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
 
@@ -275,9 +277,10 @@ def _restore(live: LiveCity, air: AirModel, sensors: SensorNetwork, state: Mappi
     live.settle(state["live_capacity_share"])
     air.restore(part("air_"))
     sensors.restore(part("sensors_"))
+    sound.restore(part("noise_"))
 
 
-def _state(live: LiveCity, air: AirModel, sensors: SensorNetwork) -> dict[str, np.ndarray]:
+def _state(live: LiveCity, air: AirModel, sensors: SensorNetwork, sound: Soundscape) -> dict[str, np.ndarray]:
     traffic = live.engine.state()
     clock = traffic.pop("clock")
     return {
@@ -290,6 +293,7 @@ def _state(live: LiveCity, air: AirModel, sensors: SensorNetwork) -> dict[str, n
         **{f"routes_{key}": value for key, value in live.routes.state().items()},
         **{f"air_{key}": value for key, value in air.state().items()},
         **{f"sensors_{key}": value for key, value in sensors.state().items()},
+        **{f"noise_{key}": value for key, value in sound.state().items()},
     }
 
 
@@ -356,7 +360,7 @@ def _result(
             "mean_speed_mps": float(distance_m / max(time_s, 1.0)),
             **({} if books.places is None else books.places.told()),
         },
-        final_state=_state(live, air, sensors),
+        final_state=_state(live, air, sensors, books.sound),
         forecasts=desk.notebook.table() if desk.notebook is not None else None,
         released=released,
         entry_log=log,

@@ -1,10 +1,12 @@
 """The noise of a run: levels at the facades of every zone, interval by interval, and Lden day by day.
 
-A day of noise runs from 07:00 to 07:00 local time, so that a night is never cut in two.
+A day of noise runs from 07:00 to 07:00 local time, so that a night is never cut in two. Of the day that has begun, the
+sound energy of its periods is kept and goes into the state: a run that continues another tells the whole of that day.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +15,9 @@ import pandas as pd
 from data.schemas import NOISE, empty, validate
 from simulation.air.dispersion.line_sources import LineSources
 from simulation.air.health.exposure import population
+from simulation.errors import RunError
 from simulation.link_state import LinkInterval
-from simulation.noise.indicators import PERIODS, daily_lden, exposure
+from simulation.noise.indicators import PERIODS, exposure, from_energy, period_of
 from simulation.noise.levels import NoiseModel, flow_and_speed
 
 if TYPE_CHECKING:
@@ -55,8 +58,10 @@ class Soundscape:
             frontage_share=_frontage(city, self._zone_ids)[self._zone],
             source_street=street[sources.link], receptor_street=np.where(canyon_link >= 0, street[canyon_link], -1),
         )  # fmt: skip
-        self._levels: list[np.ndarray] = []
-        self._times: list[pd.Timestamp] = []
+        self._energy = np.zeros((len(PERIODS), len(fronts)))  # of the day that has begun, sums of 10^(L/10)
+        self._count = np.zeros(len(PERIODS), dtype=np.int64)  # intervals in each period
+        self._today = 0  # days since 1970 of that day's morning
+        self._told = True  # whether nothing of it is news: no interval since the beginning or the last restore
         self._days: list[pd.DataFrame] = []
 
     def book(self, interval: LinkInterval, temperature_c: float) -> np.ndarray:
@@ -73,34 +78,57 @@ class Soundscape:
         ndarray, shape (Z,)
             Mean LAeq over the facades of each zone, dB(A); nan in a zone without streets.
         """
-        time = self._start + pd.Timedelta(seconds=interval.start_s)
-        if self._times and self._day(time) != self._day(self._times[0]):
-            self._close()
+        time = pd.DatetimeIndex([self._start + pd.Timedelta(seconds=interval.start_s)])
+        wall = time.tz_convert(self._timezone).tz_localize(None)
+        today = int((wall - pd.Timedelta(hours=_MORNING_H)).as_unit("s").asi8[0] // 86_400)
+        if today != self._today:
+            if not self._told:
+                self._days.append(self._day())
+            self._energy[:], self._count[:], self._today = 0.0, 0, today
+        self._told = False
         level = self._model.levels(*flow_and_speed(interval, self._length_m), temperature_c)
-        self._levels.append(level.astype(np.float32))
-        self._times.append(time)
+        period = int(period_of(time, self._timezone)[0])
+        self._energy[period] += 10.0 ** (level / 10.0)
+        self._count[period] += 1
         total = np.bincount(self._zone, level, len(self._zone_ids))
         return np.divide(total, self._facades, out=np.full(len(total), np.nan), where=self._facades > 0)
 
     def table(self) -> pd.DataFrame:
-        """Noise of each zone by day, columns of `data.schemas.NOISE`; a day that lacks a period has no Lden."""
-        self._close()
-        return pd.concat(self._days, ignore_index=True) if self._days else empty(NOISE)
+        """Noise of each zone by day, columns of `data.schemas.NOISE`; a day that lacks a period has no Lden.
 
-    def _day(self, time: pd.Timestamp) -> pd.Timestamp:
-        wall = time.tz_convert(self._timezone).tz_localize(None)
-        return (wall - pd.Timedelta(hours=_MORNING_H)).normalize()
+        Every day of which this run heard something, as far as it has come. Where a run was continued, the second
+        tells more of the day in which the first ended: of two rows of a day and zone the later one holds.
+        """
+        days = self._days if self._told else [*self._days, self._day()]
+        return pd.concat(days, ignore_index=True) if days else empty(NOISE)
 
-    def _close(self) -> None:
-        """Sum up the day that has ended."""
-        if not self._times:
-            return
-        indicators = daily_lden(np.stack(self._levels), pd.DatetimeIndex(self._times), self._timezone)
-        told = exposure(indicators, self._people, self._zone, len(self._zone_ids))
-        told.insert(0, "date", f"{self._day(self._times[0]):%Y-%m-%d}")
+    def state(self) -> dict[str, np.ndarray]:
+        """What the day that has begun has sounded like so far."""
+        return {"energy": self._energy.copy(), "count": self._count.copy(), "day": np.array([self._today])}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Continue from `state()` of a run of the same city.
+
+        Raises
+        ------
+        RunError
+            If the state has another number of facades.
+        """
+        if np.shape(state["energy"]) != self._energy.shape:
+            raise RunError(
+                f"the state heard {np.shape(state['energy'])[-1]} facades, this city has {self._energy.shape[1]};"
+                " resume with the city that made the state"
+            )
+        self._energy, self._count = (np.array(state[name]) for name in ("energy", "count"))
+        self._today, self._told = int(state["day"][0]), True
+
+    def _day(self) -> pd.DataFrame:
+        """Sum up the day that has begun."""
+        told = exposure(from_energy(self._energy, self._count), self._people, self._zone, len(self._zone_ids))
+        date = pd.Timestamp(self._today, unit="D")
+        told.insert(0, "date", f"{date:%Y-%m-%d}")
         told.insert(0, "zone_id", self._zone_ids)
-        self._days.append(validate(told.assign(zone_id=told["zone_id"].astype(str)), NOISE))
-        self._levels, self._times = [], []
+        return validate(told.assign(zone_id=told["zone_id"].astype(str)), NOISE)
 
 
 def _frontage(city: City, zone_ids: list[str]) -> np.ndarray:

@@ -157,17 +157,33 @@ def _at_least(level: pd.Series, limit: float) -> np.ndarray:
     return np.where(level.isna(), np.nan, (level >= limit).astype(float))
 
 
-def _indicators(levels: np.ndarray, period: np.ndarray) -> pd.DataFrame:
-    table, total = {}, np.zeros(levels.shape[1])
-    for index, (name, (_, hours, added)) in enumerate(PERIODS.items()):
-        part = levels[period == index]
-        if len(part):
-            with np.errstate(divide="ignore"):
-                level = 10.0 * np.log10((10.0 ** (part / 10.0)).mean(axis=0))
-        else:
-            level = np.full(levels.shape[1], np.nan)
+def from_energy(energy: np.ndarray, count: np.ndarray) -> pd.DataFrame:
+    """`lden` from sums, for whoever keeps no levels.
+
+    Parameters
+    ----------
+    energy : ndarray, shape (3, n_receptors)
+        Sum of `10^(L/10)` over the intervals of day, evening and night.
+    count : ndarray, shape (3,)
+        Number of intervals of each.
+
+    Returns
+    -------
+    DataFrame
+        As of `lden`.
+    """
+    table, total = {}, np.zeros(energy.shape[1])
+    for (name, (_, hours, added)), part, n in zip(PERIODS.items(), energy, count, strict=True):
+        with np.errstate(divide="ignore"):
+            level = 10.0 * np.log10(part / n) if n else np.full(part.shape, np.nan)
         table[f"l{name}_db"] = level
         total = total + hours / 24.0 * 10.0 ** ((level + added) / 10.0)
     with np.errstate(divide="ignore"):
         table["lden_db"] = 10.0 * np.log10(total)
     return pd.DataFrame(table)
+
+
+def _indicators(levels: np.ndarray, period: np.ndarray) -> pd.DataFrame:
+    rows = [levels[period == index] for index in range(len(PERIODS))]
+    energy = np.stack([(10.0 ** (part / 10.0)).sum(axis=0) for part in rows])
+    return from_energy(energy, np.array([len(part) for part in rows]))

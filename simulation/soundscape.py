@@ -7,7 +7,9 @@ sound energy of its periods is kept and goes into the state: a run that continue
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,7 @@ from simulation.air.dispersion.line_sources import LineSources
 from simulation.air.health.exposure import population
 from simulation.errors import RunError
 from simulation.link_state import LinkInterval
-from simulation.noise.indicators import PERIODS, exposure, from_energy, period_of
+from simulation.noise.indicators import PERIODS, exposure, from_energy
 from simulation.noise.levels import NoiseModel, flow_and_speed
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 #: Height of facade receptors of strategic noise maps, m (Directive 2002/49/EC, annex I).
 FACADE_HEIGHT_M = 4.0
 _MORNING_H = PERIODS["day"][0]
+_STARTS = [start for start, _, _ in PERIODS.values()]
 
 
 class Soundscape:
@@ -40,7 +43,7 @@ class Soundscape:
     """
 
     def __init__(self, city: City, start: pd.Timestamp) -> None:
-        self._start, self._timezone = start, city.timezone
+        self._start, self._timezone = start, ZoneInfo(city.timezone)
         self._length_m = city.links["length_m"].to_numpy(dtype=float)
         fronts = city.receptors[city.receptors["kind"] == "facade"]
         self._zone_ids = list(city.zones["zone_id"])
@@ -60,7 +63,7 @@ class Soundscape:
         )  # fmt: skip
         self._energy = np.zeros((len(PERIODS), len(fronts)))  # of the day that has begun, sums of 10^(L/10)
         self._count = np.zeros(len(PERIODS), dtype=np.int64)  # intervals in each period
-        self._today = 0  # days since 1970 of that day's morning
+        self._today = 0  # ordinal of that day's morning
         self._told = True  # whether nothing of it is news: no interval since the beginning or the last restore
         self._days: list[pd.DataFrame] = []
 
@@ -78,16 +81,15 @@ class Soundscape:
         ndarray, shape (Z,)
             Mean LAeq over the facades of each zone, dB(A); nan in a zone without streets.
         """
-        time = pd.DatetimeIndex([self._start + pd.Timedelta(seconds=interval.start_s)])
-        wall = time.tz_convert(self._timezone).tz_localize(None)
-        today = int((wall - pd.Timedelta(hours=_MORNING_H)).as_unit("s").asi8[0] // 86_400)
+        wall = datetime.fromtimestamp(self._start.timestamp() + interval.start_s, self._timezone)
+        today = (wall.replace(tzinfo=None) - timedelta(hours=_MORNING_H)).toordinal()
         if today != self._today:
             if not self._told:
                 self._days.append(self._day())
             self._energy[:], self._count[:], self._today = 0.0, 0, today
         self._told = False
         level = self._model.levels(*flow_and_speed(interval, self._length_m), temperature_c)
-        period = int(period_of(time, self._timezone)[0])
+        period = max((k for k, start in enumerate(_STARTS) if wall.hour >= start), default=len(_STARTS) - 1)
         self._energy[period] += 10.0 ** (level / 10.0)
         self._count[period] += 1
         total = np.bincount(self._zone, level, len(self._zone_ids))
@@ -125,8 +127,7 @@ class Soundscape:
     def _day(self) -> pd.DataFrame:
         """Sum up the day that has begun."""
         told = exposure(from_energy(self._energy, self._count), self._people, self._zone, len(self._zone_ids))
-        date = pd.Timestamp(self._today, unit="D")
-        told.insert(0, "date", f"{date:%Y-%m-%d}")
+        told.insert(0, "date", f"{date.fromordinal(self._today):%Y-%m-%d}")
         told.insert(0, "zone_id", self._zone_ids)
         return validate(told.assign(zone_id=told["zone_id"].astype(str)), NOISE)
 

@@ -22,7 +22,7 @@ from simulation.noise.cnossos import (
     rolling_and_propulsion,
 )
 from simulation.noise.errors import NoiseError
-from simulation.noise.levels_kernels import line_power
+from simulation.noise.levels_kernels import heard, line_power
 from simulation.noise.propagation import Segments, transfer
 
 #: Everything else that is heard in a city without traffic, dB(A), added by energy; assumption. It lifts a level of
@@ -79,7 +79,9 @@ class NoiseModel:
             frontage_share=frontage_share, segment_street=source_street,
             receptor_street=receptor_street,
         )  # fmt: skip
-        self.n_links, self.n_receptors = n_links, self.transfer.matrix.shape[0]
+        matrix, octaves = self.transfer.matrix, A_WEIGHT_DB.size
+        self.n_links, self.n_receptors = n_links, matrix.shape[0]
+        self._pairs = matrix.indptr // octaves, matrix.indices[::octaves] // octaves, matrix.data.reshape(-1, octaves)
         shape = (2, n_links, len(VEHICLE_CLASSES))
         gain = np.ones(shape) if junction_gain is None else np.ascontiguousarray(junction_gain, dtype=float)
         if gain.shape != shape or not (gain > 0).all():
@@ -121,8 +123,7 @@ class NoiseModel:
         warm = np.asarray(temperature_c, dtype=float)
         _check_traffic(flow, speed, warm, (self.n_links, len(VEHICLE_CLASSES)))
         warm = np.broadcast_to(warm, flow.shape[:1])
-        k = np.array([coefficients(parts[0][0])["k_db_per_c"].iloc[0] for parts in class_categories().values()])
-        factor = 10.0 ** (k * (REFERENCE_TEMPERATURE_C - warm[:, None]) / 10.0)
+        factor = 10.0 ** (_slopes() * (REFERENCE_TEMPERATURE_C - warm[:, None]) / 10.0)
         rolling, propulsion = _power_tables()
         energy = np.empty((flow.shape[0], self.n_receptors))
         for first in range(0, flow.shape[0], _BLOCK):
@@ -131,7 +132,10 @@ class NoiseModel:
                 np.ascontiguousarray(flow[part]), np.ascontiguousarray(speed[part]), rolling, propulsion,
                 np.ascontiguousarray(factor[part]), self._gain, SPEED_RANGE_KMH[0], SPEED_STEP_KMH,
             )  # fmt: skip
-            energy[part] = (self.transfer.matrix @ power).T
+            if single:
+                energy[0] = heard(*self._pairs, power.reshape(self.n_links, -1))
+            else:
+                energy[part] = (self.transfer.matrix @ power).T
         with np.errstate(divide="ignore"):
             level = 10.0 * np.log10(energy + self._background)
         return level[0] if single else level
@@ -167,6 +171,12 @@ def flow_and_speed(interval: LinkInterval, length_m: np.ndarray) -> tuple[np.nda
     speed = np.full(distance.shape, np.nan)
     np.divide(distance * 3.6, time, out=speed, where=(time > 0) & (distance > 0))
     return np.where(time > 0, flow, 0.0), speed
+
+
+@cache
+def _slopes() -> np.ndarray:
+    """Fall of rolling noise of each class with temperature, dB per deg C."""
+    return np.array([coefficients(parts[0][0])["k_db_per_c"].iloc[0] for parts in class_categories().values()])
 
 
 @cache

@@ -40,3 +40,23 @@ def line_power(
             for o in range(n_octaves):
                 power[link * n_octaves + o, t] = total[o]
     return power
+
+
+@numba.njit(cache=True, error_model="numpy")
+def heard(
+    starts: np.ndarray,  # (n_receptors + 1,) first pair of each receptor
+    links: np.ndarray,  # (n_pairs,) int32
+    transfer: np.ndarray,  # (n_pairs, 8) float32, by octave
+    power: np.ndarray,  # (n_links, 8) float32, pW/m
+) -> np.ndarray:  # (n_receptors,) float32, squared pressure over that of 0 dB
+    """Sum over pairs and octaves for one interval."""
+    result = np.empty(starts.size - 1, dtype=np.float32)
+    total = np.empty(8, dtype=np.float32)
+    for i in range(starts.size - 1):
+        total[:] = np.float32(0.0)
+        for k in range(starts[i], starts[i + 1]):
+            link = links[k]
+            for o in range(8):
+                total[o] += transfer[k, o] * power[link, o]
+        result[i] = total.sum()
+    return result

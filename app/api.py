@@ -7,7 +7,7 @@ import hashlib
 
 from flask import Flask, Response, abort, request
 
-from app import map_views
+from app import air_views, map_views
 from app.queries import Queries
 from data.errors import StoreError
 
@@ -15,7 +15,7 @@ _LIFE = "private, max-age=31536000, immutable"
 
 
 def register(server: Flask, queries: Queries) -> None:
-    """Add the routes `/api/<run>/geo.json`, `/api/<key>/day.json` and `/api/<key>/links.bin`."""
+    """Add the routes `/api/<run>/geo.json`, `/api/<key>/day.json`, `/api/<key>/links.bin` and `/api/<key>/air.json`."""
 
     @server.get("/api/<run>/geo.json")
     def geo(run: str) -> Response:
@@ -38,6 +38,14 @@ def register(server: Flask, queries: Queries) -> None:
             abort(404)
         body = queries.keep(("gz", "links", key), lambda: _packed(map_views.link_bytes(queries)))
         return _answer(body, "application/octet-stream")
+
+    @server.get("/api/<key>/air.json")
+    def air(key: str) -> Response:
+        if key != day_key(queries) or not air_views.has_streets(queries):
+            abort(404)
+        return _answer(
+            queries.keep(("gz", "air", key), lambda: _packed(air_views.air_json(queries))), "application/json"
+        )
 
 
 def day_key(queries: Queries) -> str:

@@ -40,7 +40,8 @@
     },
     remember(...values) {
       const keys = values.pop();
-      address(Object.fromEntries(keys.map((key, i) => [key, values[i]])));
+      const said = (value) => (value === true ? "on" : value === false ? null : value);
+      address(Object.fromEntries(keys.map((key, i) => [key, said(values[i])])));
       return window.dash_clientside.no_update;
     },
     activeLink(path) {

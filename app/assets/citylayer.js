@@ -86,6 +86,7 @@
         this._container = document.createElement("canvas");
         this._pen = this._container.getContext("2d");
         this._backdrop = document.createElement("canvas");
+        this._above = document.createElement("canvas"); // what of the base map lies over a raster
       },
 
       _destroyContainer() {
@@ -99,7 +100,7 @@
         const size = this._bounds.getSize();
         const ratio = (this.ratio = window.devicePixelRatio || 1);
         L.DomUtil.setPosition(this._container, this._bounds.min);
-        for (const canvas of [this._container, this._backdrop]) {
+        for (const canvas of [this._container, this._backdrop, this._above]) {
           canvas.width = Math.max(1, Math.round(size.x * ratio));
           canvas.height = Math.max(1, Math.round(size.y * ratio));
         }
@@ -168,12 +169,15 @@
 
       _drawBase() {
         if (!this.paint || !this.seenBase) return;
-        const pen = this._backdrop.getContext("2d");
-        this._ready(pen);
-        this._place(pen);
+        const pens = [this._backdrop, this._above].map((canvas) => canvas.getContext("2d"));
+        for (const pen of pens) {
+          this._ready(pen);
+          this._place(pen);
+        }
         for (const group of this.seenBase) {
           const look = this.paint.base[group.kind];
           if (!look) continue;
+          const pen = pens[look.above ? 1 : 0];
           pen.fillStyle = look.fill || "transparent";
           pen.strokeStyle = look.stroke || "transparent";
           pen.lineWidth = look.width || 1;
@@ -223,6 +227,10 @@
         this._ready(pen);
         pen.drawImage(this._backdrop, 0, 0);
         this._place(pen);
+        if (look.raster) this._drawRaster(pen, look.raster);
+        pen.setTransform(1, 0, 0, 1, 0, 0);
+        pen.drawImage(this._above, 0, 0);
+        this._place(pen);
         for (const zone of this.seenZones) {
           const fill = look.zoneFill(zone, pen);
           if (!fill) continue;
@@ -253,6 +261,33 @@
         this._drawMarks(pen, look);
         this._drawLabels(pen, look);
         this.frames += 1;
+      },
+
+      /* A picture by the degrees of its north-west, north-east and south-west corners, cut off at the zones. */
+      _drawRaster(pen, { picture, corners, alpha }) {
+        const [nw, ne, sw] = corners.map(([lon, lat]) => {
+          const [x, y] = project(lon, lat);
+          return [(x - this.anchor[0]) * this.scale, (y - this.anchor[1]) * this.scale];
+        });
+        const { width, height } = picture;
+        pen.save();
+        pen.beginPath();
+        for (const zone of this.seenZones) this._outline(pen, zone);
+        pen.clip("evenodd");
+        pen.transform((ne[0] - nw[0]) / width, (ne[1] - nw[1]) / width, (sw[0] - nw[0]) / height, (sw[1] - nw[1]) / height, nw[0], nw[1]);
+        pen.globalAlpha = alpha;
+        pen.imageSmoothingEnabled = true;
+        pen.drawImage(picture, 0, 0);
+        pen.restore();
+      },
+
+      /* Where a point lies in a picture: shares of the way from its west and from its north. */
+      inPicture(latlng, corners) {
+        const [nw, ne, sw] = corners.map(([lon, lat]) => project(lon, lat));
+        const [x, y] = project(latlng.lng, latlng.lat);
+        const [a, b, c, d] = [ne[0] - nw[0], sw[0] - nw[0], ne[1] - nw[1], sw[1] - nw[1]];
+        const size = a * d - b * c;
+        return [(d * (x - nw[0]) - b * (y - nw[1])) / size, (a * (y - nw[1]) - c * (x - nw[0])) / size];
       },
 
       _drawLinks(pen, look) {

@@ -7,12 +7,14 @@
     light: {
       canvas: "#eaeef3", building: "#dde3e9", park: "#dbe8d6", water: "#c5dcec", walk: "#ffffff", rail: "#c9d1da",
       land: "#eceff3", zoneLine: "rgba(70,88,120,.45)", ink: "#15233d", halo: "#ffffff", free: "#a9b5c3",
-      select: "#0b1f44", casing: "#ffffff", alpha: "b4", none: "#8593a6", plain: "rgba(88,104,130,.5)",
+      select: "#0b1f44", casing: "#ffffff", alpha: "b4", none: "#8593a6", plain: "rgba(88,104,130,.5)", house: "#c6cbd2",
+      border: "rgba(30,45,75,.5)",
     },
     dark: {
       canvas: "#0f151d", building: "#1d2732", park: "#16281f", water: "#10293c", walk: "#1c2631", rail: "#2b3744",
       land: "#10161e", zoneLine: "rgba(140,160,190,.4)", ink: "#f3f6fb", halo: "#10161e", free: "#5f6e7e",
-      select: "#ffffff", casing: "#10161e", alpha: "b4", none: "#8593a6", plain: "rgba(150,165,190,.45)",
+      select: "#ffffff", casing: "#10161e", alpha: "b4", none: "#8593a6", plain: "rgba(150,165,190,.45)", house: "#1d2732",
+      border: "rgba(20,32,56,.6)",
     },
   };
   const BLUES = ["#eef4fb", "#cfe1f2", "#a6cbe8", "#74acd8", "#4589c4", "#2566a8", "#123f7f", "#0a2458"];
@@ -65,12 +67,19 @@
 
   const classOf = (share) => (share < 0.35 ? 3 : share < 0.5 ? 2 : share < 0.68 ? 1 : 0);
 
+  /* The hour of the raster that is to be drawn, or -1. */
+  function periodOf(state, props) {
+    if (!props.streets || !state.air || props.mode === "edit" || props.zoneValues) return -1;
+    return state.air.period(props.layer, props.step || 0, state.day.now);
+  }
+
   /* The whole look of one moment, from the properties. */
   function painter(state, props) {
     const look = LOOK[props.theme === "dark" ? "dark" : "light"];
     const { city, day, bytes } = state;
     const step = props.step || 0;
     const layer = day && day.layers[props.layer] ? day.layers[props.layer] : null;
+    const period = periodOf(state, props);
     const edits = props.edits || {};
     const closed = new Set(edits.closed || []);
     const changed = new Set(edits.changed || []);
@@ -96,7 +105,7 @@
           return v === undefined || v === null ? nothing(pen) : DIVERGING[classOfChange(v)] + "d0";
         }
         if (props.mode === "edit") return area.has(city.zones[i].id) ? "rgba(32,115,80,.26)" : null;
-        if (!layer) return null;
+        if (!layer || period >= 0) return null;
         const v = layer.values[i][step];
         return v === null ? nothing(pen) : blue(v, layer.low, layer.high);
       },
@@ -108,6 +117,7 @@
           return width * 100 + 1000 + (v === undefined ? 3 : classOfChange(v));
         }
         if (values) return width * 10 + 5;
+        if (period >= 0) return -1;
         const s = share(i);
         return width * 10 + (s === 255 ? 0 : classOf(s / 100));
       },
@@ -135,9 +145,10 @@
     return {
       base: {
         land: { fill: look.land }, park: { fill: look.park }, water: { fill: look.water },
-        walk: { stroke: look.walk, width: 1 }, rail: { stroke: look.rail, width: 0.8 }, building: { fill: look.building },
+        walk: { stroke: look.walk, width: 1 }, rail: { stroke: look.rail, width: 0.8 }, building: { fill: period < 0 ? look.building : look.house, above: true },
       },
-      zoneFill: kinds.zone, zoneLine: look.zoneLine, linkKey: kinds.link, linkStyle: kinds.style,
+      raster: period < 0 ? null : { picture: state.air.picture(props.layer, period, { colours: BLUES, low: layer.low, high: layer.high }), corners: state.air.corners, alpha: 0.82 },
+      zoneFill: kinds.zone, zoneLine: period < 0 ? look.zoneLine : look.border, linkKey: kinds.link, linkStyle: kinds.style,
       casing: compare ? null : look.casing, halo: look.halo, ink: look.ink, markColour: "#be123c",
       marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
       outlines: [
@@ -149,7 +160,7 @@
   }
 
   /* Tooltip as text nodes: names come from OpenStreetMap and are never read as HTML. */
-  function tipFor(state, props, hit) {
+  function tipFor(state, props, hit, latlng) {
     const { city, day, bytes } = state;
     const words = props.words;
     const box = document.createElement("div");
@@ -159,6 +170,16 @@
       box.appendChild(node);
     };
     const step = props.step || 0;
+    const period = periodOf(state, props);
+    if (period >= 0) {
+      const layer = day.layers[props.layer];
+      const v = state.air.value(props.layer, period, ...state.layer.inPicture(latlng, state.air.corners));
+      const street = hit.link === null ? "" : city.links[hit.link].n || words.unnamed;
+      line("strong", street || `${city.zones[hit.zone].id} ${city.zones[hit.zone].name}`);
+      if (v !== null) line("span", `${layer.name} ${v.toFixed(layer.digits)} ${layer.unit}`);
+      if (v !== null) line("span", words.here.replace("{time}", state.air.words(period)));
+      return box;
+    }
     if (hit.link !== null) {
       const link = city.links[hit.link];
       line("strong", link.n || words.unnamed);
@@ -250,13 +271,13 @@
     layer.addTo(map);
     layer.setData({ links: city.links.map((l) => l.line), zones: city.zones.map((z) => z.rings), base: city.base });
     map.on("zoomend", () => layer.setPaint(painter(state, latest.current)));
-    const tip = L.tooltip({ direction: "top", offset: [0, -8], className: "map-tip" });
+    const tip = L.tooltip({ direction: "top", offset: [0, -8], className: "map-tip", opacity: 1 });
     map.on("mousemove", (e) => {
       if (state.tool) return;
       const hit = layer.hit(e.latlng);
       element.style.cursor = hit.zone !== null || hit.link !== null ? "pointer" : "";
       if (hit.zone === null && hit.link === null) return map.closeTooltip(tip);
-      tip.setContent(tipFor(state, latest.current, hit)).setLatLng(e.latlng);
+      tip.setContent(tipFor(state, latest.current, hit, e.latlng)).setLatLng(e.latlng);
       map.openTooltip(tip);
     });
     map.on("mouseout", () => map.closeTooltip(tip));
@@ -328,13 +349,26 @@
       const state = kept.current;
       const now = latest.current;
       if (!state.layer) return;
-      const restyle = state.theme !== now.theme;
+      if (now.streets && now.airUrl && !state.asked) {
+        state.asked = get(now.airUrl).then((raw) => {
+          state.air = window.zonewiseAirRaster(raw);
+          if (state.layer && kept.current === state) repaint();
+        });
+        state.asked.catch(() => (state.asked = null));
+      }
+      const raster = periodOf(state, now) >= 0;
+      const restyle = state.theme !== now.theme || state.raster !== raster;
       if (restyle) state.hatch = null;
       state.theme = now.theme;
+      state.raster = raster;
       state.layer.setPaint(painter(state, now), restyle);
       element.current.dataset.step = String(now.step || 0);
       element.current.dataset.zone = now.selectedZone || "";
       element.current.dataset.layer = now.layer || "";
+      const period = periodOf(state, now);
+      const hour = period >= 0 ? state.air.words(period) : now.streets && state.air ? now.words.ahead : "";
+      element.current.dataset.hour = period >= 0 ? hour : "";
+      if (hour !== (now.hour || "")) now.setProps({ hour });
       const wanted = now.mode === "edit" && now.drawMode === "polygon";
       if (wanted && !state.tool) {
         state.tool = polygonTool(state.map, (ring) => {

@@ -28,7 +28,8 @@ class _Plain(Component):
 class CityMap(_Plain):
     """A city on a canvas.
 
-    `geoUrl`, `dayUrl`, `linksUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown.
+    `geoUrl`, `dayUrl`, `linksUrl`, `airUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown.
+    `streets` draws the raster of `airUrl`, fetched only then, where layer and step have one; `hour` tells which it is.
     `mode="edit"` lets links be clicked (`clickedLink`) or, with `drawMode="polygon"`, surrounded (`drawn`); `edits`
     (closed, changed: link ids; zones: zone ids) are then drawn. `zoneValues`, `linkValues` (by id) with `scale`
     (limit, unit, digits, sign: 1 where more is purple, -1 where less is) show differences instead of a layer.
@@ -39,6 +40,9 @@ class CityMap(_Plain):
         "geoUrl",
         "dayUrl",
         "linksUrl",
+        "airUrl",
+        "streets",
+        "hour",
         "layer",
         "step",
         "theme",

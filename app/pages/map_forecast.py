@@ -8,7 +8,7 @@ import dash_mantine_components as dmc
 import numpy as np
 from dash import ALL, Dash, Input, Output, State, dcc, html
 
-from app import ids, live_views, map_views, zone_views
+from app import air_views, ids, live_views, map_views, zone_views
 from app.api import day_key
 from app.city_now import city_figures
 from app.components.city_map import CityMap, Spark, TimeBar
@@ -50,12 +50,16 @@ def layout(queries: Queries, **address: str) -> Any:
         zone = str(zone_views.zone_table(queries, target_of(layer))["zone_id"].iloc[0])
     start = info.day[0].tz_convert(info.timezone)
     key = day_key(queries)
+    finer = air_views.has_streets(queries)
+    streets = finer and address.get("streets") == "on"
     words = {k: t(f"time.{k}") for k in ("play", "pause", "slider", "observed", "forecast")}
     city_map = CityMap(
         id=ids.MAP,
         geoUrl=f"/api/{info.runs['city']}/geo.json",
         dayUrl=f"/api/{key}/day.json",
         linksUrl=f"/api/{key}/links.bin",
+        airUrl=f"/api/{key}/air.json" if finer else None,
+        streets=streets,
         layer=layer,
         step=step,
         theme="light",
@@ -69,6 +73,7 @@ def layout(queries: Queries, **address: str) -> Any:
         size="sm",
         className="layers",
     )
+    switch = dmc.Switch(id=ids.MAP_STREETS, checked=streets, label=t("streets.switch"), size="xs", persistence=False)
     bar = TimeBar(
         id=ids.MAP_TIME,
         step=step,
@@ -100,7 +105,13 @@ def layout(queries: Queries, **address: str) -> Any:
                                         role="group",
                                         **{"aria-label": t("layer.label")},
                                     ),
-                                    html.Div(legend(layer), id=ids.MAP_LEGEND, className="float legend"),
+                                    html.Div(
+                                        [switch, html.Span(id=ids.MAP_STREETS_HOUR, className="streets-hour")],
+                                        id=ids.MAP_STREETS_BOX,
+                                        className="float streets-box",
+                                        hidden=not (finer and layer in air_views.STREETS),
+                                    ),
+                                    html.Div(legend(layer, streets), id=ids.MAP_LEGEND, className="float legend"),
                                     html.Div(t("attribution"), className="attribution"),
                                 ],
                                 className="map-box",
@@ -140,8 +151,8 @@ def layout(queries: Queries, **address: str) -> Any:
     )
 
 
-def legend(layer: str) -> list[Any]:
-    """Classes of zones and of streets."""
+def legend(layer: str, streets: bool = False) -> list[Any]:
+    """Classes of zones and of streets; with `streets`, of the air in them."""
     parts: list[Any] = []
     if layer in LAYERS:
         column, low, high = LAYERS[layer]
@@ -153,6 +164,8 @@ def legend(layer: str) -> list[Any]:
                 [html.Span(className="key key-none"), html.Span(t("legend.none"))], className="legend-row none-row"
             )
         )
+    if streets and layer in air_views.STREETS:
+        return [*parts, html.Div(t("streets.note"), className="legend-note")]
     parts.append(legend_keys(t("legend.streets"), [(colour, t(words)) for colour, words in ROAD_KEYS]))
     parts.append(html.Div(t("legend.delay" if layer == "delay" else "legend.usual"), className="legend-note"))
     return parts
@@ -268,6 +281,10 @@ def register(app: Dash, queries: Queries) -> None:
     app.clientside_callback(f"{call}.follow(...given)", Output(ids.MAP, "step"), Input(ids.MAP_TIME, "step"))
     app.clientside_callback(f"{call}.follow(...given)", Output(ids.MAP, "layer"), Input(ids.MAP_LAYER, "value"))
     app.clientside_callback(f"{call}.useTheme(...given)", Output(ids.MAP, "theme"), Input(ids.THEME, "data"))
+    app.clientside_callback(f"{call}.follow(...given)", Output(ids.MAP, "streets"), Input(ids.MAP_STREETS, "checked"))
+    app.clientside_callback(
+        f"{call}.follow(...given)", Output(ids.MAP_STREETS_HOUR, "children"), Input(ids.MAP, "hour")
+    )
     app.clientside_callback(
         f"{call}.chooseRow(...given)",
         Output(ids.MAP, "selectedZone"),
@@ -275,11 +292,12 @@ def register(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        f'{call}.remember(...given, ["zone", "step", "layer"])',
+        f'{call}.remember(...given, ["zone", "step", "layer", "streets"])',
         Output(ids.MAP_ADDRESS, "data"),
         Input(ids.MAP, "selectedZone"),
         Input(ids.MAP_TIME, "step"),
         Input(ids.MAP_LAYER, "value"),
+        Input(ids.MAP_STREETS, "checked"),
         prevent_initial_call=True,
     )
 
@@ -303,10 +321,20 @@ def register(app: Dash, queries: Queries) -> None:
 
     @app.callback(
         Output(ids.MAP_TABLE, "children"),
-        Output(ids.MAP_LEGEND, "children"),
         Input(ids.MAP_LAYER, "value"),
         State(ids.MAP, "selectedZone"),
         prevent_initial_call=True,
     )
-    def rows(layer: str, zone: str) -> tuple[Any, Any]:
-        return table(queries, zone, layer), legend(layer)
+    def rows(layer: str, zone: str) -> Any:
+        return table(queries, zone, layer)
+
+    @app.callback(
+        Output(ids.MAP_LEGEND, "children"),
+        Output(ids.MAP_STREETS_BOX, "hidden"),
+        Input(ids.MAP_LAYER, "value"),
+        Input(ids.MAP_STREETS, "checked"),
+        prevent_initial_call=True,
+    )
+    def keys(layer: str, streets: bool) -> tuple[Any, bool]:
+        finer = air_views.has_streets(queries)
+        return legend(layer, finer and streets), not (finer and layer in air_views.STREETS)

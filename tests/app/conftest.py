@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from shapely.geometry import box
 
-from data.schemas import TARGETS
+from data.schemas import CONCENTRATION, TARGETS, validate
 from data.store.workspace import Workspace
 from data.toy import CRS, toy_links, toy_nodes, toy_turns, toy_zones
+from simulation.air.concentration import cells
 from simulation.city import City, make_city
 from simulation.city_tables import city_arrays, city_meta, city_tables
 
@@ -114,6 +115,23 @@ def forecasts(live: pd.DataFrame, origins: list[pd.Timestamp]) -> pd.DataFrame:
     return pd.DataFrame(
         rows, columns=["model", "zone_id", "target", "forecast_origin", "horizon_s", "quantile", "value"]
     )
+
+
+def raster(start: pd.Timestamp, zones: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Hourly air of a day at cells of 20 m: more from west to east, and with the rush."""
+    table, side = cells(zones, toy_links(), cell_m=20.0)
+    parts = []
+    for hour in range(24):
+        load = 0.2 + _rush(np.array([hour]))[0]
+        no2 = 5.0 + 0.05 * table["x_m"] * load
+        values = {"nox": 1.5 * no2, "no2": no2, "o3": 60.0 - 0.5 * no2, "pm25": 0.2 * no2, "pm10": 0.4 * no2}
+        parts.append(
+            table[["zone_id", "x_m", "y_m"]].assign(
+                time=start + pd.Timedelta(hours=hour), cell_m=side, canyon=False,
+                **{f"{name}_ug_per_m3": value for name, value in values.items()},
+            )
+        )  # fmt: skip
+    return validate(pd.concat(parts, ignore_index=True), CONCENTRATION)
 
 
 def choices() -> pd.DataFrame:
@@ -298,6 +316,7 @@ def build_workspace(root: Path) -> Workspace:
         run.table("link_state", pd.DataFrame(state, columns=columns))
         run.table("weather", weather(today[0], 1))
         run.table("forecasts", forecasts(lived, [now - STEP, now]))
+        run.table("concentration", raster(today[0], zones))
     with workspace.runs.write("training", {"toy": 1}) as run:
         run.table("choices", choices())
     scores, paired, costs = comparison()

@@ -121,6 +121,31 @@ def test_the_map_is_painted_and_changes_with_the_layer(visit):
     assert page.evaluate("document.querySelector('.citymap canvas').toDataURL()") != before
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_switch_streets_draws_the_air_of_the_last_full_hour_until_now(visit, theme):
+    """At 14:30 the hour from 13:00 is the last full one; after now the zones' forecast comes back."""
+    page = visit("/", colour_scheme=theme)
+    page.wait_for_load_state("networkidle")
+    before = page.evaluate("document.querySelector('.citymap canvas').toDataURL()")
+    page.click("#map-streets-box label:has-text('Streets')")
+    page.wait_for_function("document.querySelector('.citymap').dataset.hour === '13:00–14:00'")
+    page.wait_for_selector(".streets-hour:has-text('13:00–14:00')")
+    assert page.evaluate("document.querySelector('.citymap canvas').toDataURL()") != before
+    assert "streets=on" in page.url
+    box = page.locator(".citymap").bounding_box()
+    x, y = page.evaluate("document.querySelector('.citymap').zonewise.zonePoint(1)")
+    page.mouse.move(box["x"] + x + 9, box["y"] + y + 9)
+    page.wait_for_selector(".map-tip:has-text('here, modelled, 13:00–14:00')")
+    assert violations(page) == []
+    page.focus(".timebar input")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector(".streets-hour:has-text('after now')")
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('.citymap').dataset.hour === '00:00–01:00'")
+    page.click(".layers >> text=Speed")
+    page.wait_for_selector("#map-streets-box", state="hidden")
+
+
 def test_a_click_on_a_zone_shows_its_forecast_and_keeps_it_in_the_address(visit):
     page = visit("/")
     page.wait_for_load_state("networkidle")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -103,7 +103,13 @@ def job_stations(spec: JobSpec, city: City) -> tuple[pd.DataFrame, pd.DataFrame]
     else:
         air = city.sensors[city.sensors["kind"] == "air"]
         places = air.rename(columns={"sensor_id": "station_id"})[["station_id", "lon", "lat"]].reset_index(drop=True)
-    observed = read_station_air(spec.stations, timezone=_zone(spec, city), stations=places, missing=codes(spec.missing))
+    observed = read_station_air(
+        spec.stations,
+        timezone=_zone(spec, city),
+        stations=places,
+        missing=codes(spec.missing),
+        on_fault=_on_fault(spec),
+    )
     return observed, places[places["station_id"].isin(set(observed["station_id"]))].reset_index(drop=True)
 
 
@@ -154,7 +160,7 @@ def _measured_weather(spec: JobSpec, city: City) -> pd.DataFrame:
 
     assert spec.weather is not None
     return read_weather(
-        spec.weather, timezone=_zone(spec, city), missing=codes(spec.missing),
+        spec.weather, timezone=_zone(spec, city), missing=codes(spec.missing), on_fault=_on_fault(spec),
         columns=pairs(spec.weather_columns, "--weather-columns") or _known_columns(spec.weather),
         units=pairs(spec.weather_units, "--weather-units"),
     )  # fmt: skip
@@ -164,7 +170,13 @@ def _whole_background(spec: JobSpec, city: City) -> pd.DataFrame:
     from data.readers.background import read_background
 
     assert spec.background is not None
-    return read_background(spec.background, timezone=_zone(spec, city), missing=codes(spec.missing))
+    return read_background(
+        spec.background, timezone=_zone(spec, city), missing=codes(spec.missing), on_fault=_on_fault(spec)
+    )
+
+
+def _on_fault(spec: JobSpec) -> Literal["raise", "missing"]:
+    return "missing" if spec.on_fault == "missing" else "raise"
 
 
 def _zone(spec: JobSpec, city: City) -> str:

@@ -18,7 +18,7 @@ from data.store.workspace import Workspace
 #: Names of pollutants and standards as people write them.
 POLLUTANT_NAMES = {"no2": "NO2", "o3": "O3", "pm25": "PM2.5", "pm10": "PM10"}
 STANDARD_NAMES = {"eu_2008": "EU 2008", "eu_2030": "EU 2030", "who_2021": "WHO 2021"}
-PERIOD_NAMES = {"hour": "hour", "day": "day", "max_daily_8h": "8 h", "year": "mean"}
+PERIOD_NAMES = {"hour": "hour", "day": "day", "max_daily_8h": "8 h", "year": "year"}
 _KINDS = ("simulation", "live")
 
 
@@ -187,7 +187,8 @@ def _limits(summary: Any) -> pd.DataFrame:
     above = summary.people_above.set_index(keys)[["people", "share"]]
     table = worst.join(above.rename(columns={"people": "people_above", "share": "share_above"})).reset_index()
     order = ["limit_ug_per_m3", "worst_ug_per_m3", "exceedances", "allowed_per_year", "people_above", "share_above"]
-    return table[[*keys, *order, "verdict"]]
+    table = table[[*keys, *order, "verdict"]]
+    return table.sort_values("standard", kind="stable", ignore_index=True)
 
 
 def _worst_verdict(verdicts: pd.Series) -> str:

@@ -41,6 +41,7 @@ class JobSpec:
     station_places: str | None = None  # path of where those stations stand; the city's own stations without
     timezone: str | None = None  # of times in these files that carry none; the city's without
     missing: str | None = None  # codes for a gap in these files, "-999,99.9"
+    on_fault: str = "raise"  # or "missing": impossible values in these files become gaps
     assignment: str | None = None  # path of a table or YAML of choices made by hand
 
     def __post_init__(self) -> None:
@@ -50,6 +51,8 @@ class JobSpec:
             raise InputError(f"test_days={self.test_days}: allowed are 1 to {self.days - 6} of {self.days} days")
         if self.step_s <= 0 or 86_400 % self.step_s:
             raise InputError(f"step_s={self.step_s}: a step must divide a day of 86,400 s, e.g. 900")
+        if self.on_fault not in ("raise", "missing"):
+            raise InputError(f"on_fault={self.on_fault!r}; allowed are 'raise' and 'missing'")
         if self.station_places is not None and self.stations is None:
             raise InputError("station places without stations: give the measured air too (--stations FILE)")
 
@@ -71,6 +74,7 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     air: dict[str, Any] = {
         "weather": file_digest(s.weather), "weather_columns": s.weather_columns, "weather_units": s.weather_units,
         "background": file_digest(s.background), "timezone": s.timezone, "missing": s.missing,
+        "on_fault": s.on_fault,
     }  # fmt: skip
     life: dict[str, Any] = {
         "code": code["simulation"], "parent": of_city, "days": s.days, "seed": s.seed, "start": s.start,

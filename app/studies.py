@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,15 @@ if TYPE_CHECKING:
     from simulation.scenarios.scenario import Scenario
     from simulation.study import Progress
 
+#: What is told of a study, in this order: traffic, emissions, air, noise.
 _HEADLINE = {
     "travel_time_s": "Mean travel time", "delay_hours": "Delay", "speed_kmh": "Mean speed",
-    "vehicle_km": "Vehicle-km", "nox_kg": "NOx emitted", "co2_kg": "CO2 emitted", "no2": "NO2, mean",
-    "pm25": "PM2.5, mean", "no2_exposure": "NO2 where people live", "lden": "Road noise, Lden",
-    "trips_unfinished": "Trips unfinished",
+    "vehicle_km": "Vehicle-km", "trips_unfinished": "Trips unfinished", "nox_kg": "NOx emitted",
+    "co2_kg": "CO2 emitted", "no2": "NO2, mean of streets", "no2_exposure": "NO2 where people live",
+    "pm25": "PM2.5, mean of streets", "pm25_exposure": "PM2.5 where people live", "lden": "Road noise, Lden",
+    "people_lden_65": "People at 65 dB(A) or more",
 }  # fmt: skip
+_SCOPES = {"city": "city", "inside": "inside", "outside": "outside"}
 
 
 def find_scenario(what: str, city: City) -> Scenario:
@@ -108,16 +112,33 @@ def make_study(
 
 def headline(effects: pd.DataFrame) -> pd.DataFrame:
     """The citywide effects, and those inside and outside the places of the measures, in words."""
-    rows = effects[(effects["hour"] == -1) & (effects["scope"] != "zone") & effects["quantity"].isin(_HEADLINE)]
-    interval = ["" if pd.isna(low) else f"{low:+.3g} to {high:+.3g}" for low, high in zip(rows["lower"], rows["upper"])]
+    rows = effects[
+        (effects["hour"] == -1) & effects["scope"].isin(list(_SCOPES)) & effects["quantity"].isin(list(_HEADLINE))
+    ]
+    place, order = list(_SCOPES), list(_HEADLINE)
+    rank = rows["scope"].map(place.index) * len(order) + rows["quantity"].map(order.index)
+    rows = rows.loc[rank.sort_values(kind="stable").index]
+    interval = [
+        "" if pd.isna(low) else f"{_figure(low, sign=True)} to {_figure(high, sign=True)}"
+        for low, high in zip(rows["lower"], rows["upper"])
+    ]
     return pd.DataFrame(
         {
-            "effect of": rows["scenario"],
-            "on": rows["quantity"].map(_HEADLINE),
-            "where": rows["scope"],
-            "today": [f"{value:,.4g}" for value in rows["base"]],
-            "change": [f"{value:+.3g}" for value in rows["effect"]],
+            "where": _left(rows["scope"]),
+            "what": _left(rows["quantity"].map(_HEADLINE)),
+            "today": [_figure(value) for value in rows["base"]],
+            "change": [_figure(value, sign=True) for value in rows["effect"]],
             "90 % interval": interval,
             "unit": rows["unit"],
         }
     )
+
+
+def _figure(value: float, *, sign: bool = False) -> str:
+    """Three digits that count, without powers of ten."""
+    digits = 0 if value == 0 else max(0, 2 - math.floor(math.log10(abs(value))))
+    return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
+
+
+def _left(words: pd.Series) -> pd.Series:
+    return words.str.ljust(int(words.str.len().max())) if len(words) else words

@@ -43,13 +43,14 @@ def _lines(report: AirReport) -> list[str]:
         f"Air of {about['label']}, {begin:%d %b %Y %H:%M} to {end:%d %b %Y %H:%M} ({about['days']:g} days)",
         f"weather {about['weather']}; background {about['background']}; run {about['run']}",
         "",
-        f"By zone, ug/m3 (max: highest hour; now: {now:%d %b %H:%M}; worst: worst hour; Lden in dB(A))",
+        f"By zone, ug/m3 (max: highest hour; EAQI now: {now:%d %b %H:%M}, and of the worst hour; worst day by US AQI)",
         _zone_table(report.zones),
         "",
         "Where people live, ug/m3",
         _city_table(report.city),
         "",
-        f"Against limits: the worst zone over {about['days']:g} days, and people where the limit is passed",
+        f"Against limits: the worst zone in {about['days']:g} days (of a year's limit: the mean so far), and the people"
+        " who live where it is passed",
         _limit_table(report.limits),
         "'open': a year's limit needs a year of air; so far it is neither kept nor passed",
         "",
@@ -58,17 +59,21 @@ def _lines(report: AirReport) -> list[str]:
 
 
 def _zone_table(zones: pd.DataFrame) -> str:
-    table = pd.DataFrame({"zone": zones["zone_id"], "people": [f"{n:,.0f}" for n in zones["people"]]})
+    names = zones["name"].fillna("").astype(str)
+    table = pd.DataFrame({"zone": zones["zone_id"] + " " + names.map(_short)})
+    table["zone"] = table["zone"].str.ljust(int(table["zone"].str.len().max()))
+    table["people"] = _numbers(zones["people"], 0)
     for key, name in POLLUTANT_NAMES.items():
         if f"{key}_mean" in zones.columns:
             table[name] = _numbers(zones[f"{key}_mean"], 1)
             table[f"{name} max"] = _numbers(zones[f"{key}_max_hour"], 0)
-    table["EAQI now"], table["worst"] = zones["eaqi_now"], zones["eaqi_worst"]
+    table["EAQI now"], table["EAQI worst"] = zones["eaqi_now"], zones["eaqi_worst"]
     table["poor h"] = zones["hours_poor"]
-    table["worst day (US AQI)"] = [
-        "-" if pd.isna(day) else f"{day} ({value:.0f})" for day, value in zip(zones["worst_day"], zones["us_aqi"])
+    table["worst day"] = [
+        "-" if pd.isna(day) else f"{pd.Timestamp(day):%d %b} ({value:.0f})"
+        for day, value in zip(zones["worst_day"], zones["us_aqi"])
     ]
-    table["Lden"] = _numbers(zones["lden_db"], 1)
+    table["Lden dB"] = _numbers(zones["lden_db"], 1)
     return table.to_string(index=False)
 
 
@@ -91,7 +96,7 @@ def _limit_table(limits: pd.DataFrame) -> str:
     table = pd.DataFrame(
         {
             "standard": limits["standard"].map(STANDARD_NAMES),
-            "of": limits["pollutant"].map(POLLUTANT_NAMES) + " " + limits["period"].map(PERIOD_NAMES),
+            "pollutant": limits["pollutant"].map(POLLUTANT_NAMES) + " " + limits["period"].map(PERIOD_NAMES),
             "limit": _numbers(limits["limit_ug_per_m3"], 0),
             "worst zone": _numbers(limits["worst_ug_per_m3"], 1),
             "times above": _numbers(limits["exceedances"].mask(mean), 0),
@@ -115,6 +120,10 @@ def _noise_lines(report: AirReport) -> list[str]:
         f"Lden of 55 dB(A) or more: {noise['share_lden_55']:.0%} of people ({noise['people_lden_55']:,.0f});"
         f" of 65 or more: {noise['share_lden_65']:.0%} ({noise['people_lden_65']:,.0f})",
     ]
+
+
+def _short(name: str, most: int = 20) -> str:
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
 
 
 def _numbers(values: pd.Series, digits: int) -> list[str]:

@@ -50,6 +50,11 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--timezone", metavar="ZONE", help="Of times in these four. Default the city's."),
             click.option("--missing", metavar="CODES", help="Codes for a gap in these, e.g. -999,99.9."),
             click.option(
+                "--on-fault",
+                type=click.Choice(["raise", "missing"]),
+                help="Impossible values in these: an error (default), or gaps.",
+            ),
+            click.option(
                 "--assignment", metavar="FILE", help="Choices of models made by hand, CSV or YAML.", callback=_path
             ),
             JOBS,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.errors import SchemaError
-from data.readers.hourly_tables import Faults, numbers, open_table, repeated, utc_hours, within
+from data.readers.hourly_tables import Faults, OnFault, numbers, open_table, repeated, utc_hours, within
 from data.readers.stations import pollutant_name
 from data.schemas import STATION_POLLUTANTS
 
@@ -24,7 +24,12 @@ _WITHIN = (("no2", "nox"), ("pm25", "pm10"))
 
 
 def read_background(
-    path: Path | str, *, timezone: str, missing: Sequence[float | str] = (), max_gap_h: int = 6
+    path: Path | str,
+    *,
+    timezone: str,
+    missing: Sequence[float | str] = (),
+    max_gap_h: int = 6,
+    on_fault: OnFault = "raise",
 ) -> pd.DataFrame:
     """Read hourly concentrations of the air that flows in.
 
@@ -40,6 +45,8 @@ def read_background(
         Codes for a gap besides an empty cell and NA.
     max_gap_h : int
         Longest gap that is bridged linearly, h.
+    on_fault : {"raise", "missing"}
+        What becomes of negative, absurd or unreadable values: an error that names them all, or gaps with a warning.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def read_background(
         With every fault and its rows: columns that lack or come twice, times that cannot be read, repeat or are not
         hours, negative or absurd values, longer gaps.
     """
-    faults = Faults(f"background {path}")
+    faults = Faults(f"background {path}", on_fault)
     table = open_table(path, "hourly background concentrations")
     found = [(name, own) for name in table.columns if (own := pollutant_name(str(name))) in BACKGROUND_SPECIES]
     named = [own for _, own in found]

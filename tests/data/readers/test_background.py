@@ -59,6 +59,13 @@ def test_every_fault_is_named_at_once(tmp_path):
         assert words in str(told.value)
 
 
+def test_impossible_values_become_gaps_where_that_is_asked(tmp_path, caplog):
+    """20, an impossible -1, 40: bridged at 30."""
+    path = written(tmp_path, table(O3=[20.0, -1.0, *[40.0] * 10]))
+    assert read_background(path, timezone="UTC", on_fault="missing")["o3"].tolist()[:3] == [20.0, 30.0, 40.0]
+    assert "taken as missing" in caplog.text
+
+
 def test_files_that_cannot_be_read_are_told(tmp_path):
     with pytest.raises(InputError, match="no file"):
         read_background(tmp_path / "none.csv", timezone="UTC")

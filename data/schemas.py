@@ -235,7 +235,7 @@ SENSOR_STATE = Table(
         Column(name="fault", kind="str", nullable=True, optional=True),
     ),
 )  # fmt: skip
-#: What real sensors reported, as they reported it: also values that no one believes, so that a rule made later can judge
+#: What real sensors reported, as they reported it: also values that no one believes, so that a later rule can judge
 #: them anew. `fault` is what the source itself said; a gap is null or has no row.
 OBSERVED_QUANTITIES: dict[str, str] = {
     "speed_mps": "m/s", "flow_veh_per_h": "veh/h", "occupancy_share": "1", "pedestrians_per_h": "1/h",
@@ -249,8 +249,8 @@ OBSERVATIONS = Table(
         Column(name="fault", kind="str", nullable=True, optional=True),
     ),
 )  # fmt: skip
-#: Where real sensors stand; `bearing_deg` is the direction of the traffic that they count, clockwise from north. A place
-#: that is not known is null.
+#: Where real sensors stand; `bearing_deg` is the direction of the traffic that they count, clockwise from north. An
+#: unknown place is null.
 SENSOR_PLACES = Table(
     name="sensor_places", key=("sensor_id",), open=True,
     columns=(

@@ -2,8 +2,9 @@
 
 Parts (all unless named): `idaho` - R-LINE in full and fast form against the reference output and the tracer of the
 Idaho Falls line source (skipped where its file is absent); `forms` - fast against full form over random links; `speed`
-- a year of 20,000 links x 5,000 receptors on one core, chemistry included; `growth` - cost against links x receptors.
-HOURS shortens the year; its figures are then scaled to 8,760 hours.
+- a year of 20,000 links x 5,000 receptors on one core, chemistry included; `growth` - cost against links x receptors;
+`demo` - the air and the noise of four weeks of the demo city, as they are computed during its run, and the balance of
+mass. HOURS shortens the year and the four weeks; figures are then scaled to 8,760 and 672 hours.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ Array = np.ndarray
 
 SEED = 1
 YEAR_H = 8760
+DEMO_H, DEMO_ZONES = 28 * 24, 18
 CITY_M = 10_000.0
 N_LINKS, N_RECEPTORS = 20_000, 5_000
 POLLUTANTS = ("nox", "no2", "pm25", "pm10")
@@ -347,7 +349,85 @@ def exponent(size: Array, cost: Array) -> float:
     return float(np.polyfit(np.log(size), np.log(cost), 1)[0])
 
 
-# A part for four weeks of the demo city's air belongs here: a function like the others, and its name in PARTS.
+# --- four weeks of the demo city -------------------------------------------------------------------------------------
+
+
+def demo(hours: int = YEAR_H) -> dict[str, Any]:
+    """CPU seconds of air and noise within a run of the demo city, matrices and all, and the balance of mass."""
+    from data.cities import load_city
+    from simulation.air.background import SPECIES
+    from simulation.air.model import AirModel
+    from simulation.city import make_city
+    from simulation.soundscape import Soundscape
+    from zones import adjacency, link_zone, make_zones
+
+    hours = min(hours, DEMO_H)
+    source = load_city("helsinki")
+    zones = make_zones(source.links, source.places, count=DEMO_ZONES)
+    city = make_city(
+        name=source.name, label=source.label, nodes=source.nodes, links=source.links, turns=source.turns, zones=zones,
+        link_zone=link_zone(source.links, zones), adjacency=adjacency(zones), timezone=source.timezone,
+        latitude=source.latitude, longitude=source.longitude, crs=str(source.crs), buildings=source.places,
+    )  # fmt: skip
+    city.run(days=1 / 24, seed=SEED)  # compile or load the kernels
+    clocks = {"air": _Clock(AirModel, "step"), "noise": _Clock(Soundscape, "book")}
+    begun = time.process_time()
+    city.run(days=hours / 24, seed=SEED)
+    whole_s = time.process_time() - begun
+    for clock in clocks.values():
+        clock.stop()
+    weeks = DEMO_H / hours
+    air = clocks["air"].owners[0]
+    books = air.ledger
+    balance = {
+        name: {"came_in_g": came, "unexplained": part, "emitted_g": given}
+        for name, came, part, given in zip(
+            SPECIES, (air.mass_at_start + books.emitted + books.blown_in).tolist(), air.imbalance().tolist(),
+            books.emitted.tolist(),
+        )
+    }  # fmt: skip
+    plumes = air.field.plumes
+    told = {"n": hours, "seed": SEED}
+    figures = [
+        figure("four weeks of air", weeks * clocks["air"].seconds, "CPU s", target=5.0, **told),
+        figure("four weeks of noise", weeks * clocks["noise"].seconds, "CPU s", **told),
+        figure("air of the whole run", clocks["air"].seconds / whole_s, "1", **told),
+        figure("noise of the whole run", clocks["noise"].seconds / whole_s, "1", **told),
+        figure("plume matrices", plumes.nbytes / 1e6, "MB", n=plumes.nnz, seed=SEED),
+        figure("mass unexplained", float(np.abs(air.imbalance()).max()), "1", target=1e-6, **told),
+    ]
+    return {"links": len(city.links), "zones": len(zones), "receptors": len(city.receptors), "balance": balance,
+            "figures": figures}  # fmt: skip
+
+
+class _Clock:
+    """Adds up the CPU time of every making and every call of one method of a class, until stopped."""
+
+    def __init__(self, owner: type, method: str) -> None:
+        self.owner, self.method, self.seconds = owner, method, 0.0
+        self.owners: list[Any] = []
+        self._kept = {name: getattr(owner, name) for name in ("__init__", method)}
+        for name, call in self._kept.items():
+            setattr(owner, name, self._timed(call, made=name == "__init__"))
+
+    def stop(self) -> None:
+        """Let the class be as it was."""
+        for name, call in self._kept.items():
+            setattr(self.owner, name, call)
+
+    def _timed(self, call: Callable[..., Any], *, made: bool) -> Callable[..., Any]:
+        def timed(one: Any, *args: Any, **options: Any) -> Any:
+            begun = time.process_time()
+            result = call(one, *args, **options)
+            self.seconds += time.process_time() - begun
+            if made:
+                self.owners.append(one)
+            return result
+
+        return timed
+
 
 #: Parts by name, in order; each takes the number of hours and gives its results, with its figures.
-PARTS: dict[str, Callable[[int], dict[str, Any]]] = {"idaho": idaho, "forms": forms, "speed": speed, "growth": growth}
+PARTS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "idaho": idaho, "forms": forms, "speed": speed, "growth": growth, "demo": demo,
+}  # fmt: skip

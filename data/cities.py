@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Part of every cache key: raise it when a reader's result changes.
-READER_VERSION = 8
+READER_VERSION = 9
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 SHIPPED = ("helsinki", "toy")
 _TABLES = ("nodes", "links", "turns", "places", "basemap")
@@ -172,7 +172,7 @@ def _read(source: str, path: Path | None, timezone: str | None, cache_dir: Path)
     clock = _Clock()
     import osmnx as ox
 
-    from data.readers import osm, osmnx_graph, places, road_graph, turns
+    from data.readers import cleaning_report, osm, osmnx_graph, places, restrictions, road_graph
 
     clock.lap("import")
     dropped = road_graph.Dropped()
@@ -207,7 +207,11 @@ def _read(source: str, path: Path | None, timezone: str | None, cache_dir: Path)
     latitude, longitude = (float(nodes[c].agg(["min", "max"]).mean()) for c in ("lat", "lon"))
     timezone = timezone or timezone_at(latitude, longitude)
     clock.lap("timezone")
-    turn_table = turns.turns_of(links, nodes, drives_on_left=drives_on_left(timezone))
+    turn_table, restricted = restrictions.restricted_turns(
+        links, nodes, extract.restrictions, drives_on_left=drives_on_left(timezone)
+    )
+    report["network"] = cleaning_report.cleaning_report(extract, graph, nodes, links, restricted)
+    clock.lap("turns")
     place_table = places.read_places(extract, links.crs)
     basemap = places.read_basemap(extract, place_table, links, _frame(links))
     clock.lap("places")

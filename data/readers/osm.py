@@ -15,13 +15,17 @@ from typing import Any
 import osmium
 
 from data.errors import CityError, FileFormatError
+from data.readers.barriers import OPENS, STOPS_CARS
 from data.readers.osm_tags import SIGNS, why_not_drivable
+from data.readers.restrictions import Restriction, read_restriction
 
 SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf")
 _KEYS = (
     "highway", "building", "amenity", "shop", "office", "tourism", "healthcare", "craft", "landuse", "leisure",
     "natural", "railway", "waterway",
 )  # fmt: skip
+#: Signals that drivers pass without a regular red.
+_NO_CYCLE = ("emergency", "blinker", "blink_mode", "bus", "tram", "level_crossing")
 _LINE_KEYS = {"railway", "waterway"}
 _WALK = {"footway", "pedestrian", "path", "steps", "cycleway"}
 
@@ -51,11 +55,15 @@ class OsmExtract:
     location: dict[int, tuple[float, float]] = field(default_factory=dict)  # of road nodes: lon, lat
     signals: dict[int, str] = field(default_factory=dict)  # node -> forward, backward or both
     signs: dict[int, dict[str, str]] = field(default_factory=dict)  # tags of stop, give-way and mini-roundabout nodes
+    crossings: dict[int, bool] = field(default_factory=dict)  # pedestrian crossings: whether they have a signal
+    barriers: dict[int, dict[str, str]] = field(default_factory=dict)  # tags of gates, bollards and their like
+    restrictions: list[Restriction] = field(default_factory=list)
     areas: list[Feature] = field(default_factory=list)
     points: list[Feature] = field(default_factory=list)
     lines: list[Feature] = field(default_factory=list)  # rail, water, footways, coastline
     box: tuple[float, float, float, float] | None = None  # west, south, east, north, from the file's header
     dropped_ways: Counter[str] = field(default_factory=Counter)
+    dropped_restrictions: Counter[str] = field(default_factory=Counter)
 
 
 def read_osm(path: Path) -> OsmExtract:
@@ -91,6 +99,8 @@ def read_osm(path: Path) -> OsmExtract:
                 _take_node(item, extract)
             elif item.is_area():
                 _take_area(item, extract)
+            elif item.is_relation():
+                _take_relation(item, extract)
     except (RuntimeError, OSError, ValueError, MemoryError) as error:
         raise FileFormatError(
             f"{path} cannot be read as OpenStreetMap data ({error}); it is damaged, truncated or not what its name"
@@ -115,8 +125,9 @@ def _header_box(path: Path) -> tuple[float, float, float, float] | None:
 
 
 def _items(path: Path) -> Iterator[Any]:
-    keep = osmium.filter.KeyFilter(*_KEYS)
-    return iter(osmium.FileProcessor(str(path)).with_areas(keep).with_filter(keep))
+    areas = osmium.filter.KeyFilter(*_KEYS)
+    seen = osmium.filter.KeyFilter(*_KEYS, "barrier", "type")  # restrictions are relations of that type
+    return iter(osmium.FileProcessor(str(path)).with_areas(areas).with_filter(seen))
 
 
 def _take_way(way: Any, extract: OsmExtract) -> None:
@@ -159,12 +170,29 @@ def _take_line(way: Any, extract: OsmExtract) -> None:
 
 def _take_node(node: Any, extract: OsmExtract) -> None:
     tags = node.tags
-    if tags.get("highway") == "traffic_signals":
-        extract.signals[node.id] = tags.get("traffic_signals:direction", "both")
+    if tags.get("barrier") in STOPS_CARS or tags.get("barrier") in OPENS:
+        extract.barriers[node.id] = dict(tags)
+    if tags.get("highway") == "crossing":
+        signalled = tags.get("crossing") == "traffic_signals" or tags.get("crossing:signals") == "yes"
+        extract.crossings[node.id] = signalled
+    if tags.get("highway") == "traffic_signals" and tags.get("traffic_signals") not in _NO_CYCLE:
+        side = tags.get("traffic_signals:direction") or tags.get("direction") or "both"
+        extract.signals[node.id] = side if side in ("forward", "backward") else "both"
     elif tags.get("highway") in SIGNS:
         extract.signs[node.id] = dict(tags)
     elif any(key in tags for key in ("amenity", "shop", "office", "tourism", "healthcare", "craft", "leisure")):
         extract.points.append(Feature(dict(tags), f"POINT ({node.location.lon:.7f} {node.location.lat:.7f})"))
+
+
+def _take_relation(relation: Any, extract: OsmExtract) -> None:
+    tags = dict(relation.tags)
+    if tags.get("type", "").startswith("restriction"):
+        members = [(member.role, member.type, member.ref) for member in relation.members]
+        found = read_restriction(relation.id, tags, members)
+        if isinstance(found, Restriction):
+            extract.restrictions.append(found)
+        else:
+            extract.dropped_restrictions[found] += 1
 
 
 _FACTORY = osmium.geom.WKTFactory()

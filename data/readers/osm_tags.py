@@ -1,4 +1,6 @@
-"""What the tags of an OpenStreetMap road say: who may drive, which way, how fast, in how many lanes, who gives way.
+"""What the tags of an OpenStreetMap road say: who may drive, which way, in how many lanes, who gives way.
+
+How fast they let cars go is told by `osm_speed`.
 
 Where a tag is absent or cannot be read, `data/defaults/road_classes.csv` decides. Its facts come from MATSim's
 `LinkProperties` (lanes, capacity, speed of living streets; github.com/matsim-org/matsim-libs, contribs/osm), the
@@ -17,13 +19,8 @@ from io import StringIO
 
 import pandas as pd
 
-from data.units import MPS_PER_KMH, MPS_PER_MPH
+from data.units import MPS_PER_KMH
 
-#: Drivers stay below a posted urban limit: MATSim multiplies limits under 51 km/h by 0.9 (`LinkProperties`).
-URBAN_LIMIT_KMH = 51.0
-URBAN_FACTOR = 0.9
-WALK_KMH = 7.0  # `maxspeed=walk`: German courts read it as 4-7 km/h; assumed upper end
-_KNOT = 1.852  # km/h
 #: Nodes (`highway`) that say who goes first at a junction.
 SIGNS = ("stop", "give_way", "mini_roundabout")
 #: What a link's `control` may be: what its drivers see at its end.
@@ -34,20 +31,13 @@ TURN_WORDS = frozenset(
      "merge_to_right", "none", "")
 )  # fmt: skip
 
-#: Statutory limits behind values such as `FI:urban`, km/h; `*` is any other country. Assumed, from general knowledge of
-#: national traffic laws (the OpenStreetMap wiki's "Default speed limits" is the place to check them).
-IMPLICIT_KMH: dict[tuple[str, str], float] = {
-    ("*", "living_street"): 20.0, ("*", "urban"): 50.0, ("*", "rural"): 90.0, ("*", "trunk"): 100.0,
-    ("*", "motorway"): 120.0, ("*", "bicycle_road"): 30.0, ("FI", "rural"): 80.0, ("AT", "rural"): 100.0,
-    ("AT", "motorway"): 130.0, ("DE", "rural"): 100.0, ("DE", "motorway"): 130.0, ("DE", "living_street"): 7.0,
-    ("FR", "rural"): 80.0, ("FR", "trunk"): 110.0, ("FR", "motorway"): 130.0, ("IT", "motorway"): 130.0,
-    ("IT", "trunk"): 110.0, ("CH", "rural"): 80.0, ("SE", "rural"): 70.0, ("SE", "motorway"): 110.0,
-    ("NO", "rural"): 80.0, ("DK", "rural"): 80.0, ("DK", "motorway"): 130.0, ("NL", "rural"): 80.0,
-    ("NL", "motorway"): 100.0, ("PL", "motorway"): 140.0, ("CZ", "motorway"): 130.0, ("CH", "urban"): 50.0,
-    ("GB", "nsl_single"): 96.56, ("GB", "nsl_dual"): 112.65, ("GB", "motorway"): 112.65, ("GB", "urban"): 48.28,
+_CLOSED = {
+    "no", "private", "agricultural", "forestry", "emergency", "delivery_only", "military", "psv", "bus", "bicycle",
+    "foot", "taxi",
 }  # fmt: skip
-
-_CLOSED = {"no", "private", "agricultural", "forestry", "emergency", "delivery_only"}
+_DESTINATION = {"destination", "delivery", "customers", "residents", "permit"}
+_UNBUILT = {"construction": "under construction", "proposed": "not built yet", "planned": "not built yet"}
+_MOST_LANES = 100.0
 _MOTOR_KEYS = ("motorcar", "motor_vehicle", "vehicle", "access")  # the most specific speaks first
 
 
@@ -89,54 +79,94 @@ def why_not_drivable(tags: Mapping[str, str]) -> str | None:
     """
     highway = tags.get("highway", "")
     if highway not in road_classes():
-        return "not a road for cars"
+        return _UNBUILT.get(highway, "road of unknown class" if highway == "road" else "not a road for cars")
     if tags.get("area") == "yes":
         return "an area, not a line"
     if highway == "service":
         return "service road"
+    return "closed to motor traffic" if _access(tags) == "closed" else None
+
+
+def is_destination_only(tags: Mapping[str, str]) -> bool:
+    """Whether cars may use a way to reach something on it, but not to pass through."""
+    return _access(tags) == "destination"
+
+
+def _access(tags: Mapping[str, str], suffix: str = "") -> str:
+    """`closed`, `destination` or `open`; the most specific key that is there decides, `""` where none is."""
     for key in _MOTOR_KEYS:
-        value = tags.get(key)
+        value = tags.get(key + suffix)
         if value is not None:
-            return "closed to motor traffic" if value in _CLOSED else None
-    return None
+            values = {part.strip().lower() for part in value.split(";")}
+            return "closed" if values <= _CLOSED else "destination" if values <= _CLOSED | _DESTINATION else "open"
+    return ""
 
 
 def directions(tags: Mapping[str, str]) -> tuple[bool, bool]:
     """Whether cars may drive along the way as drawn, and against it.
 
-    A roundabout and a motorway are one-way unless tagged otherwise. Reversible roads count as open both ways.
+    A roundabout and a motorway are one-way unless tagged otherwise. Reversible and alternating roads count as open
+    both ways. `motor_vehicle:backward=no` and its like close one direction of a two-way road.
     """
-    value = tags.get("oneway:motor_vehicle", tags.get("oneway", "")).lower()
+    value = next((tags[key] for key in _ONEWAY_KEYS if key in tags), "").strip().lower()
     if value in ("yes", "true", "1"):
         return True, False
     if value in ("-1", "reverse"):
         return False, True
-    if value in ("no", "false", "0", "reversible", "alternating"):
-        return True, True
-    implied = tags.get("junction") in ("roundabout", "circular") or road_classes()[tags["highway"]].oneway
-    return True, not implied
+    if value not in ("no", "false", "0", "reversible", "alternating") and (
+        tags.get("junction") in ("roundabout", "circular") or road_classes()[tags["highway"]].oneway
+    ):
+        return True, False
+    ahead, back = (_access(tags, side) != "closed" for side in (":forward", ":backward"))
+    return (ahead, back) if ahead or back else (True, True)
+
+
+_ONEWAY_KEYS = ("oneway:motorcar", "oneway:motor_vehicle", "oneway:vehicle", "oneway")
 
 
 def lanes_of(tags: Mapping[str, str], *, forward: bool, both_ways: bool) -> float | None:
     """Lanes for the cars of one direction, at least one; `None` where no tag tells.
 
-    `lanes` counts both directions together, and bus lanes (`lanes:psv`, `lanes:bus`) too; these are taken off.
+    `lanes` counts both directions together, with a lane in the middle that both may turn from (`lanes:both_ways`) and
+    with bus lanes; the two latter are taken off. Where only the sum is told, `turn:lanes:forward` and `:backward` tell
+    how it is shared, else each direction has half.
     """
     ahead, opposite = ("forward", "backward") if forward else ("backward", "forward")
     own = _number(tags.get(f"lanes:{ahead}"))
     total = _number(tags.get("lanes"))
-    if own is None and total is not None:
-        other = _number(tags.get(f"lanes:{opposite}"))
-        if not both_ways:
-            own = total
-        elif other is not None:
-            own = total - other
-        else:
-            own = total / 2.0
-    return None if own is None else min(max(own - _bus_lanes(tags, ahead, both_ways), 1.0), 12.0)
+    if own is None and not both_ways:
+        own = total if total is not None else _turn_lane_count(tags, "", ahead)
+    elif own is None:
+        own = _share_of_both(tags, total, ahead, opposite)
+    return None if own is None else min(max(own - _bus_lanes(tags, ahead, both_ways, own), 1.0), 12.0)
 
 
-def _bus_lanes(tags: Mapping[str, str], ahead: str, both_ways: bool) -> float:
+def _share_of_both(tags: Mapping[str, str], total: float | None, ahead: str, opposite: str) -> float | None:
+    here, there = _turn_lane_count(tags, ahead), _turn_lane_count(tags, opposite)
+    if total is None:
+        return here
+    middle = _number(tags.get("lanes:both_ways")) or 0.0
+    other = _number(tags.get(f"lanes:{opposite}"))
+    if other is not None:
+        return total - middle - other
+    if here is not None and there is None and here < total - middle:
+        return here
+    if there is not None and here is None and there < total - middle:
+        return total - middle - there
+    if here is not None and there is not None and here + there == total - middle:
+        return here
+    return (total - middle) / 2.0
+
+
+def _turn_lane_count(tags: Mapping[str, str], *sides: str) -> float | None:
+    for side in sides:
+        text = tags.get(f"turn:lanes:{side}" if side else "turn:lanes")
+        if text is not None:
+            return float(text.count("|") + 1)
+    return None
+
+
+def _bus_lanes(tags: Mapping[str, str], ahead: str, both_ways: bool, lanes: float) -> float:
     for kind in ("psv", "bus"):
         own = _number(tags.get(f"lanes:{kind}:{ahead}"))
         if own is not None:
@@ -144,7 +174,11 @@ def _bus_lanes(tags: Mapping[str, str], ahead: str, both_ways: bool) -> float:
         total = _number(tags.get(f"lanes:{kind}"))
         if total is not None:
             return total / 2.0 if both_ways else total
-    return 0.0
+    shut = sum(_shut_lanes(tags, ahead == "forward", both_ways, int(lanes)))
+    if shut or lanes <= 1.0:
+        return float(shut)
+    keys = ["busway", "busway:both"] if both_ways else ["busway", "busway:both", "busway:left", "busway:right"]
+    return 1.0 if any(tags.get(key) == "lane" for key in keys) else 0.0
 
 
 def sign_faces(tags: Mapping[str, str], *, forward: bool) -> bool | None:
@@ -202,53 +236,8 @@ def _shut_lanes(tags: Mapping[str, str], forward: bool, both_ways: bool, count: 
     return shut
 
 
-def speed_limit_kmh(text: str | None) -> float | None:
-    """Posted limit, km/h, from a `maxspeed` value; `None` where it says nothing (`none`, `signals`, `variable`).
-
-    Reads km/h, mph and knots, country codes (`FI:urban`, `AT:zone30`), and the lowest of several values.
-
-    Examples
-    --------
-    >>> speed_limit_kmh("50"), round(speed_limit_kmh("30 mph"), 2), speed_limit_kmh("FI:urban"), speed_limit_kmh("none")
-    (50.0, 48.28, 50.0, None)
-    """
-    if not text:
-        return None
-    found = [value for part in re.split(r"[;|,]", text) if (value := _one_limit(part.strip())) is not None]
-    return min(found) if found else None
-
-
-def _one_limit(text: str) -> float | None:
-    if text == "walk":
-        return WALK_KMH
-    country = re.fullmatch(r"([A-Z]{2})(?:-[A-Z]+)?:(.+)", text)
-    if country:
-        code, kind = country.groups()
-        zone = re.fullmatch(r"(?:zone:?)?(\d+)", kind)
-        if zone:
-            return _sane(float(zone[1]) * (MPS_PER_MPH / MPS_PER_KMH if code == "GB" else 1.0))
-        return IMPLICIT_KMH.get((code, kind), IMPLICIT_KMH.get(("*", kind)))
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(km/?h|kph|kmph|mph|knots)?", text)
-    if not match:
-        return None
-    factor = {"mph": MPS_PER_MPH / MPS_PER_KMH, "knots": _KNOT}.get(match[2] or "", 1.0)
-    return _sane(float(match[1]) * factor)
-
-
-def _sane(kmh: float) -> float | None:
-    return kmh if 3.0 <= kmh <= 150.0 else None
-
-
-def free_flow_mps(tags: Mapping[str, str], *, forward: bool) -> float:
-    """Speed of an undisturbed driver, m/s: the posted limit, 0.9 of it in towns, or the road class's default."""
-    side = "forward" if forward else "backward"
-    limit = speed_limit_kmh(tags.get(f"maxspeed:{side}")) or speed_limit_kmh(tags.get("maxspeed"))
-    if limit is None:
-        return road_classes()[tags["highway"]].free_flow_mps
-    return limit * (URBAN_FACTOR if limit < URBAN_LIMIT_KMH else 1.0) * MPS_PER_KMH
-
-
 def _number(text: str | None) -> float | None:
-    """Mean of the numbers in a tag such as `2` or `2;3`."""
-    found = [float(value) for value in re.findall(r"\d+(?:\.\d+)?", text or "")]
+    """Mean of the numbers in a tag such as `2` or `2;3`; numbers that no road has are passed over."""
+    words = re.findall(r"(?<![\d.])\d{1,3}(?:\.\d{1,9})?(?![\d.])", text or "")
+    found = [value for word in words if (value := float(word)) <= _MOST_LANES]
     return sum(found) / len(found) if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ import requests
 
 from data.errors import CityError, FileFormatError
 from data.readers.osm import Feature, OsmExtract
-from data.readers.osm_tags import free_flow_mps, lanes_of, road_classes, why_not_drivable
-from data.readers.road_graph import Dropped, Part, geodesic_m
+from data.readers.osm_tags import road_classes, why_not_drivable
+from data.readers.road_graph import Dropped, geodesic_m
+from data.readers.road_part import part_of
 
 _REQUEST_TIMEOUT_S = 60
 _FEATURE_KEYS = (
@@ -119,12 +121,11 @@ def give_parts(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
             continue
         both = str(data.get("oneway", "False")).lower() not in ("true", "yes", "1", "-1")
         forward = str(data.get("reversed", "False")).lower() not in ("true", "1")
-        lanes = lanes_of(tags, forward=forward, both_ways=both)
-        speed = free_flow_mps(tags, forward=forward)
-        part = Part(
-            length, road_classes()[tags["highway"]].lanes if lanes is None else lanes, speed, tags["highway"],
-            tags.get("name"), graph.nodes[end].get("highway") == "traffic_signals", "bridge" in tags,
+        part = replace(
+            part_of(tags, forward=forward, both_ways=both), length_m=length, end=end,
+            signal=graph.nodes[end].get("highway") == "traffic_signals",
         )  # fmt: skip
+        speed = part.speed_mps
         data.update(length=length, travel_time=length / speed, parts=(part,), speed_kph=speed * 3.6)
     graph.remove_edges_from(closed)
     graph.remove_nodes_from([node for node in list(graph.nodes) if graph.degree(node) == 0])

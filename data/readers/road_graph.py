@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import geopandas as gpd
@@ -20,49 +21,19 @@ import pyproj
 import shapely
 
 from data.errors import CityError
+from data.readers.barriers import stops_cars
+from data.readers.capacity_changes import change_nodes
 from data.readers.osm import OsmExtract, RoadWay
-from data.readers.osm_tags import (
-    directions,
-    free_flow_mps,
-    has_priority,
-    is_roundabout,
-    lanes_of,
-    road_classes,
-    sign_faces,
-    turn_lanes_of,
-)
+from data.readers.osm_tags import directions, road_classes, sign_faces
+from data.readers.road_part import SIGN_REACH_M, SIGNAL_REACH_M, Part, part_of
 from data.schemas import LINKS, NODES, validate
 
-#: A signal this close before a link's end governs that end, m (assumed: stop lines stand up to 20 m before a crossing).
-SIGNAL_REACH_M = 20.0
-#: A stop or give-way sign this close before a link's end governs that end, m (assumed: signs stand at the stop line,
-#: some metres before it, or where a slip lane begins).
-SIGN_REACH_M = 30.0
 #: A dead end this close to the extract's edge counts as cut there, m (assumed).
 BORDER_REACH_M = 60.0
 _MIN_LENGTH_M, _MIN_STRETCH_M = 0.1, 0.01
 _EARTH = pyproj.Geod(ellps="WGS84")
-_OUTSIDE = -1  # virtual node: the world beyond the border
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One stretch of a link, in the direction of travel."""
-
-    length_m: float
-    lanes: float
-    speed_mps: float
-    road_class: str
-    name: str | None
-    signal: bool  # a traffic signal for this direction stands at its end
-    bridge: bool
-    sign: str = ""  # stop, give_way or mini_roundabout at its end
-    sign_faces: bool | None = None  # whether for this direction; None: no tag tells
-    sign_for: str = ""  # `stop` or `give_way` of that node: all, minor or nothing
-    roundabout: bool = False
-    priority: bool = False  # signed as a priority road
-    turn_lanes: str = ""
-    unread_turn_lanes: bool = False
+_OUTSIDE = -(1 << 61)  # virtual node: the world beyond the border
+_COPY = -(1 << 60)  # ids of the two ends of a street that a barrier cuts: this and below
 
 
 @dataclass(slots=True)
@@ -121,13 +92,16 @@ def raw_graph(extract: OsmExtract) -> tuple[nx.MultiDiGraph, set[int]]:
     """
     graph = nx.MultiDiGraph(crs="epsg:4326", simplified=False)
     cut: set[int] = set()
+    copies: dict[int, int] = {}
     for way in extract.roads:
-        _add_way(graph, way, extract, cut)
+        _add_way(graph, way, extract, cut, copies)
     if graph.number_of_edges() == 0:
         raise CityError("no road of the extract has two nodes inside it; give an extract that covers a larger area")
     for node in graph.nodes:
-        lon, lat = extract.location[node]
+        lon, lat = extract.location[copies.get(node, node)]
         graph.nodes[node].update(x=lon, y=lat, lon=lon, lat=lat)
+        if node in copies:
+            graph.nodes[node]["osm_node"] = copies[node]
         if node in extract.signals:
             graph.nodes[node]["highway"] = "traffic_signals"
         if node in cut:
@@ -137,33 +111,23 @@ def raw_graph(extract: OsmExtract) -> tuple[nx.MultiDiGraph, set[int]]:
     return graph, cut
 
 
-def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set[int]) -> None:
+def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set[int], copies: dict[int, int]) -> None:
     location, refs = extract.location, way.refs
     here = np.array([location.get(ref, (np.nan, np.nan)) for ref in refs])
-    metres = geodesic_m(here[:-1], here[1:])
+    metres = geodesic_m(here[:-1], here[1:]).tolist()
+    stretches = _stretches(refs, extract, copies)
     ahead, back = directions(way.tags)
     common = {key: way.tags[key] for key in _KEPT if key in way.tags}
     for forward in [side for side, open_ in ((True, ahead), (False, back)) if open_]:
-        lanes = lanes_of(way.tags, forward=forward, both_ways=ahead and back)
-        speed = free_flow_mps(way.tags, forward=forward)
-        default = road_classes()[way.tags["highway"]]
-        lanes_to = turn_lanes_of(way.tags, forward=forward, both_ways=ahead and back)
-        control = (is_roundabout(way.tags), has_priority(way.tags), *lanes_to)
-        for k, length in enumerate(metres.tolist()):
-            start, end = (refs[k], refs[k + 1]) if forward else (refs[k + 1], refs[k])
+        alike = part_of(way.tags, forward=forward, both_ways=ahead and back)
+        for k, length in enumerate(metres):
+            start, end = stretches[k] if forward else stretches[k][::-1]
             if start == end or length != length:  # nan: a node that the file does not hold
                 continue
-            side = extract.signals.get(end)
-            sign = extract.signs.get(end, {})
-            kind = sign.get("highway", "")
-            part = Part(
-                length, default.lanes if lanes is None else lanes, speed, way.tags["highway"], way.tags.get("name"),
-                side is not None and side != ("backward" if forward else "forward"), "bridge" in way.tags,
-                kind, sign_faces(sign, forward=forward) if kind else None, sign.get(kind, ""), *control,
-            )  # fmt: skip
+            part = replace(alike, length_m=length, end=end, **_at_end(refs[k + 1 if forward else k], forward, extract))
             graph.add_edge(
                 start, end, osmid=way.osmid, oneway=not (ahead and back), reversed=not forward, length=length,
-                travel_time=length / speed, parts=(part,), **common,
+                travel_time=length / part.speed_mps, parts=(part,), **common,
             )  # fmt: skip
     inside = [ref in location for ref in refs]
     for k in range(len(refs) - 1):
@@ -171,9 +135,43 @@ def _add_way(graph: nx.MultiDiGraph, way: RoadWay, extract: OsmExtract, cut: set
             cut.add(refs[k] if inside[k] else refs[k + 1])
 
 
+def _stretches(refs: list[int], extract: OsmExtract, copies: dict[int, int]) -> list[tuple[int, int]]:
+    """Nodes of each stretch of a way; one that a barrier stands on becomes two dead ends, one on either side."""
+
+    def own(ref: int) -> int:
+        if ref not in extract.barriers or not stops_cars(extract.barriers[ref]):
+            return ref
+        copies[_COPY - len(copies)] = ref
+        return _COPY - len(copies) + 1
+
+    return [(own(a), own(b)) for a, b in pairwise(refs)]
+
+
+def _at_end(node: int, forward: bool, extract: OsmExtract) -> dict[str, Any]:
+    """What stands at the end of a stretch, for those who drive towards it."""
+    side = extract.signals.get(node)
+    sign = extract.signs.get(node, {})
+    kind = sign.get("highway", "")
+    crossing = extract.crossings.get(node)
+    return {
+        "signal": side is not None and side != ("backward" if forward else "forward"),
+        "sign": kind, "sign_faces": sign_faces(sign, forward=forward) if kind else None, "sign_for": sign.get(kind, ""),
+        "crossing": "" if crossing is None else "signals" if crossing else "marked",
+    }  # fmt: skip
+
+
 def simplify(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
-    """Join stretches between crossings (Boeing 2025, doi:10.1111/tgis.70037); the nodes where a road is cut stay."""
-    simple = ox.simplify_graph(graph, node_attrs_include=["cut"], edge_attr_aggs=_AGGREGATES)
+    """Join stretches between crossings (Boeing 2025, doi:10.1111/tgis.70037).
+
+    The nodes where a road is cut stay, and those where its lanes, speed or class change (see `capacity_changes`).
+    """
+    simple = _simplified(graph)
+    changes = change_nodes(simple)
+    if changes:
+        graph = graph.copy()
+        for node in changes:
+            graph.nodes[node]["change"] = True
+        simple = _simplified(graph)
     if simple.number_of_edges() == 0:
         raise CityError("the streets are closed rings that no other street meets; give an extract with crossings")
     for start, end, data in simple.edges(data=True):
@@ -181,6 +179,10 @@ def simplify(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
             ends = simple.nodes[start], simple.nodes[end]
             data["geometry"] = shapely.LineString([(node["x"], node["y"]) for node in ends])
     return simple
+
+
+def _simplified(graph: nx.MultiDiGraph) -> nx.MultiDiGraph:
+    return ox.simplify_graph(graph, node_attrs_include=["cut", "change"], edge_attr_aggs=_AGGREGATES)
 
 
 def mark_border(graph: nx.MultiDiGraph, cut: set[int], box: tuple[float, float, float, float] | None) -> None:
@@ -205,7 +207,7 @@ def mark_border(graph: nx.MultiDiGraph, cut: set[int], box: tuple[float, float, 
     for node, close in zip(ids, near):
         neighbours = {*graph.predecessors(node), *graph.successors(node)} - {node}
         dead_end = len(neighbours) == 1 and (close or _is_major(graph, node))
-        graph.nodes[node]["border"] = bool(node in cut or dead_end)
+        graph.nodes[node]["border"] = bool(node in cut or (dead_end and node > _COPY))
 
 
 def _is_major(graph: nx.MultiDiGraph, node: int) -> bool:
@@ -257,13 +259,14 @@ def tables(graph: nx.MultiDiGraph, report: dict[str, Any]) -> tuple[pd.DataFrame
     signal = np.array([d.get("highway") == "traffic_signals" for d in data])
     signal[ends] = True
     border = np.array([bool(d.get("border")) for d in data])
+    osmid = [int(float(d["osm_node"])) if node <= _COPY else node for node, d in zip(ids, data)]  # GraphML: a text
     starts_here = np.isin(np.arange(len(ids)), links["from_node_id"])
     ends_here = np.isin(np.arange(len(ids)), links["to_node_id"])
     nodes = pd.DataFrame(
         {
             "node_id": np.arange(len(ids)), "x_m": [d["x"] for d in data], "y_m": [d["y"] for d in data],
             "lon": [d["lon"] for d in data], "lat": [d["lat"] for d in data], "signal": signal, "border": border,
-            "enters": border & starts_here, "leaves": border & ends_here, "osmid": np.array(ids, dtype="int64"),
+            "enters": border & starts_here, "leaves": border & ends_here, "osmid": np.array(osmid, dtype="int64"),
         }
     )  # fmt: skip
     return validate(nodes, NODES), links
@@ -308,6 +311,9 @@ def _link(data: dict[str, Any]) -> dict[str, Any]:
         "signal_end": signal,
         "oneway": bool(np.all(data["oneway"])),
         "bridge": sum(p.length_m for p in parts if p.bridge) > 0.5 * length,
+        "tunnel": sum(p.length_m for p in parts if p.tunnel) > 0.5 * length,
+        "destination_only": sum(p.length_m for p in parts if p.destination_only) > 0.5 * length,
+        "crossings": sum(1 for p in parts if p.crossing),
         "osmid": ";".join(map(str, osmid)),
         "control": "priority" if parts[-1].priority else "",
         "roundabout": sum(p.length_m for p in parts if p.roundabout) > 0.5 * length,

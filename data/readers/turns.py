@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -16,7 +18,13 @@ _STRAIGHT_DEG, _U_DEG = 45.0, 165.0
 _HEADING_M = 15.0  # a link's heading at its end is taken over this length
 
 
-def turns_of(links: gpd.GeoDataFrame, nodes: pd.DataFrame, *, drives_on_left: bool = False) -> pd.DataFrame:
+def turns_of(
+    links: gpd.GeoDataFrame,
+    nodes: pd.DataFrame,
+    *,
+    drives_on_left: bool = False,
+    forbidden: Collection[tuple[int, int]] = (),
+) -> pd.DataFrame:
     """Every movement from a link to the next.
 
     A U-turn (back into the opposite direction of the same street) is a movement only where the network needs it: at a
@@ -30,6 +38,8 @@ def turns_of(links: gpd.GeoDataFrame, nodes: pd.DataFrame, *, drives_on_left: bo
         Reads `node_id`, `border`.
     drives_on_left : bool
         Swaps the penalties of left and right turns.
+    forbidden : collection of (from_link_id, to_link_id)
+        Movements that signs forbid. A street that they leave no other way on is left by a U-turn.
 
     Returns
     -------
@@ -39,6 +49,9 @@ def turns_of(links: gpd.GeoDataFrame, nodes: pd.DataFrame, *, drives_on_left: bo
     table = pd.DataFrame(links[["link_id", "from_node_id", "to_node_id"]])
     pairs = table.merge(table, left_on="to_node_id", right_on="from_node_id", suffixes=("_in", "_out"))
     pairs = pairs[pairs["link_id_in"] != pairs["link_id_out"]]
+    if forbidden:
+        told = pd.MultiIndex.from_tuples(sorted(forbidden))
+        pairs = pairs[~pd.MultiIndex.from_frame(pairs[["link_id_in", "link_id_out"]]).isin(told)]
     back = pairs["from_node_id_in"] == pairs["to_node_id_out"]
     arrive, leave = _headings(links)
     position = pd.Series(np.arange(len(links)), index=links["link_id"].to_numpy())

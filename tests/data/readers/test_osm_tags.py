@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.readers.osm_tags import directions, free_flow_mps, lanes_of, road_classes, speed_limit_kmh, why_not_drivable
+from data.readers.osm_speed import free_flow_mps, speed_limit_kmh
+from data.readers.osm_tags import directions, is_destination_only, lanes_of, road_classes, why_not_drivable
 
 
 @pytest.mark.parametrize(
@@ -122,3 +123,76 @@ def test_defaults_name_a_source_for_every_fact():
     sources = table.filter(like="_source")
     assert sources.shape[1] == 4
     assert sources.notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("tags", "ahead", "back"),
+    [
+        ({"lanes": "3", "lanes:both_ways": "1"}, 1.0, 1.0),
+        ({"lanes": "5", "lanes:both_ways": "1", "lanes:forward": "2"}, 2.0, 2.0),
+        ({"lanes": "3", "turn:lanes:forward": "left|through;right"}, 2.0, 1.0),
+        ({"lanes": "3", "turn:lanes:backward": "left|through;right"}, 1.0, 2.0),
+        ({"turn:lanes:forward": "left|through;right"}, 2.0, None),
+        ({"lanes": "6", "lanes:psv:forward": "1"}, 2.0, 3.0),
+        ({"lanes:forward": "3", "lanes:backward": "2", "bus:lanes:forward": "||designated"}, 2.0, 2.0),
+        ({"lanes": "4", "busway": "lane"}, 1.0, 1.0),
+        ({"lanes": "99999999999999999999"}, None, None),
+        ({"lanes:forward": "0", "lanes": "2"}, 1.0, 2.0),
+    ],
+)
+def test_lanes_in_the_middle_and_for_buses_are_taken_off_and_turn_lanes_share_the_rest(tags, ahead, back):
+    """`lanes` counts all of them: 3 with one in the middle leave one each way; 3 with two to turn from, 2 and 1."""
+    assert lanes_of(tags, forward=True, both_ways=True) == ahead
+    assert lanes_of(tags, forward=False, both_ways=True) == back
+
+
+@pytest.mark.parametrize(
+    ("tags", "kmh"),
+    [
+        ({"source:maxspeed": "AT:rural"}, 100.0), ({"zone:maxspeed": "DE:30"}, 27.0),
+        ({"maxspeed:type": "GB:nsl_single"}, 96.56), ({"zone:traffic": "de:urban"}, 45.0),
+        ({"maxspeed": "70", "source:maxspeed": "AT:rural"}, 70.0), ({"maxspeed": "none"}, 130.0),
+        ({"maxspeed:conditional": "30 @ (22:00-06:00)"}, 48.0), ({"source:maxspeed": "sign"}, 48.0),
+        ({"maxspeed:hgv": "60"}, 48.0), ({"maxspeed": "RU:urban"}, 60.0),
+    ],
+)  # fmt: skip
+def test_the_kind_of_limit_speaks_where_no_number_does(tags, kmh):
+    """Of a trunk or primary road: 0.9 of the limit below 51 km/h; without a limit the class's default."""
+    highway = "trunk" if tags.get("maxspeed") == "none" else "primary"
+    assert free_flow_mps({"highway": highway, **tags}, forward=True) == pytest.approx(kmh / 3.6)
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"oneway": "reverse"}, (False, True)), ({"oneway": "alternating"}, (True, True)),
+        ({"oneway:motor_vehicle": "yes", "oneway": "no"}, (True, False)),
+        ({"motor_vehicle:backward": "no"}, (True, False)), ({"vehicle:forward": "private"}, (False, True)),
+        ({"access:forward": "no", "access:backward": "no"}, (True, True)), ({"oneway:bicycle": "yes"}, (True, True)),
+    ],
+)  # fmt: skip
+def test_a_direction_may_be_closed_to_cars_alone(tags, expected):
+    """Closed both ways by direction tags is a contradiction: the way's own access tag decides such things."""
+    assert directions({"highway": "residential", **tags}) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "reason"),
+    [
+        ({"highway": "construction", "construction": "primary"}, "under construction"),
+        ({"highway": "proposed"}, "not built yet"), ({"highway": "road"}, "road of unknown class"),
+        ({"highway": "residential", "access": "agricultural;forestry"}, "closed to motor traffic"),
+        ({"highway": "residential", "motor_vehicle": "agricultural;destination"}, None),
+        ({"highway": "residential", "access": "bus"}, "closed to motor traffic"),
+        ({"highway": "primary", "construction": "primary"}, None),
+    ],
+)  # fmt: skip
+def test_why_a_way_is_not_driven_on_is_told(tags, reason):
+    assert why_not_drivable(tags) == reason
+
+
+def test_streets_for_residents_are_known_as_such():
+    assert is_destination_only({"highway": "residential", "access": "destination"})
+    assert is_destination_only({"highway": "residential", "motor_vehicle": "delivery;residents"})
+    assert not is_destination_only({"highway": "residential", "access": "destination", "motor_vehicle": "yes"})
+    assert not is_destination_only({"highway": "residential"})

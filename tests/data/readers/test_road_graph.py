@@ -50,15 +50,18 @@ def test_geometry_starts_at_the_from_node_and_ends_at_the_to_node(write_osm):
 
 
 def test_speed_of_a_joined_link_is_length_over_time_and_lanes_those_of_most_of_it(write_osm):
-    """100 m at 22.5 m/s (81 km/h), 300 m at 12.5 m/s (0.9 x 50 km/h): 400 / (4.44 + 24) = 14.06 m/s; 1 lane."""
+    """40 m at 22.5 m/s (81 km/h), 300 m at 12.5 m/s (0.9 x 50 km/h): 340 / (1.78 + 24) = 13.19 m/s; 1 lane.
+
+    40 m are too short to be a link of their own.
+    """
     fast = {"highway": "primary", "oneway": "yes", "maxspeed": "81", "lanes": "3"}
     slow = {"highway": "primary", "oneway": "yes", "maxspeed": "50", "lanes": "1"}
     back = {"highway": "primary", "oneway": "yes"}
-    nodes = {1: (0, 0), 2: (100, 0), 3: (400, 0), 4: (200, 100), 5: (-50, 0), 6: (450, 0)}
+    nodes = {1: (0, 0), 2: (40, 0), 3: (340, 0), 4: (200, 100), 5: (-50, 0), 6: (450, 0)}
     ways = [([1, 2], fast), ([2, 3], slow), ([3, 4, 1], back), ([5, 1], STREET), ([3, 6], STREET)]
     _, links, _, _ = _network(write_osm(nodes, ways))
-    link = links[(links["length_m"] > 390) & (links["length_m"] < 410)].iloc[0]
-    assert link["free_flow_speed_mps"] == pytest.approx(400 / (100 / 22.5 + 300 / 12.5), rel=2e-3)
+    link = links[(links["length_m"] > 330) & (links["length_m"] < 350)].iloc[0]
+    assert link["free_flow_speed_mps"] == pytest.approx(340 / (40 / 22.5 + 300 / 12.5), rel=2e-3)
     assert link["lanes"] == 1.0
     assert link["capacity_veh_per_s"] == pytest.approx(1500 / 3600)
     assert link["jam_density_veh_per_m"] == pytest.approx(0.1333)

@@ -126,6 +126,20 @@ def coverage(spec: JobSpec, city: City) -> dict[str, tuple[pd.Timestamp, pd.Time
     return found
 
 
+def local_start(text: str, timezone: str) -> pd.Timestamp:
+    """A local date or time, UTC.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    """
+    try:
+        return pd.Timestamp(text).tz_localize(timezone).tz_convert("UTC")
+    except (ValueError, TypeError) as error:
+        raise InputError(f"start={text!r} is no date of this city; give one like 2026-01-26") from error
+
+
 def pairs(text: str | None, option: str) -> dict[str, str]:
     """`"a=b,c=d"` as a mapping.
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from app.air_inputs import coverage, job_background, job_stations, job_weather
+from app.air_inputs import coverage, job_background, job_stations, job_weather, local_start
 from app.job_spec import JobSpec
 from data.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from data.store.runs import RunStore
     from simulation.air.calibration import Calibration
     from simulation.city import City
 
@@ -92,6 +93,16 @@ def calibrate(
     return calibration, {"modelled": modelled, "observed": measured}, told
 
 
+def stored_calibration(runs: RunStore, run: str) -> Calibration:
+    """The calibration of a finished `calibration` run."""
+    from simulation.air.calibration import Calibration
+
+    return Calibration(
+        table=runs.read(run, "calibration"), changed=runs.read(run, "changed"), check=runs.read(run, "check"),
+        left_out=tuple(runs.read_json(run, "calibration")["pollutants_left"]),
+    )  # fmt: skip
+
+
 def calibration_days(spec: JobSpec, city: City, measured: pd.Series) -> tuple[pd.Timestamp, int]:
     """First local midnight, UTC, and number of days to calibrate over.
 
@@ -99,7 +110,7 @@ def calibration_days(spec: JobSpec, city: City, measured: pd.Series) -> tuple[pd
     weather and background share.
     """
     first, end = measured.min(), measured.max() + pd.Timedelta(hours=1)
-    begin = pd.Timestamp(spec.start).tz_localize(city.timezone).tz_convert("UTC")
+    begin = local_start(spec.start, city.timezone)
     own = _whole_days(max(first, begin), min(end, begin + spec.days * _DAY), city.timezone)
     if own is not None and own[1] >= FEWEST_DAYS:
         return own

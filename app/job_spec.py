@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,17 @@ class JobSpec:
         if self.station_places is not None and self.stations is None:
             raise InputError("station places without stations: give the measured air too (--stations FILE)")
 
+    @classmethod
+    def known(cls, told: Mapping[str, Any]) -> JobSpec:
+        """From what a workspace says of its job, whatever else it says."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in told.items() if name in names})
+
+    @property
+    def measured_air(self) -> bool:
+        """Whether files say what the air is like, and not the synthetic generator alone."""
+        return any(name is not None for name in (self.weather, self.background, self.stations))
+
     @property
     def steps(self) -> tuple[str, ...]:
         """The job's steps, in order."""
@@ -71,14 +82,10 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
         "polygons": file_digest(s.polygons), "fleet": file_digest(s.fleet),
     }  # fmt: skip
     of_city = run_id("city", city)
-    air: dict[str, Any] = {
-        "weather": file_digest(s.weather), "weather_columns": s.weather_columns, "weather_units": s.weather_units,
-        "background": file_digest(s.background), "timezone": s.timezone, "missing": s.missing,
-        "on_fault": s.on_fault,
-    }  # fmt: skip
     life: dict[str, Any] = {
         "code": code["simulation"], "parent": of_city, "days": s.days, "seed": s.seed, "start": s.start,
-        "step_s": s.step_s, "incidents_per_day": s.incidents_per_day, "air": air,
+        "step_s": s.step_s, "incidents_per_day": s.incidents_per_day,
+        "air": air_digests(s),
     }  # fmt: skip
     specs = {"city": city}
     if s.stations is not None:
@@ -94,6 +101,15 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     specs["comparison"] = {"code": code["models"], "parent": trained, "seed": s.seed}
     specs["live"] = {"code": code["simulation"], "parent": trained, "days": 1}
     return specs
+
+
+def air_digests(s: JobSpec) -> dict[str, Any]:
+    """What the files say that the air is told from, and how they are read."""
+    return {
+        "weather": file_digest(s.weather), "weather_columns": s.weather_columns, "weather_units": s.weather_units,
+        "background": file_digest(s.background), "timezone": s.timezone, "missing": s.missing,
+        "on_fault": s.on_fault,
+    }  # fmt: skip
 
 
 def source(name: str) -> str:

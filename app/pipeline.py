@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from app.air_inputs import read_city_fleet
+from app.air_inputs import local_start, read_city_fleet
 from app.assignment_file import read_assignment
-from app.calibrating import air_of, calibrate
+from app.calibrating import air_of, calibrate, stored_calibration
 from app.code_version import code_version
 from app.job_spec import CALIBRATION, JobSpec, step_specs
 from data.errors import InputError
@@ -281,23 +281,12 @@ class Job:
 
     def begin(self) -> pd.Timestamp:
         """First instant of the simulation, UTC."""
-        try:
-            return pd.Timestamp(self.spec.start).tz_localize(self.city().timezone).tz_convert("UTC")
-        except (ValueError, TypeError) as error:
-            raise InputError(f"start={self.spec.start!r} is no date of this city; give one like 2026-01-26") from error
+        return local_start(self.spec.start, self.city().timezone)
 
     def _air(self, after_days: int, days: int) -> dict[str, pd.DataFrame | None]:
         """Weather and background of days of the job, calibrated where it has stations."""
-        calibration = None
-        if self._calibration_id():
-            from simulation.air.calibration import Calibration
-
-            runs, run = self.workspace.runs, self._calibration_id()[0]
-            told = runs.read_json(run, "calibration")
-            calibration = Calibration(
-                table=runs.read(run, "calibration"), changed=runs.read(run, "changed"), check=runs.read(run, "check"),
-                left_out=tuple(told["pollutants_left"]),
-            )  # fmt: skip
+        of = self._calibration_id()
+        calibration = stored_calibration(self.workspace.runs, of[0]) if of else None
         begin = self.begin() + pd.Timedelta(days=after_days)
         return air_of(self.spec, self.city(), begin, days, calibration)
 

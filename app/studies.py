@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from app.air_inputs import local_start
+from app.calibrating import air_of, stored_calibration
 from app.code_version import code_version
+from app.job_spec import CALIBRATION, JobSpec, air_digests
 from app.pipeline import stored_city
 from data.errors import InputError
 from data.store.runs import run_id
@@ -28,6 +31,7 @@ _HEADLINE = {
     "pm25": "PM2.5, mean of streets", "pm25_exposure": "PM2.5 where people live", "lden": "Road noise, Lden",
     "people_lden_65": "People at 65 dB(A) or more",
 }  # fmt: skip
+_START = "2026-01-27"  # of studies in synthetic weather
 _SCOPES = {"city": "city", "inside": "inside", "outside": "outside"}
 
 
@@ -56,7 +60,7 @@ def make_study(
     *,
     seeds: int = 5,
     days: int = 1,
-    start: str = "2026-01-27",
+    start: str | None = None,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -70,8 +74,11 @@ def make_study(
         A file, the name of a shipped scenario, or a scenario.
     seeds : int
         Replications, with seeds 1 to this number.
-    days, start, n_jobs, progress, cancelled
+    days, n_jobs, progress, cancelled
         As `simulation.study.run_study`.
+    start : str, optional
+        Begin, local time; default a Tuesday of winter or, in a workspace with measured air, the simulation's second
+        day. Measured weather and background (as calibrated) are then those of every pair.
 
     Returns
     -------
@@ -84,8 +91,9 @@ def make_study(
     city = stored_city(workspace)
     base = workspace.describe()["runs"]["city"]
     scenario = find_scenario(what, city) if isinstance(what, str) else what
+    start, air, of_air = _air(workspace, city, start, days)
     spec: dict[str, Any] = {
-        "code": code_version()["simulation"], "parent": base, "scenario": to_form(scenario), "seeds": seeds,
+        **of_air, "code": code_version()["simulation"], "parent": base, "scenario": to_form(scenario), "seeds": seeds,
         "days": days, "start": start,
     }  # fmt: skip
     run = run_id("study", spec)
@@ -93,7 +101,7 @@ def make_study(
         return run, True
     study = run_study(
         city, scenario, seeds=range(1, seeds + 1), days=days, start=start, n_jobs=n_jobs or 2, progress=progress,
-        cancelled=cancelled,
+        cancelled=cancelled, **air,
     )  # fmt: skip
     with workspace.runs.write("study", spec, parents=(base,), seed=1) as writer:
         writer.table("effects", study.effects)
@@ -108,6 +116,22 @@ def make_study(
         )  # fmt: skip
         writer.bytes("scenario.yaml", to_yaml(scenario).encode())
     return run, False
+
+
+def _air(
+    workspace: Workspace, city: City, start: str | None, days: int
+) -> tuple[str, dict[str, pd.DataFrame | None], dict[str, Any]]:
+    """Begin of a study, its weather and background, and what its specification says of them."""
+    told = workspace.describe()
+    job = JobSpec.known(told.get("job", {}))
+    if not job.measured_air:
+        return start or _START, {}, {}
+    if start is None:
+        start = f"{pd.Timestamp(job.start) + pd.Timedelta(days=1):%Y-%m-%d}"
+    run = told["runs"].get(CALIBRATION)
+    calibration = stored_calibration(workspace.runs, run) if run is not None else None
+    begin = local_start(start, city.timezone)
+    return start, air_of(job, city, begin, days, calibration), {"air": air_digests(job), CALIBRATION: run}
 
 
 def headline(effects: pd.DataFrame) -> pd.DataFrame:

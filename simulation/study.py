@@ -52,6 +52,8 @@ def run_study(
     seeds: Sequence[int] = (1, 2, 3, 4, 5),
     days: float = 1,
     start: str | pd.Timestamp = DEFAULT_START,
+    weather: pd.DataFrame | None = None,
+    background: pd.DataFrame | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
     n_jobs: int = 1,
@@ -69,6 +71,8 @@ def run_study(
         Length of each run.
     start : str or Timestamp
         Begin, local time.
+    weather, background : DataFrame, optional
+        As `City.run`, the same for every pair; synthetic, another for each seed, if left out.
     progress : callable, optional
     cancelled : callable, optional
         Asked every simulated hour (with `n_jobs=1`) or after every pair.
@@ -95,7 +99,8 @@ def run_study(
     new_links: list[pd.DataFrame] = []
     forced: list[tuple[int, int]] = []
     stop = cancelled if cancelled is not None else _never
-    pairs = _pairs(city, changed, scenario, seeds, days, start, stop, n_jobs, progress)
+    air = {"weather": weather, "background": background}
+    pairs = _pairs(city, changed, scenario, seeds, days, start, air, stop, n_jobs, progress)
     for k, ((base, moved_base), (new, moved_new)) in enumerate(pairs):
         base_values.append(measure(base, city.zones, inside, city.timezone))
         new_values.append(measure(new, city.zones, inside, city.timezone))
@@ -128,6 +133,7 @@ def touched_zones(city: City, scenario: Scenario) -> tuple[str, ...]:
 
 
 Side = tuple[Outcome, int]
+Air = dict[str, Any]  # `weather` and `background` of every run
 
 
 def _pairs(
@@ -137,6 +143,7 @@ def _pairs(
     seeds: Sequence[int],
     days: float,
     start: str | pd.Timestamp,
+    air: Air,
     stop: Callable[[], bool],
     n_jobs: int,
     progress: Progress | None,
@@ -150,23 +157,26 @@ def _pairs(
                     raise StudyCancelled(f"stopped during replication {k + 1} of {len(seeds)}")
 
             yield (
-                _side(city, None, seed, days, start, tick),
-                _side(changed, scenario, seed, days, start, tick),
+                _side(city, None, seed, days, start, air, tick),
+                _side(changed, scenario, seed, days, start, air, tick),
             )
         return
     tasks = [
-        delayed(_side)(*side, seed, days, start, None) for seed in seeds for side in ((city, None), (changed, scenario))
+        delayed(_side)(*side, seed, days, start, air, None)
+        for seed in seeds
+        for side in ((city, None), (changed, scenario))
     ]
     results = iter(Parallel(n_jobs=n_jobs, return_as="generator")(tasks))
     for base in results:
         yield base, next(results)
 
 
-def _side(city: City, scenario: Scenario | None, seed: int, days: float, start: str | pd.Timestamp, tick: Any) -> Side:
+def _side(
+    city: City, scenario: Scenario | None, seed: int, days: float, start: str | pd.Timestamp, air: Air, tick: Any
+) -> Side:
     """One run of one side."""
-    result = city.run(
-        days=days, seed=seed, start=start, processes=scenario.processes() if scenario is not None else (), progress=tick
-    )
+    processes = scenario.processes() if scenario is not None else ()
+    result = city.run(days=days, seed=seed, start=start, processes=processes, progress=tick, **air)
     outcome = Outcome(
         zone_truth=result.zone_truth,
         trips=result.trips,

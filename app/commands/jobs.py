@@ -103,20 +103,17 @@ def compare(chosen: str | None, workspace: str | None, run_id: str | None, as_js
 
 def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job, dict[str, str]]:
     """Run the steps of a job, with what the workspace already says of it."""
-    from dataclasses import fields
-
     from app.pipeline import Job, JobSpec
     from app.progress import Bars
 
     n_jobs = options.pop("n_jobs", None)
-    known = {field.name for field in fields(JobSpec)}
-    told = {key: value for key, value in space.describe().get("job", {}).items() if key in known}
+    told = dict(space.describe().get("job", {}))
     told |= {key: None if value == NONE else value for key, value in options.items() if value is not None}
     for option, details in _DETAILS.items():  # another file has columns and places of its own
         if options.get(option) is not None:
             told |= dict.fromkeys((name for name in details if options.get(name) in (None, NONE)), None)
     with Bars() as bars:
-        job = Job(space, JobSpec(**told), bars)
+        job = Job(space, JobSpec.known(told), bars)
         if n_jobs is not None:
             job.n_jobs = n_jobs
         ids = job.run(until)

@@ -20,7 +20,7 @@ def scenario() -> None:
 @WORKSPACE
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Pairs of runs.")
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of each run.")
-@click.option("--start", metavar="DATE", default="2026-01-27", show_default=True)
+@click.option("--start", metavar="DATE", help="Default 2026-01-27, or the second day of measured weather.")
 @JOBS
 @JSON
 @click.pass_obj
@@ -30,7 +30,7 @@ def scenario_run(
     workspace: str | None,
     seeds: int,
     days: int,
-    start: str,
+    start: str | None,
     n_jobs: int | None,
     as_json: bool,
 ) -> None:
@@ -51,7 +51,7 @@ def scenario_run(
     if as_json:
         click.echo(json.dumps({"run": run, "effects": records(effects)}, indent=1))
         return
-    click.echo(f"What {effects['scenario'].iloc[0]} changes, against today ({seeds} pairs of runs of {days} day(s))\n")
+    click.echo(f"What {effects['scenario'].iloc[0]} changes, against today (pairs of runs: {seeds}; days each: {days})\n")
     click.echo(headline(effects).to_string(index=False))
     click.echo(f"\nAll effects, by zone and hour: run {run} in workspace '{space.name}'", err=True)
 

@@ -150,6 +150,25 @@ def test_stations_put_the_background_right_and_none_takes_them_away(capsys, file
     assert again["simulation"] == plain and "calibration" not in again
 
 
+def test_a_scenario_is_tried_in_the_measured_air(capsys, tmp_path):
+    """It begins on the second day of the weather, and one that the weather does not reach is refused."""
+    (tmp_path / "close.yaml").write_text(
+        "name: close_middle\nmeasures:\n  - measure: close_street\n    street: Row street 3\n"
+        '    start: "06:00"\n    end: "20:00"\n'
+    )
+    command = ["scenario", "run", str(tmp_path / "close.yaml"), "town", "--seeds", "1", "--n-jobs", "1"]
+    told = json.loads(said(capsys, *command, "--json"))
+    spec = open_workspace("town").runs.manifest(told["run"])["spec"]
+    assert spec["start"] == "2026-01-27" and spec["air"]["weather"].startswith("weather.csv:")
+    quantities = {row["quantity"] for row in told["effects"]}
+    assert {"no2_exposure", "lden", "people_lden_65"} <= quantities
+    text = said(capsys, *command)
+    for words in ("NO2 where people live", "Road noise, Lden", "dB(A)", "ug/m3", "pairs of runs: 1"):
+        assert words in text
+    assert "e+0" not in text
+    assert "covers" in refused(capsys, *command, "--start", "2026-05-05")
+
+
 def test_a_copy_of_a_file_is_the_same_run_and_a_changed_one_is_not(files, tmp_path, home):
     from dataclasses import replace
 

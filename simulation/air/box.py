@@ -20,7 +20,7 @@ from scipy.sparse.linalg import splu
 
 from simulation.air.errors import AirError
 
-_DENSE_BOXES = 240  # above this a sparse factorisation is faster than a dense inverse
+_DENSE_BOXES = 150  # above this a sparse factorisation is faster than a dense inverse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +122,7 @@ class Mixing:
 class Exchange:
     """Air that moves between Z boxes, m3/s."""
 
-    between: np.ndarray  # (Z, Z) from the box of the column into the box of the row; zero diagonal
+    between: csc_array  # (Z, Z) from the box of the column into the box of the row; no diagonal
     outflow: np.ndarray  # (Z,) out of the city and into the sky
     inflow: np.ndarray  # (Z,) from there
 
@@ -140,7 +140,6 @@ def exchange(geometry: BoxGeometry, mixing: Mixing) -> Exchange:
     Exchange
     """
     g, m, z = geometry, mixing, geometry.n_zones
-    between = np.zeros((z, z))
     through = m.wind_east * g.face_east + m.wind_north * g.face_north  # m2/s, positive from first to second
     edge = m.wind_east * g.edge_east + m.wind_north * g.edge_north
     # A ragged outer edge lets more air pass than its closing vector says: at least the mean width of a convex
@@ -150,11 +149,11 @@ def exchange(geometry: BoxGeometry, mixing: Mixing) -> Exchange:
     ragged = np.maximum(wide - carried - np.maximum(edge, 0), 0) * g.edge_m / g.perimeter_m
     ragged = ragged + m.sideways * g.edge_m
     stir = m.sideways * g.border_m
-    between[g.second, g.first] = g.height_m * (np.maximum(through, 0) + stir)
-    between[g.first, g.second] = g.height_m * (np.maximum(-through, 0) + stir)
+    flow = g.height_m * np.concatenate([np.maximum(through, 0) + stir, np.maximum(-through, 0) + stir])
+    rows, columns = np.concatenate([g.second, g.first]), np.concatenate([g.first, g.second])
     sky = m.top * g.area_m2
     return Exchange(
-        between=between,
+        between=csc_array((flow, (rows, columns)), shape=(z, z)),
         outflow=g.height_m * (np.maximum(edge, 0) + ragged) + sky,
         inflow=g.height_m * (np.maximum(-edge, 0) + ragged) + sky,
     )
@@ -172,16 +171,17 @@ class BoxStep:
         self.step_s, self.flows = step_s, flows
         self.volume = geometry.volume_m3
         self.deposits = deposition_mps[:, None] * geometry.area_m2  # (S, Z) m3/s
-        leaving = flows.between.sum(axis=0) + flows.outflow
-        n = len(self.volume)
-        diagonal = self.volume / step_s + leaving + self.deposits
+        kinds, self._kind = np.unique(deposition_mps, return_inverse=True)  # species alike share a matrix
+        n, between = len(self.volume), flows.between
+        leaving = self.volume / step_s + np.bincount(_columns(between), between.data, n) + flows.outflow
+        diagonal = leaving + kinds[:, None] * geometry.area_m2
         self._inverse: np.ndarray | None = None
         if n <= _DENSE_BOXES:
-            matrices = -np.broadcast_to(flows.between, (len(deposition_mps), n, n)).copy()
+            matrices = np.repeat(-between.toarray()[None], len(kinds), axis=0)
             matrices[:, np.arange(n), np.arange(n)] += diagonal
-            self._inverse = np.linalg.inv(matrices)
+            self._inverse = np.linalg.inv(matrices)[self._kind]
         else:
-            self._solvers = [splu(csc_array(diags_array(row) - csc_array(flows.between))) for row in diagonal]
+            self._solvers = [splu(csc_array(diags_array(row) - between)) for row in diagonal]
 
     def advance(self, concentration: np.ndarray, source: np.ndarray, ambient: np.ndarray, ledger: Ledger) -> np.ndarray:
         """Concentrations a step later.
@@ -207,12 +207,17 @@ class BoxStep:
         if self._inverse is not None:
             after = np.matmul(self._inverse, right[:, :, None])[:, :, 0]
         else:
-            after = np.stack([solver.solve(row) for solver, row in zip(self._solvers, right)])
+            after = np.stack([self._solvers[kind].solve(row) for kind, row in zip(self._kind, right)])
         ledger.emitted += self.step_s * source.sum(axis=1)
         ledger.blown_in += self.step_s * blown_in.sum(axis=1)
         ledger.blown_out += self.step_s * (after * self.flows.outflow).sum(axis=1)
         ledger.deposited += self.step_s * (after * self.deposits).sum(axis=1)
         return after
+
+
+def _columns(matrix: csc_array) -> np.ndarray:
+    """Column of each stored value."""
+    return np.repeat(np.arange(matrix.shape[1]), np.diff(matrix.indptr))
 
 
 @dataclass(slots=True)

@@ -207,6 +207,7 @@ class Field:
         return unit[self._row, self._canyon_of][:, None] * street[self._canyon_of, 4:]
 
 
+@lru_cache(maxsize=64)
 def to_reference(temperature_k: float) -> np.ndarray:
     """Mass in a cubic metre as the law counts it, over mass in a cubic metre of the air outside; shape (S,).
 
@@ -214,7 +215,9 @@ def to_reference(temperature_k: float) -> np.ndarray:
     annex VI C). Plumes, canyons and boxes dilute into the air as it is: in frost of 263 K, where a cubic metre holds
     more air, the same NO2 counts a tenth less. Pressure is taken as 101.3 kPa.
     """
-    return np.where(_IS_GAS, temperature_k / REFERENCE_TEMPERATURE_K, 1.0)
+    factor = np.where(_IS_GAS, temperature_k / REFERENCE_TEMPERATURE_K, 1.0)
+    factor.flags.writeable = False  # it is kept for the next who asks
+    return factor
 
 
 def react(air: np.ndarray, hour: AirHour, residence_s: np.ndarray) -> None:

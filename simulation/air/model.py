@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from data.units import UG_PER_G
 from simulation.air.background import SPECIES, synthetic_background
@@ -119,6 +120,7 @@ class AirModel:
         self._city_m = float(np.sqrt(self.geometry.area_m2.sum()))
         self.far_field = FarField(links, link_zone, zones, reach_m=CUTOFF_M)
         self.start = pd.Timestamp(start)
+        self._start_s = self.start.timestamp()
         self._first_hour = _hourly(weather, "weather")
         longitude = float(zones["lon"].mean())
         self._layer = boundary_layer(weather, latitude=latitude, longitude=longitude, z0_m=OPEN_Z0_M)
@@ -145,9 +147,11 @@ class AirModel:
             receptors = facades(links, self.zone_ids, link_zone, walls)
         self.field = self.field_of(receptors)
         front = np.flatnonzero((receptors["kind"] == "facade").to_numpy())
-        self._facade = front
-        self._facade_zone = pd.Index(self.zone_ids).get_indexer(receptors["zone_id"].to_numpy()[front])
-        self._facades = np.bincount(self._facade_zone, minlength=len(self.zone_ids))
+        zone = pd.Index(self.zone_ids).get_indexer(receptors["zone_id"].to_numpy()[front])
+        facades_in = np.bincount(zone, minlength=len(self.zone_ids))
+        self._with_street = facades_in > 0
+        shape = (len(self.zone_ids), len(receptors))
+        self._facade_mean = csr_array((1.0 / facades_in[zone], (zone, front)), shape=shape)
         self.ledger = Ledger.empty(len(SPECIES))
         ambient = self._ambient(self._hour(0.0))
         self.concentration = np.repeat(ambient[:, None], self.geometry.n_zones, axis=1)  # (S, Z) g/m3
@@ -284,16 +288,11 @@ class AirModel:
 
     def _zone_means(self, at: np.ndarray, background: np.ndarray) -> np.ndarray:
         """(Z, S) means over facades; of a zone without a street, its background."""
-        total = np.stack(
-            [np.bincount(self._facade_zone, at[self._facade, s], len(self.zone_ids)) for s in range(len(SPECIES))],
-            axis=1,
-        )
-        with_street = self._facades[:, None] > 0
-        return np.where(with_street, total / np.maximum(self._facades, 1)[:, None], background)
+        return np.where(self._with_street[:, None], self._facade_mean @ at, background)
 
     def _hour(self, start_s: float) -> int:
         """Hours since 1970 of an instant of the run."""
-        return int((self.start.timestamp() + start_s) // 3600)
+        return int((self._start_s + start_s) // 3600)
 
     def _weather_row(self, hour: int) -> int:
         return _row(hour, self._first_hour, len(self._layer.stability), "weather")

@@ -97,7 +97,7 @@ def test_a_missing_file_skips_the_part_with_its_reason(monkeypatch, tmp_path):
 
 
 def test_an_unknown_part_is_told():
-    with pytest.raises(InputError, match="no part moon of the air benchmark; there are: idaho, .*, growth, demo"):
+    with pytest.raises(InputError, match=r"no part moon of the air benchmark; there are: idaho, .*, growth, demo"):
         run_case("air", ["moon"])
 
 

@@ -35,6 +35,19 @@ def test_mass_is_kept_over_a_day(toy_air):
         assert model.ledger.emitted[SPECIES.index(name)] == pytest.approx(emitted)
 
 
+def test_all_that_traffic_emits_is_blown_out_deposited_or_in_the_air(toy_air):
+    """Nothing flows in and the air is clean at the start: emitted = blown out + deposited + in the air, within 1e-6."""
+    clean = pd.DataFrame({"time": toy_air.weather["time"], **dict.fromkeys(SPECIES, 0.0)})
+    model = toy_air.model(background=clean)
+    grams = np.zeros(len(SPECIES))
+    for number in range(2 * 96):
+        air = model.step(toy_air.interval(number))
+        grams += [air.nox_g.sum(), air.no2_g.sum(), 0.0, air.pm25_g.sum(), air.pm10_g.sum()]
+    out, fallen, left = model.ledger.blown_out, model.ledger.deposited, model.mass_in_air()
+    np.testing.assert_allclose(out + fallen + left, grams, rtol=1e-6)
+    assert (grams[[0, 1, 3, 4]] > 1.0).all() and (left[[0, 1, 3, 4]] > 0).all()
+
+
 def test_two_runs_joined_are_one_run_bit_for_bit(toy_air):
     """Cut in the middle of an hour, with another start and a model of its own."""
     whole = run(toy_air.model(), toy_air, range(60))

@@ -51,7 +51,9 @@ def scenario_run(
     if as_json:
         click.echo(json.dumps({"run": run, "effects": records(effects)}, indent=1))
         return
-    click.echo(f"What {effects['scenario'].iloc[0]} changes, against today (pairs of runs: {seeds}; days each: {days})\n")
+    click.echo(
+        f"What {effects['scenario'].iloc[0]} changes, against today (pairs of runs: {seeds}; days each: {days})\n"
+    )
     click.echo(headline(effects).to_string(index=False))
     click.echo(f"\nAll effects, by zone and hour: run {run} in workspace '{space.name}'", err=True)
 

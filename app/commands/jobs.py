@@ -107,6 +107,13 @@ def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job,
     from app.progress import Bars
 
     n_jobs = options.pop("n_jobs", None)
+    if space.describe().get("source") == "measured":
+        from app.measured import measured_job
+
+        with Bars() as bars:
+            measured = measured_job(space, options, bars)
+            measured.n_jobs = measured.n_jobs if n_jobs is None else n_jobs
+            return measured, measured.run(until)
     told = dict(space.describe().get("job", {}))
     told |= {key: None if value == NONE else value for key, value in options.items() if value is not None}
     for option, details in _DETAILS.items():  # another file has columns and places of its own

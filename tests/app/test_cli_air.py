@@ -11,6 +11,7 @@ import pytest
 
 from app.cli import main
 from app.pipeline import stored_city
+from data.errors import ZonewiseError
 from data.store.workspace import open_workspace
 from simulation.air import default_fleet
 from simulation.air.background import SPECIES, synthetic_background
@@ -305,3 +306,13 @@ def test_a_town_without_traffic_breathes_the_background():
     run = empty.run(days=0.5, seed=1, start=BEGIN, weather=weather, background=steady, incidents_per_day=0.0)
     assert run.zone_truth["nox_g"].sum() == 0 and run.summary["departed"] == 0
     np.testing.assert_allclose(run.zone_truth["nox_ug_per_m3"], 10.0, rtol=0.05)
+
+
+@pytest.mark.parametrize(("column", "value"), [("wind_speed_mps", -1.0), ("wind_speed_mps", np.nan)])
+def test_a_script_is_refused_a_wind_that_is_negative_or_missing(column, value):
+    """The same fault at the door of a script, before anything is lived."""
+    city = stored_city(open_workspace("town"))
+    weather = synthetic_weather(60.17, BEGIN, 2, 5, longitude=24.94)
+    weather.loc[7, column] = value
+    with pytest.raises(ZonewiseError, match="wind_speed_mps"):
+        city.run(days=1, seed=1, start=BEGIN, weather=weather)

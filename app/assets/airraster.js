@@ -2,7 +2,6 @@
 (function () {
   "use strict";
   const NOWHERE = 255;
-  const FINER = 3; // pixels a side that a cell becomes; values between centres are linear
 
   function bytes(text) {
     const raw = atob(text);
@@ -16,6 +15,7 @@
   window.zonewiseAirRaster = (raw) => {
     const { columns, rows, periods, steps } = raw;
     const size = columns * rows;
+    const finer = size > 12000 ? 2 : 3; // pixels a side that a cell becomes; values between centres are linear
     const layers = {};
     for (const name of Object.keys(raw.layers || {})) layers[name] = { unit: raw.layers[name].unit, data: bytes(raw.layers[name].bytes) };
     const pictures = new Map();
@@ -45,8 +45,8 @@
 
     /* For each pixel along one side: the two cells whose centres it lies between, and its share of the way. */
     function places(n) {
-      return Array.from({ length: n * FINER }, (_, p) => {
-        const at = (p + 0.5) / FINER - 0.5;
+      return Array.from({ length: n * finer }, (_, p) => {
+        const at = (p + 0.5) / finer - 0.5;
         const first = Math.floor(at);
         return [Math.max(0, first), Math.min(n - 1, first + 1), at - first];
       });
@@ -56,8 +56,8 @@
       const { unit, data } = layers[layer];
       const values = filled(data, period * size);
       const canvas = document.createElement("canvas");
-      canvas.width = columns * FINER;
-      canvas.height = rows * FINER;
+      canvas.width = columns * finer;
+      canvas.height = rows * finer;
       const pen = canvas.getContext("2d");
       const image = pen.createImageData(canvas.width, canvas.height);
       const colours = scale.colours.map(rgb);

@@ -106,10 +106,10 @@ def cells(
     side = float(cell_m)
     least = float(np.sqrt(zones.geometry.area.sum() / max_cells))
     if side < least:
-        side = _GROW_M * np.ceil(least / _GROW_M)
+        side = _GROW_M * float(np.ceil(least / _GROW_M))
     x, y, home = _centres(zones, side)
     while x.size > max_cells:
-        side = _GROW_M * (np.floor(side / _GROW_M) + 1)
+        side = _GROW_M * float(np.floor(side / _GROW_M) + 1)
         x, y, home = _centres(zones, side)
     if x.size == 0:
         raise AirError(f"no cell of {side:g} m has its centre in a zone; take smaller cells")

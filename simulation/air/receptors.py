@@ -24,6 +24,9 @@ STATION_HEIGHT_M = 3.0  # inlets stand at 1.5 to 4 m: Directive 2008/50/EC, Anne
 #: From a street's axis to the fronts where no walls are known: half of the lanes, 3.5 m each, and 5 m of pavement and
 #: parking on either side. Assumed.
 LANE_M, ROADSIDE_M = 3.5, 5.0
+#: Nearest that a front may be to the lanes of any street, m, and steps along the street at which another place is
+#: looked for if it is nearer: beside a second carriageway or a junction. Assumed.
+KERB_M, _STEPS_M = 1.5, (0.0, 10.0, -10.0, 25.0, -25.0, 50.0, -50.0)
 #: A point this far beyond a canyon's walls still counts as at its front, m: what mapped fronts are off by.
 WALL_TOLERANCE_M = 2.0
 LEFT, RIGHT, OPEN = 1, -1, 0
@@ -85,15 +88,10 @@ def facades(
     share = np.clip(1.0 - (along[place] - at) / weight[link], 0.0, 1.0)
     side = np.where(np.arange(link.size) % 2 == 0, LEFT, RIGHT)
     at = share * shapely.length(shapes[link])
-    _, along = _direction(shapes[link], at)
-    if walls is not None:  # sides are told from the axis; a link may run against it
-        along = along * _sense(along, walls["angle_deg"].to_numpy(dtype=float)[link])[:, None]
-    x, y = shapely.get_coordinates(shapely.line_interpolate_point(shapes[link], at)).T
-    offset = side * _front_m(links, walls, side, link)
-    x, y = x - along[:, 1] * offset, y + along[:, 0] * offset
+    canyon = np.zeros(len(links), dtype=bool) if walls is None else walls["canyon"].to_numpy(dtype=bool)
+    side, (x, y) = _off_the_lanes(links, walls, link, at, side, ~canyon[link])
     numbers = np.arange(link.size) % per_zone + 1
     names = np.array(list(zone_ids), dtype=object)[zone[link]]
-    canyon = np.zeros(len(links), dtype=bool) if walls is None else walls["canyon"].to_numpy(dtype=bool)
     return validate(
         pd.DataFrame(
             {
@@ -201,6 +199,57 @@ def _one_direction(links: pd.DataFrame) -> np.ndarray:
     high = np.maximum(links["from_node_id"], links["to_node_id"])
     pair = pd.DataFrame({"low": low, "high": high, "length": links["length_m"].round(1)})
     return (~pair.duplicated()).to_numpy(dtype=float)
+
+
+def _at_front(
+    links: gpd.GeoDataFrame, walls: pd.DataFrame | None, link: np.ndarray, at_m: np.ndarray, side: np.ndarray
+) -> np.ndarray:
+    """Places at the fronts on one side of links, at distances from their beginnings, (2, n) m."""
+    shapes = _shapes(links)[link]
+    _, along = _direction(shapes, at_m)
+    if walls is not None:  # sides are told from the axis; a link may run against it
+        along = along * _sense(along, walls["angle_deg"].to_numpy(dtype=float)[link])[:, None]
+    x, y = shapely.get_coordinates(shapely.line_interpolate_point(shapes, at_m)).T
+    offset = side * _front_m(links, walls, side, link)
+    return np.stack([x - along[:, 1] * offset, y + along[:, 0] * offset])
+
+
+def _off_the_lanes(
+    links: gpd.GeoDataFrame, walls: pd.DataFrame | None, link: np.ndarray, at_m: np.ndarray, side: np.ndarray,
+    free: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Sides and places, (2, n), of fronts; those that are `free` and would stand on lanes of another link move.
+
+    A front is looked for on the other side of the street, then some steps along it, on either side. Where all of these
+    lie on lanes, the one farthest from them is taken.
+    """
+    length = shapely.length(_shapes(links)[link])
+    best_at, best_side = at_m.copy(), side.copy()
+    best = _room_m(links, *_at_front(links, walls, link, at_m, side))
+    for step in _STEPS_M:
+        for turn in (1, -1):
+            short = np.flatnonzero(free & (best < 0.0))
+            if short.size == 0 or (step == 0.0 and turn == 1):
+                continue
+            moved = np.clip(at_m[short] + step, 0.05 * length[short], 0.95 * length[short])
+            room = _room_m(links, *_at_front(links, walls, link[short], moved, turn * side[short]))
+            better = room > best[short]
+            chosen = short[better]
+            best[chosen], best_at[chosen], best_side[chosen] = room[better], moved[better], turn * side[chosen]
+    return best_side, _at_front(links, walls, link, best_at, best_side)
+
+
+def _room_m(links: gpd.GeoDataFrame, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
+    """From points to the nearest edge of lanes and kerb, m; below 0 on them, 0 wherever nothing is near."""
+    shapes = _shapes(links)
+    ends = np.sort(links[["from_node_id", "to_node_id"]].to_numpy(), axis=1)
+    twin = pd.DataFrame(ends).duplicated(keep=False).to_numpy()  # a line in the middle of both directions
+    half = links["lanes"].to_numpy(dtype=float) * np.where(twin, LANE_M, LANE_M / 2.0) + KERB_M
+    points = shapely.points(x_m, y_m)
+    point, near = shapely.STRtree(shapes).query(points, predicate="dwithin", distance=float(half.max()))
+    room = np.zeros(len(points))
+    np.minimum.at(room, point, shapely.distance(points[point], shapes[near]) - half[near])
+    return room
 
 
 def _front_m(links: pd.DataFrame, walls: pd.DataFrame | None, side: np.ndarray, link: np.ndarray) -> np.ndarray:

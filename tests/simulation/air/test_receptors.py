@@ -123,3 +123,33 @@ def test_links_without_shapes_and_no_receptors_at_all_are_refused():
         facades(pd.DataFrame(street()).drop(columns="geometry"), ["Z01"], in_one_zone(street()))
     with pytest.raises(AirError, match="at least 1"):
         facades(street(), ["Z01"], in_one_zone(street()), per_zone=0)
+
+
+def test_no_front_stands_on_the_other_carriageway():
+    """Two one-way lines of two lanes, 12 m apart. Fronts are 2 x 3.5 + 5 = 12 m from a line: exactly on the other one.
+
+    A one-way line's lanes end 2 x 3.5 / 2 = 3.5 m beside it and a front keeps 1.5 m more; so all fronts stand outside.
+    """
+    lines = [LineString([(0, 0), (240, 0)]), LineString([(240, 12), (0, 12)])]
+    links = gpd.GeoDataFrame(
+        {"link_id": [0, 1], "from_node_id": [0, 2], "to_node_id": [1, 3], "length_m": 240.0, "lanes": 2.0},
+        geometry=lines, crs="EPSG:3067",
+    )  # fmt: skip
+    table = facades(links, ["Z01"], in_one_zone(links), per_zone=8)
+    np.testing.assert_allclose(table["y_m"], [-12.0] * 4 + [24.0] * 4)
+    np.testing.assert_allclose(table["x_m"], [30, 90, 150, 210, 210, 150, 90, 30])
+
+
+def test_a_front_beside_a_crossing_moves_along_its_street():
+    """The only front, 120 m along, is on the lanes of a wide crossing street. These end 6 x 3.5 / 2 = 10.5 m from its
+    line at 125 m and 1.5 m stay free: the front moves to 110 m.
+    """
+    lines = [LineString([(0, 0), (240, 0)]), LineString([(125, -60), (125, 60)])]
+    links = gpd.GeoDataFrame(
+        {"link_id": [0, 1], "from_node_id": [0, 2], "to_node_id": [1, 3], "length_m": [240.0, 120.0],
+         "lanes": [1.0, 6.0]},
+        geometry=lines, crs="EPSG:3067",
+    )  # fmt: skip
+    home = pd.DataFrame({"link_id": [0], "zone_id": ["Z01"], "share": [1.0]})
+    table = facades(links, ["Z01"], home, per_zone=1)
+    np.testing.assert_allclose(table[["x_m", "y_m"]].to_numpy(), [[110.0, 8.5]])

@@ -15,9 +15,10 @@ from scipy import sparse
 from data.schemas import ZONES, validate
 from zones import partition
 from zones.character import character
+from zones.dynamics import link_dynamics
 from zones.errors import ZoneError
 from zones.naming import reading_order, street_names, zone_ids
-from zones.spec import ZoneSpec
+from zones.spec import NEEDS, ZoneSpec
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,10 @@ def make_zones(
     resolution: int | None = None,
     cell_m: float | None = None,
     polygons: gpd.GeoDataFrame | None = None,
+    sensors: gpd.GeoDataFrame | None = None,
+    dynamics: pd.DataFrame | None = None,
+    compactness: float = 0.9,
+    seed: int = 0,
 ) -> gpd.GeoDataFrame:
     """Cut a city into zones and tell what each is like.
 
@@ -43,50 +48,153 @@ def make_zones(
         `kind`, `category`, `area_m2`, `floors`, geometry; without it, homes and jobs follow from street lengths.
     crs : optional
         The city's projected system; that of `links` if not given.
-    kind : {"hex", "square", "polygons"}
+    kind : {"hex", "square", "polygons", "administrative", "voronoi", "functional"}
+        Grids; `polygons` as given; the same as administrative units, one a name; the ground nearest to each sensor;
+        or streets with similar traffic (see `zones.functional`).
     count : int
-        Target number of zones for hexagons and squares, reached by joining cells with little street. A coarse H3 grid
-        may give fewer. Not used with `resolution`, `cell_m` or `polygons`.
+        Target number of zones for hexagons, squares and functional zones; grids reach it by joining cells with little
+        street. A coarse H3 grid may give fewer. Not used with `resolution`, `cell_m`, `polygons` or `sensors`.
     resolution : int, optional
         H3 resolution.
     cell_m : float, optional
         Side of a square, m.
     polygons : GeoDataFrame, optional
-        Zones as given, in any coordinate system; a column `name` names them.
+        Zones as given, in any coordinate system; a column `name` names them. Administrative units need it, and those of
+        one name are one zone.
+    sensors : GeoDataFrame, optional
+        Points, in any coordinate system; `sensor_id` and `name` are read where they are there. Sensors within a metre
+        of each other share a zone.
+    dynamics : DataFrame, optional
+        Traffic of links for functional zones, as `zones.dynamics.link_dynamics` reads it.
+    compactness : float
+        Of functional zones: at least this share of the compactness of hexagons of equal number.
+    seed : int
+        Of functional zones: of the order in which streets are looked at.
 
     Returns
     -------
     GeoDataFrame
-        Columns of `data.schemas.ZONES` and `character_source`. Zones do not overlap, neighbours share their vertices,
-        every zone holds streets where trips can start and end; ids run north to south, then west to east.
+        Columns of `data.schemas.ZONES` and `character_source`; for zones around sensors also `sensor_ids`, joined by
+        commas. Zones do not overlap, neighbours share their vertices, every zone holds streets where trips can start
+        and end; ids run north to south, then west to east.
 
     Raises
     ------
     ZoneError
-        If the request contradicts itself, or no zone lies in the city.
+        If the request contradicts itself (every fault is named), or no zone lies in the city.
     """
-    if polygons is not None and kind != "polygons":
-        raise ZoneError(f"polygons are given, but kind={kind!r}; say kind='polygons' or leave them out")
-    spec = ZoneSpec(kind=kind, count=count, resolution=resolution, cell_m=cell_m)
+    given = {"polygons": polygons, "sensors": sensors, "dynamics": dynamics}
+    spec = _checked(given, kind=kind, count=count, resolution=resolution, cell_m=cell_m, compactness=compactness)
     links = links if crs is None else links.to_crs(crs)
     area = partition.city_area(links)
-    streets = links[core_links(links)]
+    inner = core_links(links)
+    names: list[str] | None = None
+    members: list[str] | None = None
     if spec.kind == "polygons":
-        if polygons is None:
-            raise ZoneError("kind='polygons' needs polygons; read them with data.readers.polygons.read_polygons")
-        given = polygons if polygons.crs is None else polygons.to_crs(links.crs)
-        cells = partition.from_polygons(area, given)
-        shapes, origin = partition.joined(cells, streets, count=None, keep_cells=True)
-        if len(shapes) < len(given):
-            lost = len(given) - len(shapes)
-            logger.warning("%d of %d given zones hold no street where trips could start or end", lost, len(given))
-        names = _given_names(given, origin)
+        shapes, names = _given_zones(polygons, area, links[inner])
+    elif spec.kind == "administrative":
+        shapes, names = _given_zones(_one_a_name(polygons), area, links[inner])
+    elif spec.kind == "voronoi":
+        shapes, names, members = _sensor_zones(sensors, area, links[inner])
+    elif spec.kind == "functional":
+        shapes = _functional_zones(spec, dynamics, area, links, inner, seed)
     else:
-        shapes, names = _grid(spec, area, streets), None
+        shapes = _grid(spec, area, links[inner])
     order = reading_order(shapes)
     shapes = shapes[order]
     names = street_names(shapes, links) if names is None else [names[k] for k in order]
-    return _table(shapes, names, links, places)
+    zones = _table(shapes, names, links, places)
+    return zones if members is None else zones.assign(sensor_ids=[members[k] for k in order])
+
+
+def _checked(given: dict[str, Any], **asked: Any) -> ZoneSpec:
+    """The request, or one error that names all its faults."""
+    spec = object.__new__(ZoneSpec)
+    for name, value in asked.items():
+        object.__setattr__(spec, name, value)
+    faults = spec.faults()
+    need, how = NEEDS.get(spec.kind, (None, ""))
+    if need is not None and given[need] is None:
+        faults.append(f"kind={spec.kind!r} needs {need}; give {need}: {how}")
+    for name, value in given.items():
+        if value is not None and name != need:
+            fits = " or ".join(repr(kind) for kind, (what, _) in NEEDS.items() if what == name)
+            faults.append(f"{name} are given, but kind={spec.kind!r}; say kind={fits} or leave them out")
+    if faults:
+        raise ZoneError("zones cannot be cut: " + "; ".join(faults))
+    return spec
+
+
+def _given_zones(
+    polygons: gpd.GeoDataFrame, area: shapely.Polygon, streets: gpd.GeoDataFrame
+) -> tuple[np.ndarray, list[str] | None]:
+    given = polygons if polygons.crs is None else polygons.to_crs(streets.crs)
+    cells = partition.from_polygons(area, given)
+    shapes, origin = partition.joined(cells, streets, count=None, keep_cells=True)
+    if len(shapes) < len(given):
+        lost = len(given) - len(shapes)
+        logger.warning("%d of %d given zones hold no street where trips could start or end", lost, len(given))
+    return shapes, _given_names(given, origin)
+
+
+def _one_a_name(polygons: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Administrative units: rows of one name are one unit."""
+    if "name" not in polygons.columns:
+        found = [str(c) for c in polygons.columns if c != polygons.geometry.name]
+        raise ZoneError(f"administrative units need a column 'name'; found {found}; rename the one that names them")
+    names = polygons["name"].astype("str").str.strip()
+    nameless = np.flatnonzero(polygons["name"].isna() | (names == ""))
+    if nameless.size:
+        raise ZoneError(
+            f"{nameless.size} administrative unit(s) have no name, first in row {nameless[0]}; name or drop them"
+        )
+    if names.is_unique:
+        return polygons.assign(name=names)
+    kept = polygons.assign(name=names)[["name", polygons.geometry.name]]
+    return kept.dissolve("name", sort=False).reset_index()
+
+
+def _sensor_zones(
+    sensors: gpd.GeoDataFrame, area: shapely.Polygon, streets: gpd.GeoDataFrame
+) -> tuple[np.ndarray, list[str] | None, list[str]]:
+    """Zones around sensors, their names where sensors have some, and which sensors belong to each."""
+    shapes = sensors.geometry.to_numpy()
+    wrong = [row for row, shape in enumerate(shapes) if shape is None or shape.is_empty or shape.geom_type != "Point"]
+    faults = [f"rows {wrong[:5]} are no points"] if wrong else []
+    if sensors.crs is None:
+        faults.append("they have no coordinate system; set it, e.g. EPSG:4326 for longitude and latitude")
+    if faults:
+        raise ZoneError("the sensors cannot have zones: " + "; ".join(faults))
+    points = shapely.get_coordinates(sensors.geometry.to_crs(streets.crs).to_numpy()).reshape(-1, 2)
+    cells, place = partition.around_points(area, points)
+    polygons, origin = partition.joined(cells, streets, count=None, keep_cells=True)
+    ids = (sensors["sensor_id"] if "sensor_id" in sensors.columns else pd.Series(range(len(sensors)))).astype("str")
+    at_place = ids.groupby(place).agg(",".join)
+    shared = at_place[at_place.str.contains(",")]
+    if len(shared):
+        logger.warning("sensors at one place share a zone: %s", "; ".join(shared))
+    if len(polygons) < len(at_place):
+        lost = at_place.drop(index=origin)
+        logger.warning("%d sensor place(s) have no zone, for no street is nearest: %s", len(lost), "; ".join(lost[:10]))
+    rows = [int(np.flatnonzero(place == k)[0]) for k in origin]
+    return polygons, _given_names(sensors.iloc[rows], np.arange(len(rows))), [at_place[k] for k in origin]
+
+
+def _functional_zones(
+    spec: ZoneSpec, dynamics: pd.DataFrame, area: shapely.Polygon, links: gpd.GeoDataFrame, inner: np.ndarray, seed: int
+) -> np.ndarray:
+    from zones.functional import functional_polygons  # loads Numba, which the other kinds do without
+
+    count = spec.count or 1
+    streets = links[inner]
+    known = link_dynamics(dynamics, links).of(inner)
+    least = 0.0
+    if spec.compactness > 0.0:
+        least = spec.compactness * partition.compactness(_grid(ZoneSpec(count=count), area, streets))
+    found = functional_polygons(streets, known, area, count=count, least_compactness=least, seed=seed)
+    if found.compactness < least:
+        logger.warning("functional zones are less compact than asked for: %.3f, not %.3f", found.compactness, least)
+    return found.polygons
 
 
 def core_links(links: pd.DataFrame) -> np.ndarray:

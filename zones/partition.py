@@ -21,6 +21,8 @@ from zones.membership import overlay
 
 #: The city's area reaches this far beyond its streets, and gaps up to twice `_GAP_M` between streets are part of it, m.
 _REACH_M, _GAP_M = 50.0, 150.0
+#: Sensors this near to each other stand at one place, m (assumed: the two sides of a post).
+SAME_PLACE_M = 1.0
 #: A cell with less street than this joins a neighbour, m.
 MIN_STREET_M = 100.0
 #: As does a cell of which less than this share lies in the city.
@@ -135,6 +137,43 @@ def from_polygons(area: shapely.Polygon, polygons: gpd.GeoDataFrame) -> Cells:
     return _cut(shapes, area)
 
 
+def around_points(area: shapely.Polygon, points: np.ndarray) -> tuple[Cells, np.ndarray]:
+    """Voronoi cells of points: each place belongs to the nearest (Voronoi 1908, doi:10.1515/crll.1908.134.198).
+
+    Parameters
+    ----------
+    area : Polygon
+    points : ndarray, shape (n, 2)
+        Coordinates, m; also of points outside the area.
+
+    Returns
+    -------
+    cells : Cells
+        Clipped to the area; `cell` counts places.
+    place : ndarray of int, shape (n,)
+        Place of each point: points within `SAME_PLACE_M` of each other on a grid are at one place.
+
+    Raises
+    ------
+    ZoneError
+        If there is no point, or one without coordinates.
+    """
+    lost = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if len(points) == 0 or lost.size:
+        what = (
+            "there are no sensors" if len(points) == 0 else f"sensors in rows {lost[:5].tolist()} have no coordinates"
+        )
+        raise ZoneError(f"{what}; zones around sensors need places")
+    _, first, place = np.unique(
+        np.round(points / SAME_PLACE_M).astype(np.int64), axis=0, return_index=True, return_inverse=True
+    )
+    if len(first) == 1:
+        return _cut(np.array([shapely.buffer(area, 1.0)]), area), place.ravel()
+    spots = shapely.multipoints(points[first])
+    cells = shapely.voronoi_polygons(spots, extend_to=shapely.buffer(area, 10.0), ordered=True)
+    return _cut(shapely.get_parts(cells), area), place.ravel()
+
+
 def _cut(cells: np.ndarray, area: shapely.Polygon) -> Cells:
     """Cut cells and area into faces, and name for each face inside the area the first cell that holds it."""
     outlines = shapely.boundary(np.append(cells[shapely.intersects(cells, area)], area))
@@ -210,6 +249,15 @@ def borders(polygons: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     touching = length > 1e-6
     order = np.lexsort((second[touching], first[touching]))
     return first[touching][order], second[touching][order], length[touching][order]
+
+
+def compactness(polygons: np.ndarray) -> float:
+    """Mean of 4 pi area / perimeter^2, weighted by area: 1 for discs, 0.907 for regular hexagons, 0 for threads.
+
+    Polsby & Popper (1991, Yale Law & Policy Review 9, 301-353).
+    """
+    area = shapely.area(polygons)
+    return float((area * 4.0 * np.pi * area / shapely.length(polygons) ** 2).sum() / area.sum())
 
 
 class _Regions:

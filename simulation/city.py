@@ -37,6 +37,7 @@ from simulation.demand.spec import DemandSpec, make_demand
 from simulation.observe import place_sensors
 from simulation.traffic.actuated import Actuation
 from simulation.traffic.costs import Toll, UserCosts
+from simulation.traffic.expected_load import expected_load
 from simulation.traffic.network import LinkArrays, TurnIndex, core_links, link_arrays, turn_index
 from simulation.traffic.routing import Routes
 from simulation.traffic.signals import fixed_plans
@@ -48,9 +49,12 @@ if TYPE_CHECKING:
     from simulation.run import RunResult
 
 
-#: Volume over capacity, on free-flow routes, of the worst link in the busiest hour of a demand that nobody has
-#: counted; assumption: drivers spread over other streets by then, and no city locks up daily.
-MAX_GUESSED_LOAD = 1.4
+#: A demand that nobody has counted is too much if in the busiest hour some link's volume over capacity is above the
+#: first figure and more than the second of the hour's trips are beyond capacity; assumption: no city locks up daily,
+#: but a few side streets have queues, the more of them the larger the city.
+MAX_GUESSED_LOAD, MAX_QUEUEING_SHARE = 1.0, 0.02
+#: Rounds in which drivers leave overloaded streets before such a demand is scaled down.
+SPREAD_ROUNDS = 8
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -247,7 +251,7 @@ def make_city(
         signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
     if guessed:
         all_trips = demand.od_veh.sum()
-        demand = _bearable(demand, peak, link_arrays(links, signals, turns=turns, drives_on_left=left))
+        demand = _bearable(demand, peak, link_arrays(links, signals, turns=turns, drives_on_left=left), index)
         if told is None and demand.od_veh.sum() < all_trips:
             peak = peak * (demand.od_veh.sum() / all_trips)
             signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
@@ -296,13 +300,35 @@ def gateway_share(city: City) -> float:
     return 1.0 - own / total if total > 0 else 0.0
 
 
-def _bearable(demand: DemandSpec, peak_veh_per_s: np.ndarray, arrays: LinkArrays) -> DemandSpec:
-    """Demand that was guessed, scaled down to what the streets can carry in the busiest hour."""
-    share = np.divide(arrays.green_s, arrays.cycle_s, out=np.ones_like(arrays.green_s), where=arrays.cycle_s > 0)
-    load = float((peak_veh_per_s / (arrays.discharge_veh_per_s * share)).max())
-    if load <= MAX_GUESSED_LOAD:
+def _bearable(demand: DemandSpec, peak_veh_per_s: np.ndarray, arrays: LinkArrays, turns: TurnIndex) -> DemandSpec:
+    """Demand that was guessed, scaled down to what streets and junctions can carry in the busiest hour.
+
+    Drivers leave overloaded streets first: successive averages over `SPREAD_ROUNDS` rounds, in which who meets volume
+    over capacity x > 1 reckons with half of what has queued up after an hour, (x - 1) / 2 hours. What is still too much
+    scales all demand, by bisection: the fewer vehicles have priority, the more find a gap.
+    """
+    n, hour = arrays.length_m.size, PEAK_HOUR_SHARE * demand.od_veh.sum() / 3600.0
+
+    def too_much(flow: np.ndarray, trips: float) -> bool:
+        load = expected_load(flow, arrays, turns)
+        queueing = float((flow * (1.0 - 1.0 / np.maximum(load, 1.0))).sum())
+        return bool(load.max() > MAX_GUESSED_LOAD and queueing > MAX_QUEUEING_SHARE * trips)
+
+    if not too_much(peak_veh_per_s, hour):
         return demand
-    return replace(demand, od_veh=demand.od_veh * (MAX_GUESSED_LOAD / load))
+    routes = Routes(arrays, turns, demand.dest_link, np.zeros((1, n), dtype=bool), seed=0)
+    flow, free_s, starts = peak_veh_per_s.copy(), routes.known_s[0].copy(), demand.starts(n)
+    for k in range(SPREAD_ROUNDS):
+        routes.known_s[:] = free_s + 1800.0 * np.maximum(expected_load(flow, arrays, turns) - 1.0, 0.0)
+        routes.update()
+        flow += (routes.load(starts) * PEAK_HOUR_SHARE / 3600.0 - flow) / (k + 2)
+    low, high = 0.0, 1.0
+    if not too_much(flow, hour):
+        return demand
+    while high - low > 1e-3:
+        scale = 0.5 * (low + high)
+        low, high = (low, scale) if too_much(scale * flow, scale * hour) else (scale, high)
+    return replace(demand, od_veh=demand.od_veh * low)
 
 
 def _free_flow_times(arrays: LinkArrays, turns: TurnIndex) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

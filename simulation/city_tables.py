@@ -11,13 +11,14 @@ import pandas as pd
 
 from simulation.air.fleet import Fleet
 from simulation.city import City
-from simulation.demand.spec import Access, DemandSpec
+from simulation.demand.spec import Access, Cells, DemandSpec
 
 TABLES = (
     "nodes", "links", "turns", "signals", "zones", "link_zone", "adjacency", "gateways", "sensors", "street_walls",
     "receptors", "fleet",
 )  # fmt: skip
 _OWN = TABLES[:-1]  # tables that a City has as they are
+_CELLS = ("pair", "vehicle_class", "start_s", "end_s", "veh")
 _META = ("name", "label", "timezone", "latitude", "longitude", "crs")
 
 
@@ -33,6 +34,8 @@ def city_arrays(city: City) -> dict[str, np.ndarray]:
     for side in ("origins", "destinations"):
         access: Access = getattr(demand, side)
         arrays |= {f"{side}_{name}": getattr(access, name) for name in ("start", "link", "cumulative")}
+    if demand.cells is not None:
+        arrays |= {f"cells_{name}": getattr(demand.cells, name) for name in _CELLS}
     return arrays
 
 
@@ -44,7 +47,7 @@ def city_meta(city: City) -> dict[str, Any]:
         "demand": {
             "places": list(demand.places), "n_zones": demand.n_zones, "class_share": list(demand.class_share),
             "weekend_factor": demand.weekend_factor, "city_day_sd": demand.city_day_sd,
-            "place_day_sd": demand.place_day_sd, "place_hour_sd": demand.place_hour_sd,
+            "place_day_sd": demand.place_day_sd, "place_hour_sd": demand.place_hour_sd, "exact": demand.exact,
         },
     }  # fmt: skip
 
@@ -56,9 +59,10 @@ def city_from(tables: Mapping[str, pd.DataFrame], arrays: Mapping[str, np.ndarra
         side: Access(**{name: arrays[f"{side}_{name}"] for name in ("start", "link", "cumulative")})
         for side in ("origins", "destinations")
     }
+    cells = Cells(**{name: arrays[f"cells_{name}"] for name in _CELLS}) if "cells_pair" in arrays else None
     demand = DemandSpec(
         places=tuple(told.pop("places")), class_share=tuple(told.pop("class_share")), od_veh=arrays["od_veh"],
-        profiles=arrays["profiles"], **sides, **told,
+        profiles=arrays["profiles"], cells=cells, **sides, **told,
     )  # fmt: skip
     held: dict[str, Any] = {name: tables[name] for name in _OWN}
     assert isinstance(held["links"], gpd.GeoDataFrame) and isinstance(held["zones"], gpd.GeoDataFrame)

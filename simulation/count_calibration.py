@@ -133,8 +133,8 @@ def calibrate_demand(
     def assign(od_veh: np.ndarray, luck: int, count: int = days) -> HourlyFlows:
         changed = with_demand(city, od_veh)
         if assignment == "static":
-            return assigned_flows(changed, np.unique(hour))
-        return simulated_flows(changed, np.unique(hour), days=count, seed=luck)
+            return assigned_flows(changed, np.unique(hour).tolist())
+        return simulated_flows(changed, np.unique(hour).tolist(), days=count, seed=luck)
 
     prior = od = city.demand.od_veh
     factor = 1.0
@@ -209,7 +209,7 @@ def checked_counts(counts: pd.DataFrame, n_links: int) -> pd.DataFrame:
             upto = "a number of at least 0" if name == "veh_per_h" else f"a whole number from 0 to {high:g}"
             shown = counts[name][bad].head(5).tolist()
             faults.append(f"{name} must be {upto}; found {shown} ({bad.sum()} such rows)")
-    table = pd.DataFrame(numbers).assign(held_out=counts["held_out"] if "held_out" in counts else False)
+    table = pd.DataFrame(numbers).assign(held_out=counts.get("held_out", False))
     if not pd.api.types.is_bool_dtype(table["held_out"]) or table["held_out"].isna().any():
         faults.append(f"held_out must be true or false; found dtype {table['held_out'].dtype}")
     twice = table.duplicated(["link_id", "hour"])
@@ -227,7 +227,7 @@ def _held_out(table: pd.DataFrame, share: float, seed: int) -> np.ndarray:
     if table["held_out"].any():
         return table["held_out"].to_numpy()
     links = np.unique(table["link_id"].to_numpy())
-    count = int(round(share * links.size))
+    count = round(share * links.size)
     chosen = np.random.default_rng([seed, 5]).permutation(links)[:count]
     return np.isin(table["link_id"].to_numpy(), chosen)
 

@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from scipy.sparse import csr_array
 
-from simulation.demand.departures import BINS
 from simulation.demand.spec import Access, DemandSpec
 from simulation.traffic.network import TurnIndex
 from simulation.traffic.routing_kernels import NONE, label_trees, load_trees
 
 _CHUNK = 128  # destinations at once: bounds the memory in a large city
-_PER_HOUR = BINS // 24
 
 
 class RouteUse:
@@ -50,7 +48,7 @@ class RouteUse:
         self._n = turns.in_start.size - 1
         self._start = access_weights(demand.origins, np.arange(self._n))
         self._end = access_weights(demand.destinations, demand.dest_link)
-        self._share = {h: hour_share(demand, h) for h in self.trees}
+        self._share = {h: demand.hour_share(h) for h in self.trees}
 
     def flows(self, od_veh: np.ndarray) -> np.ndarray:
         """Flow on each asked link in its hour, veh/h, if all follow the trees. Shape (m,)."""
@@ -95,12 +93,6 @@ class RouteUse:
     def _chunks(self) -> list[slice]:
         size = self._end.shape[1]
         return [slice(first, min(first + _CHUNK, size)) for first in range(0, size, _CHUNK)]
-
-
-def hour_share(demand: DemandSpec, hour: int) -> np.ndarray:
-    """Share of each pair's weekday vehicles that departs in a local hour of day. Shape (P, P)."""
-    by_kind = demand.profiles[0][:, hour * _PER_HOUR : (hour + 1) * _PER_HOUR].sum(axis=1)
-    return by_kind[demand.kind]
 
 
 def access_weights(access: Access, links: np.ndarray) -> csr_array:

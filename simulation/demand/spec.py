@@ -37,8 +37,26 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Demand as it was given: vehicles by pair, class and span of departure. Shape (k,) each.
+
+    Only their shares of each pair are read: `DemandSpec.od_veh` says how many vehicles a pair has.
+    """
+
+    pair: np.ndarray  # int64, origin place * n_places + destination place
+    vehicle_class: np.ndarray  # int64
+    start_s: np.ndarray  # departures are even in [start_s, end_s), s since local midnight
+    end_s: np.ndarray
+    veh: np.ndarray  # above 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DemandSpec:
-    """Everything that makes a day's trips, but the day and the seed."""
+    """Everything that makes a day's trips, but the day and the seed.
+
+    With `exact`, a day holds whole vehicles that sum to the demand of that day, instead of Poisson numbers. With
+    `cells`, trips depart when the cells say, in their classes, and the profiles serve only what has no cell.
+    """
 
     places: tuple[str, ...]
     n_zones: int
@@ -51,6 +69,8 @@ class DemandSpec:
     place_day_sd: float = 0.08  # of the log of each place's day; assumption
     place_hour_sd: float = 0.12  # of the log of each place's departures around an instant; assumption
     profiles: np.ndarray = field(default_factory=lambda: default_profiles())  # (day types, kinds, 96)
+    exact: bool = False
+    cells: Cells | None = None
 
     def __post_init__(self) -> None:
         n = len(self.places)
@@ -58,6 +78,21 @@ class DemandSpec:
             raise DemandError(f"od_veh must be finite, at least 0 and of shape ({n}, {n}); found {self.od_veh.shape}")
         if len(self.class_share) != len(VEHICLE_CLASSES) or abs(sum(self.class_share) - 1) > 1e-9:
             raise DemandError(f"class_share must sum to 1 over {VEHICLE_CLASSES}; found {self.class_share}")
+
+    def hour_share(self, hour: int) -> np.ndarray:
+        """Share of each pair's weekday vehicles that departs in a local hour of day, 0 to 23. Shape (P, P)."""
+        bins = self.profiles.shape[2] // 24
+        share = self.profiles[0][:, hour * bins : (hour + 1) * bins].sum(axis=1)[self.kind]
+        if self.cells is None:
+            return np.asarray(share)
+        cells, size = self.cells, share.size
+        total = np.bincount(cells.pair, weights=cells.veh, minlength=size)
+        within = np.minimum(cells.end_s, (hour + 1) * 3600.0) - np.maximum(cells.start_s, hour * 3600.0)
+        span = cells.end_s - cells.start_s
+        instant = (cells.start_s // 3600.0 == hour).astype(float)
+        part = np.where(span > 0, np.maximum(within, 0.0) / np.where(span > 0, span, 1.0), instant)
+        here = np.bincount(cells.pair, weights=cells.veh * part, minlength=size)
+        return np.where(total > 0, here / np.where(total > 0, total, 1.0), share.ravel()).reshape(share.shape)
 
     @property
     def kind(self) -> np.ndarray:

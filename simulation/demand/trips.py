@@ -2,7 +2,8 @@
 
 The number of trips of a pair and class is Poisson, by inverse distribution from one keyed uniform: more demand means
 the same trips and some more, so that a base and a scenario differ by the scenario alone. Trip k of a pair has the same
-departure, links and perception in every run with the same seed and day.
+departure, links and perception in every run with the same seed and day. Demand that was given can be `exact` instead:
+whole vehicles that sum to it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from scipy.stats import poisson
 from data.schemas import VEHICLE_CLASSES
 from simulation.demand.departures import BIN_S, BINS, KINDS
 from simulation.demand.spec import Access, DemandSpec
+from simulation.demand.whole_vehicles import whole_vehicles
 from simulation.streams import Purpose, bits, normal, uniform
 
 _CLASSES = len(VEHICLE_CLASSES)
@@ -60,6 +62,8 @@ def sample_day(spec: DemandSpec, *, seed: int, day: int, weekend: bool, closed: 
     pair = o * p + d
     level = _levels(spec, seed, day)
     mean = spec.od_veh[o, d] * level[o] * level[d] * (spec.weekend_factor if weekend else 1.0)
+    if spec.cells is not None or spec.exact:
+        return _given_day(spec, pair, mean, seed, day, weekend, closed)
     by_class = mean[:, None] * np.array(spec.class_share)[None, :]
     item = pair[:, None] * _CLASSES + np.arange(_CLASSES)[None, :]
     chance = uniform(seed, day, item.ravel(), Purpose.TRIP_COUNT)
@@ -85,6 +89,71 @@ def sample_day(spec: DemandSpec, *, seed: int, day: int, weekend: bool, closed: 
     trips = trips.take(np.flatnonzero(trips.origin_link != trips.dest_link))
     trips = trips.take(np.lexsort((trips.key, trips.depart_s)))
     return trips if closed is None else around_closed(spec, trips, closed)
+
+
+def _given_day(
+    spec: DemandSpec, pair: np.ndarray, mean: np.ndarray, seed: int, day: int, weekend: bool, closed: np.ndarray | None
+) -> DayTrips:
+    """Whole vehicles of each pair, class and span that sum to the day's demand, each with its own luck.
+
+    A cell's vehicle k keeps its departure, links and taste whatever the other cells have. Who would end on the link of
+    its start ends on the next link of the place.
+    """
+    p = len(spec.places)
+    cell_pair, klass, start, end, veh = _cells_of_day(spec, pair, mean)
+    count = whole_vehicles(veh, seed=int(bits(seed, day, _CITY, Purpose.TRIP_COUNT)[0] >> np.uint64(1)))
+    row = np.repeat(np.arange(count.size), count)
+    number = np.arange(row.size) - np.repeat(np.cumsum(count) - count, count)
+    where, item = cell_pair[row], (cell_pair * _CLASSES + klass)[row]
+    # spans of one pair and class have their own numbers
+    index = number + (np.rint(np.where(np.isnan(start), 0.0, start) * 1000.0).astype(np.int64) << 24)[row]
+
+    def keyed(purpose: Purpose) -> np.ndarray:
+        return uniform(seed, day, item, purpose, index=index)
+
+    chance = keyed(Purpose.DEPARTURE)
+    by_profile = _departures(spec, seed, day, weekend, where // p, spec.kind.ravel()[where], chance)
+    depart = np.where(np.isnan(start[row]), by_profile, start[row] + chance * (end - start)[row])
+    origin = _pick(spec.origins, where // p, keyed(Purpose.ORIGIN_LINK))
+    dest = _pick(spec.destinations, where % p, keyed(Purpose.DEST_LINK))
+    trips = DayTrips(
+        depart_s=depart, origin_link=origin, dest_link=_elsewhere(spec.destinations, where % p, origin, dest),
+        taste=keyed(Purpose.TRIP_LAYER), vehicle_class=klass[row], pair=where,
+        key=bits(seed, day, item, Purpose.TRIP_KEEP, index=index),
+    )  # fmt: skip
+    trips = trips.take(np.flatnonzero(trips.origin_link != trips.dest_link))
+    trips = trips.take(np.lexsort((trips.key, trips.depart_s)))
+    return trips if closed is None else around_closed(spec, trips, closed)
+
+
+def _cells_of_day(spec: DemandSpec, pair: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Pair, class, start, end (nan: by profile) and vehicles of each cell of a day with `mean` vehicles a pair."""
+    asked = np.zeros(len(spec.places) ** 2)
+    asked[pair] = mean
+    left = asked.copy()
+    parts = []
+    if spec.cells is not None:
+        c = spec.cells
+        total = np.bincount(c.pair, weights=c.veh, minlength=asked.size)
+        # exactly the given number where the day has what was given
+        veh = c.veh * np.divide(asked, total, out=np.zeros_like(asked), where=total > 0)[c.pair]
+        parts.append((c.pair, c.vehicle_class, c.start_s, c.end_s, veh))
+        left[total > 0] = 0.0
+    rest = np.flatnonzero(left > 0)
+    for k, share in enumerate(spec.class_share):
+        never = np.full(rest.size, np.nan)
+        parts.append((rest, np.full(rest.size, k, dtype=np.int64), never, never, left[rest] * share))
+    return tuple(np.concatenate(part) for part in zip(*parts))
+
+
+def _elsewhere(access: Access, place: np.ndarray, origin: np.ndarray, dest: np.ndarray) -> np.ndarray:
+    """Destination links, with the next link of the place where a trip would end on the link that it starts on."""
+    same = np.flatnonzero(origin == dest)
+    out = dest.copy()
+    for k in same:
+        here = access.link[access.start[place[k]] : access.start[place[k] + 1]]
+        out[k] = here[(int(np.flatnonzero(here == dest[k])[0]) + 1) % here.size]
+    return out
 
 
 def around_closed(spec: DemandSpec, trips: DayTrips, closed: np.ndarray) -> DayTrips:

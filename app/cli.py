@@ -14,6 +14,7 @@ import click
 
 from app import logs
 from app.commands.air import air
+from app.commands.calibration import calibrate
 from app.commands.forecasts import forecast, models
 from app.commands.importing import import_group
 from app.commands.jobs import compare, demo, serve_workspace, simulate, train
@@ -104,7 +105,7 @@ def benchmark(case: str | None, arguments: Sequence[str], as_json: bool) -> None
         click.echo(f"{figure['name']:<44} {figure['value']:>14,.3f} {figure['unit']}{target}")
 
 
-for _command in (demo, simulate, train, compare, forecast, models, scenario, air, runs, import_group):
+for _command in (demo, simulate, train, compare, forecast, models, scenario, air, calibrate, runs, import_group):
     cli.add_command(_command)
 
 

@@ -27,6 +27,7 @@ class JobSpec:
     zone_count: int = 18
     polygons: str | None = None
     fleet: str | None = None  # path of a table of vehicle kinds
+    demand: str | None = None  # path of an OD table; estimated without
     days: int = 28
     test_days: int = 7
     seed: int = 1
@@ -80,6 +81,7 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     city: dict[str, Any] = {
         "code": code["city"], "city": source(s.city), "zones": s.zones, "zone_count": s.zone_count,
         "polygons": file_digest(s.polygons), "fleet": file_digest(s.fleet),
+        "demand": file_digest(s.demand),
     }  # fmt: skip
     of_city = run_id("city", city)
     life: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """What moves demand from day to day beside luck: rain and events, as processes of a run. Off unless asked for.
 
-Give them to `City.run(processes=...)`. How days vary with each other is in `DemandSpec` (`city_day_sd`, common to all places, `place_day_sd`, `place_hour_sd`).
+Give them to `City.run(processes=...)`. How days vary with each other is in `DemandSpec` (`city_day_sd`, common to all
+places, `place_day_sd`, `place_hour_sd`).
 Rain: Keay & Simmonds (2005, doi:10.1016/j.aap.2004.07.005) found 1.4 % less traffic in Melbourne on wet days in winter,
 2.1 % in spring. Some trips start anew in cars when it rains on those who walk and cycle; where that is known, give a
 factor above 1.

@@ -37,6 +37,7 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--zone-count", type=click.IntRange(1, 100_000), help="About how many zones. Default 18."),
             click.option("--polygons", metavar="FILE", help="Zones as given, GeoJSON or GeoPackage.", callback=_path),
             click.option("--fleet", metavar="FILE", help="Vehicle kinds and their shares, CSV.", callback=_path),
+            click.option("--demand", metavar="FILE", help="Weekday trips: CSV, OMX or TNTP.", callback=_path),
             click.option("--days", type=int, help="Days to simulate. Default 28."),
             click.option("--test-days", type=int, help="Last days, kept for the comparison. Default 7."),
             click.option("--start", metavar="DATE", help="First day, local time. Default 2026-01-26."),

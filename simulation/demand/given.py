@@ -47,19 +47,20 @@ def demand_from_od(
         hours), `share`, and optionally `kind` (inbound, outbound, through, internal) and `day_type` (weekday, weekend).
         Shares are scaled to sum 1. Default those of `base`.
     names : mapping, optional
-        What the table calls a place: the city's name of it. Names that it lacks stand for themselves.
+        What the table calls a place: the city's name of it. A name that the city has stands for itself.
     span_s : float, optional
         Length of the spans of `departure_s`, s; the smallest difference of two departure times if not given, and an
         hour where there is one time alone. 0: all at that instant, as in a list of trips.
     weekend_factor : float
         Vehicles on a weekend day per vehicle given.
     day_variation : bool
-        Whether days vary as in `base`. Without, every day has exactly the demand given, in whole vehicles.
+        Whether days vary as in `base`, by chance too. Without, every day has exactly the demand given, in whole
+        vehicles.
 
     Returns
     -------
     DemandSpec
-        `exact`, so that a day's vehicles sum to the table (its sum rounded, where it is no whole number).
+        `exact` without variation: a day's vehicles sum to the table (its sum rounded, where it is no whole number).
 
     Raises
     ------
@@ -97,10 +98,10 @@ def demand_from_od(
             pair, veh[good], None if start is None else start[good], None if klass is None else klass[good], span_s,
             base, shares,
         )  # fmt: skip
-    given = replace(
-        base, od_veh=matrix, profiles=shares, cells=cells, exact=True, weekend_factor=weekend_factor
-    )  # fmt: skip
-    return given if day_variation else replace(given, city_day_sd=0.0, place_day_sd=0.0, place_hour_sd=0.0)
+    given = replace(base, od_veh=matrix, profiles=shares, cells=cells, exact=False, weekend_factor=weekend_factor)
+    if day_variation:
+        return given
+    return replace(given, exact=True, city_day_sd=0.0, place_day_sd=0.0, place_hour_sd=0.0)
 
 
 def place_of_nodes(
@@ -208,7 +209,8 @@ def profile_array(table: pd.DataFrame, default: np.ndarray, faults: list[str] | 
 def _places(base: DemandSpec, column: pd.Series, names: Mapping[str, str], title: str, faults: list[str]) -> np.ndarray:
     """Position of each row's place; -1 and a fault where it is unknown."""
     text = column.astype("str").str.strip()
-    text = text.map(lambda name: names.get(name, name))
+    own = set(base.places)
+    text = text.map(lambda name: name if name in own else names.get(name, name))
     at = np.asarray(pd.Index(list(base.places)).get_indexer(text), dtype=np.int64)
     if (at < 0).any():
         strange = list(dict.fromkeys(text[at < 0]))

@@ -1,0 +1,106 @@
+"""Demand from files: `--demand FILE` of a job, and the calibration to counts of `zonewise calibrate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from data.errors import InputError
+from data.store.folder import write_atomic
+from data.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from simulation.city import City
+    from simulation.count_calibration import Calibrated
+    from simulation.demand.spec import DemandSpec
+
+#: The calibrated demand of a workspace; its job reads it from then on.
+FILE = "demand.csv"
+
+
+def demand_of_file(city: City, path: str) -> DemandSpec:
+    """The city's demand with the trips of an OD table. Days vary and weekends are as in the city's own estimate.
+
+    Places are zones, gateways, or nodes of the city.
+
+    Raises
+    ------
+    InputError, FileFormatError, DemandError
+        If the file cannot be read, or does not fit the city.
+    """
+    from data.readers.od import read_od
+    from simulation.demand.given import demand_from_od, place_of_nodes
+
+    names = place_of_nodes(city.nodes, pd.DataFrame(city.links), city.link_zone, city.gateways)
+    return demand_from_od(
+        city.demand, read_od(path), names=names, day_variation=True, weekend_factor=city.demand.weekend_factor
+    )
+
+
+def calibrate_workspace(
+    space: Workspace,
+    counts: Path | str,
+    *,
+    progress: Callable[[int, int, str], Any] | None = None,
+    **options: Any,
+) -> tuple[str, Calibrated]:
+    """Calibrate a workspace's demand to counts, keep the report as a run, and have the next job use the result.
+
+    Parameters
+    ----------
+    space : Workspace
+        With a city.
+    counts : Path or str
+        As `data.readers.link_counts.read_link_counts` reads it.
+    progress : callable, optional
+    **options
+        Of `simulation.count_calibration.calibrate_demand`.
+
+    Returns
+    -------
+    run : str
+        Id of the run with tables `od`, `quality`, `links`, `rounds`.
+    calibrated : Calibrated
+
+    Raises
+    ------
+    InputError, FileFormatError, DemandError
+        If the workspace has no simulated city, or the counts do not fit it; nothing is written then.
+    """
+    from app.code_version import code_version
+    from app.job_spec import file_digest
+    from app.pipeline import stored_city
+    from data.readers.link_counts import read_link_counts
+    from simulation.count_calibration import calibrate_demand
+
+    if space.describe().get("source") == "measured":
+        raise InputError(f"workspace '{space.name}' is of measured data alone; there is no demand to calibrate")
+    city = stored_city(space)
+    table = read_link_counts(counts, city.links)
+    found = calibrate_demand(
+        city, table[["link_id", "hour", "veh_per_h"]], count_days=float(table["days"].median()), progress=progress,
+        **options,
+    )  # fmt: skip
+    od = od_table(found.demand)
+    parent = space.describe()["runs"]["city"]
+    spec = {"code": code_version()["city"], "parent": parent, "counts": file_digest(str(counts)), "options": options}
+    with space.runs.write("demand", spec, parents=(parent,), seed=options.get("seed", 1)) as run:
+        run.table("od", od)
+        for name in ("quality", "links", "rounds"):
+            run.table(name, getattr(found, name))
+    write_atomic(space.root / FILE, od.to_csv(index=False).encode())
+    job = {**space.describe().get("job", {}), "demand": str((space.root / FILE).resolve())}
+    space.update(job=job)
+    from data.store.runs import run_id
+
+    return run_id("demand", spec), found
+
+
+def od_table(demand: DemandSpec) -> pd.DataFrame:
+    """Weekday trips between places: `origin_zone_id`, `dest_zone_id`, `trips_veh`, as `read_od` reads them."""
+    from data.readers.od import square_as_long
+
+    return square_as_long(demand.od_veh, demand.places)

@@ -134,12 +134,12 @@ class Job:
         kind = "polygons" if polygons is not None else self.spec.zones
         zones = make_zones(source.links, source.places, kind=kind, count=self.spec.zone_count, polygons=polygons)
         self.report("city", 2, 3, "estimating demand, timing signals, placing sensors")
-        pieces: dict[str, Any] = dict(
-            name=source.name, label=source.label, timezone=source.timezone, latitude=source.latitude,
-            longitude=source.longitude, crs=str(source.crs), nodes=source.nodes, links=source.links,
-            turns=source.turns, zones=zones, link_zone=link_zone(source.links, zones), adjacency=adjacency(zones),
-            buildings=source.places, fleet=fleet,
-        )  # fmt: skip
+        pieces: dict[str, Any] = {
+            "name": source.name, "label": source.label, "timezone": source.timezone, "latitude": source.latitude,
+            "longitude": source.longitude, "crs": str(source.crs), "nodes": source.nodes, "links": source.links,
+            "turns": source.turns, "zones": zones, "link_zone": link_zone(source.links, zones),
+            "adjacency": adjacency(zones), "buildings": source.places, "fleet": fleet,
+        }  # fmt: skip
         city = make_city(**pieces)
         if self.spec.demand is not None:
             from app.demand_door import demand_of_file

@@ -32,6 +32,10 @@ class Figure:
 def city_figures(queries: Queries) -> list[Figure]:
     """Network speed, delay, mean NO2, zones likely over the limit, error of the forecasts."""
     info = queries.info()
+    if not queries.has_table(info.runs["live"], "zone_truth"):
+        from app.measured_now import measured_figures
+
+        return measured_figures(queries)
     key = ("figures", info.runs["live"], info.runs.get("comparison"), info.runs.get("training"), info.now)
     return queries.keep(key, lambda: [*_traffic(queries), _no2(queries), _over(queries), _error(queries)])
 

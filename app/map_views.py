@@ -27,8 +27,10 @@ def day_json(queries: Queries) -> bytes:
     info = queries.info()
 
     def make() -> bytes:
+        from app.layers import layers_of
+
         layers = {}
-        for name, (column, low, high) in LAYERS.items():
+        for name, (column, low, high) in layers_of(queries).items():
             unit, factor, digits, label = DISPLAY[column]
             values = (delay(queries) if column == "delay_s_per_km" else series(queries, column)) * factor
             ahead = t("map.tip.usual" if column == "delay_s_per_km" else "map.tip.forecast")

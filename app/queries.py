@@ -139,7 +139,14 @@ class Queries:
             read = self.workspace.runs.read
             base = read(run, "basemap") if self.has_table(run, "basemap") else None
             links = read(run, "links").sort_values("link_id")
-            return json.dumps(city_geometry(read(run, "zones"), links, base), separators=(",", ":")).encode()
+            told = city_geometry(read(run, "zones"), links, base)
+            if self.has_table(run, "sensors"):
+                sensors = read(run, "sensors")
+                if "name" in sensors:  # real ones; those of a simulated city are made up, and are not shown
+                    told["sensors"] = [
+                        {"id": str(s.sensor_id), "at": [round(s.lon, 6), round(s.lat, 6)]} for s in sensors.itertuples()
+                    ]
+            return json.dumps(told, separators=(",", ":")).encode()
 
         return self.keep(("geometry", run), make)
 

@@ -15,6 +15,7 @@ from dash import Dash, Input, Output, State, dcc, html
 
 from app import ids
 from app.components.parts import icon, message, skeleton
+from app.layers import is_measured
 from app.queries import NotReadyError, Queries
 from app.texts import t
 from data.errors import ZonewiseError
@@ -54,15 +55,20 @@ def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
     try:
         info = queries.info()
         label, clock = info.label, info.now.tz_convert(info.timezone).strftime("%H:%M")
+        measured = is_measured(queries)
     except ZonewiseError:
-        label, clock = queries.workspace.name, "–"
+        label, clock, measured = queries.workspace.name, "–", False
     return html.Header(
         [
             html.Div(className="logo", **{"aria-hidden": "true"}),
             html.Div([html.Strong(t("product")), html.Span(label)], className="brand"),
             html.Nav(_links(pages), className="pages", **{"aria-label": t("nav.label")}),
             html.Div(
-                [html.Span(className="dot"), html.Span(t("status"), className="status-words"), html.Strong(clock)],
+                [
+                    html.Span(className="dot"),
+                    html.Span(t("status.measured" if measured else "status"), className="status-words"),
+                    html.Strong(clock),
+                ],
                 className="status",
             ),
             html.Span(id=ids.COPY_SAID, className="said", role="status"),

@@ -46,6 +46,7 @@
       links: raw.links.map((l) => ({ ...l, line: open(l.line) })),
       base: raw.base.map((b) => ({ kind: b.kind, lines: b.lines.map(open) })),
       bounds: raw.bounds,
+      sensors: raw.sensors || [],
     };
   }
 
@@ -270,6 +271,8 @@
     layer.paint = painter(state, props);
     layer.addTo(map);
     layer.setData({ links: city.links.map((l) => l.line), zones: city.zones.map((z) => z.rings), base: city.base });
+    /* Real sensors: a dot each, above the zones, in nobody's way. */
+    for (const s of city.sensors) L.circleMarker([s.at[1], s.at[0]], { radius: 3, weight: 1, interactive: false, className: "sensor" }).addTo(map);
     map.on("zoomend", () => layer.setPaint(painter(state, latest.current)));
     const tip = L.tooltip({ direction: "top", offset: [0, -8], className: "map-tip", opacity: 1 });
     map.on("mousemove", (e) => {

@@ -15,8 +15,8 @@ from app.components.city_map import CityMap, Spark, TimeBar
 from app.components.parts import badge, figure, legend_keys, legend_ramp, strip
 from app.components.zone_table import zone_table
 from app.figures.fan import fan
+from app.layers import attribution_of, first_layer, layers_of
 from app.limits import EU_2030, WHO_2021
-from app.map_views import LAYERS
 from app.model_views import main_driver
 from app.predictive import chance_words
 from app.queries import Queries
@@ -34,20 +34,22 @@ ROAD_KEYS = [
 ]
 
 
-def target_of(layer: str) -> str:
-    """What the panel forecasts while that layer is shown: NO2 where the layer itself is not forecast."""
-    return LAYERS[layer][0] if layer in LAYERS and layer != "delay" else "no2_ug_per_m3"
+def target_of(queries: Queries, layer: str) -> str:
+    """What the panel forecasts while that layer is shown: the first layer's where it itself is not forecast."""
+    layers = layers_of(queries)
+    return layers[layer][0] if layer in layers and layer != "delay" else layers[first_layer(queries)][0]
 
 
 def layout(queries: Queries, **address: str) -> Any:
     """The page; `zone`, `step` and `layer` may stand in the address."""
     info = queries.info()
-    layer = address.get("layer", "no2") if address.get("layer", "no2") in (*LAYERS, "off") else "no2"
+    layer = address.get("layer", "")
+    layer = layer if layer in (*layers_of(queries), "off") else first_layer(queries)
     step = int(address["step"]) if address.get("step", "").isdigit() else min(info.now_step, len(info.day) - 1)
     step = max(0, min(len(info.day) - 1, step))
     zone = address.get("zone", "")
     if zone not in queries.zone_names():
-        zone = str(zone_views.zone_table(queries, target_of(layer))["zone_id"].iloc[0])
+        zone = str(zone_views.zone_table(queries, target_of(queries, layer))["zone_id"].iloc[0])
     start = info.day[0].tz_convert(info.timezone)
     key = day_key(queries)
     finer = air_views.has_streets(queries)
@@ -69,7 +71,7 @@ def layout(queries: Queries, **address: str) -> Any:
     layers = dmc.SegmentedControl(
         id=ids.MAP_LAYER,
         value=layer,
-        data=[{"value": k, "label": t(f"layer.{k}")} for k in (*LAYERS, "off")],
+        data=[{"value": k, "label": t(f"layer.{k}")} for k in (*layers_of(queries), "off")],
         size="sm",
         className="layers",
     )
@@ -111,8 +113,10 @@ def layout(queries: Queries, **address: str) -> Any:
                                         className="float streets-box",
                                         hidden=not (finer and layer in air_views.STREETS),
                                     ),
-                                    html.Div(legend(layer, streets), id=ids.MAP_LEGEND, className="float legend"),
-                                    html.Div(t("attribution"), className="attribution"),
+                                    html.Div(
+                                        legend(queries, layer, streets), id=ids.MAP_LEGEND, className="float legend"
+                                    ),
+                                    html.Div(t(attribution_of(queries)), className="attribution"),
                                 ],
                                 className="map-box",
                             ),
@@ -151,11 +155,12 @@ def layout(queries: Queries, **address: str) -> Any:
     )
 
 
-def legend(layer: str, streets: bool = False) -> list[Any]:
+def legend(queries: Queries, layer: str, streets: bool = False) -> list[Any]:
     """Classes of zones and of streets; with `streets`, of the air in them."""
     parts: list[Any] = []
-    if layer in LAYERS:
-        column, low, high = LAYERS[layer]
+    layers = layers_of(queries)
+    if layer in layers:
+        column, low, high = layers[layer]
         unit, _, _, name = DISPLAY[column]
         bounds = [f"{v:g}" for v in np.linspace(low, high, 5)]
         parts.append(legend_ramp(f"{name}, {unit}", BLUES, bounds))
@@ -166,6 +171,8 @@ def legend(layer: str, streets: bool = False) -> list[Any]:
         )
     if streets and layer in air_views.STREETS:
         return [*parts, html.Div(t("streets.note"), className="legend-note")]
+    if queries.links().empty:
+        return parts
     parts.append(legend_keys(t("legend.streets"), [(colour, t(words)) for colour, words in ROAD_KEYS]))
     parts.append(html.Div(t("legend.delay" if layer == "delay" else "legend.usual"), className="legend-note"))
     return parts
@@ -174,7 +181,7 @@ def legend(layer: str, streets: bool = False) -> list[Any]:
 def panel(queries: Queries, zone: str, layer: str, step: int | None = None, theme: str | None = None) -> list[Any]:
     """A zone's forecast: name, model, sentence, chart, reason."""
     info = queries.info()
-    target = target_of(layer)
+    target = target_of(queries, layer)
     unit, factor, digits, name = DISPLAY[target]
     choice = queries.choice(zone, target)
     used = str(choice.get("model_in_use", ""))
@@ -270,8 +277,8 @@ def _sentence(queries: Queries, zone: str, target: str) -> html.P:
 
 def table(queries: Queries, zone: str, layer: str) -> Any:
     """The accessible twin of the map."""
-    target = target_of(layer)
-    bounds = next((low, high) for column, low, high in LAYERS.values() if column == target)
+    target = target_of(queries, layer)
+    bounds = next((low, high) for column, low, high in layers_of(queries).values() if column == target)
     return zone_table(zone_views.zone_table(queries, target), target, zone, bounds)
 
 
@@ -337,4 +344,4 @@ def register(app: Dash, queries: Queries) -> None:
     )
     def keys(layer: str, streets: bool) -> tuple[Any, bool]:
         finer = air_views.has_streets(queries)
-        return legend(layer, finer and streets), not (finer and layer in air_views.STREETS)
+        return legend(queries, layer, finer and streets), not (finer and layer in air_views.STREETS)

@@ -14,6 +14,7 @@ from app.components.city_map import CityMap
 from app.components.parts import DIVERGING, figure, icon, legend_ramp
 from app.figures.dumbbell import dumbbell
 from app.figures.horizon import horizon
+from app.layers import attribution_of
 from app.queries import Queries
 from app.shell import Page
 from app.texts import ahead, t
@@ -89,7 +90,7 @@ def layout(queries: Queries, **address: str) -> Any:
                                 [
                                     city_map,
                                     html.Div(legend, className="float legend legend-top"),
-                                    html.Div(t("attribution"), className="attribution"),
+                                    html.Div(t(attribution_of(queries)), className="attribution"),
                                 ],
                                 className="map-box",
                             ),

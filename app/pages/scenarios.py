@@ -15,8 +15,9 @@ from app import study_views as views
 from app.components.city_map import CityMap
 from app.components.parts import icon
 from app.jobs import Job, Jobs
+from app.layers import is_measured
 from app.pages.scenario_actions import OWN, register
-from app.queries import Queries
+from app.queries import NotReadyError, Queries
 from app.scenario_draft import empty_draft
 from app.shell import Page
 from app.study_job import MOST_SEEDS, SEEDS
@@ -28,6 +29,8 @@ PAGE = Page("/scenarios", "nav.scenarios", "barrier-block")
 
 def layout(queries: Queries, **address: str) -> Any:
     """The page; `job` may stand in the address, so that a run is found again after a reload."""
+    if is_measured(queries):
+        raise NotReadyError(t("state.measured"))
     job = Jobs(queries.workspace.jobs_path).read(address["job"]) if address.get("job") else None
     draft = dict(job.params["scenario"]) if job else empty_draft()
     city_map = CityMap(

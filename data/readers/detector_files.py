@@ -77,7 +77,8 @@ def read_detector_files(
     where = None if places is None else _places(places, kind)
     if kind == "wide" and (quantity is None or unit is None):
         raise InputError(
-            f"a wide table does not tell what it holds: give --quantity ({', '.join(list(OBSERVED_QUANTITIES)[:4])} ...)"
+            f"a wide table does not tell what it holds: give --quantity"
+            f" ({', '.join(list(OBSERVED_QUANTITIES)[:4])} ...)"
             " and --unit (mph, km/h, veh/interval ...)"
         )
     read = []

@@ -22,6 +22,7 @@ from app.commands.options import JSON, RUN, WORKSPACE, existing
 from app.commands.output import show
 from app.commands.runs import runs
 from app.commands.scenarios import scenario
+from app.commands.watching import watch
 from data.errors import InputError, RunNotFoundError, ZonewiseError
 
 
@@ -105,7 +106,7 @@ def benchmark(case: str | None, arguments: Sequence[str], as_json: bool) -> None
         click.echo(f"{figure['name']:<44} {figure['value']:>14,.3f} {figure['unit']}{target}")
 
 
-for _command in (demo, simulate, train, compare, forecast, models, scenario, air, calibrate, runs, import_group):
+for _command in (demo, simulate, train, compare, forecast, models, scenario, air, calibrate, runs, import_group, watch):
     cli.add_command(_command)
 
 

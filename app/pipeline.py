@@ -23,6 +23,7 @@ from app.assignment_file import read_assignment
 from app.calibrating import air_of, calibrate, stored_calibration
 from app.code_version import code_version
 from app.job_spec import CALIBRATION, JobSpec, step_specs
+from app.zoning import zones_of_job
 from data.errors import InputError
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
@@ -120,19 +121,18 @@ class Job:
         from data.cities import load_city
         from simulation.city import gateway_share, make_city
         from simulation.city_tables import city_arrays, city_meta, city_tables
-        from zones import adjacency, link_zone, make_zones
+        from zones import adjacency, link_zone
 
         self.report("city", 0, 3, "reading streets, buildings and places")
         fleet = read_city_fleet(self.spec)
         source = load_city(self.spec.city)
         self.report("city", 1, 3, "cutting the city into zones")
-        polygons = None
-        if self.spec.polygons is not None:
-            from data.readers.polygons import read_polygons
-
-            polygons = read_polygons(Path(self.spec.polygons))
-        kind = "polygons" if polygons is not None else self.spec.zones
-        zones = make_zones(source.links, source.places, kind=kind, count=self.spec.zone_count, polygons=polygons)
+        zones, dynamics = zones_of_job(
+            self.spec, source, fleet=fleet,
+            progress=lambda done, total, message: self.report(
+                "city", 1 + done / total, 3, f"driving on hexagons to see how traffic goes, {message}"
+            ),
+        )  # fmt: skip
         self.report("city", 2, 3, "estimating demand, timing signals, placing sensors")
         pieces: dict[str, Any] = {
             "name": source.name, "label": source.label, "timezone": source.timezone, "latitude": source.latitude,
@@ -149,6 +149,8 @@ class Job:
             for name, table in city_tables(city).items():
                 run.table(name, table)
             run.table("basemap", source.basemap)
+            if dynamics is not None:
+                run.table("dynamics", dynamics)
             run.arrays("demand", city_arrays(city))
             run.json("city", city_meta(city))
             run.json("report", {**source.report, "gateway_share_of_vehicle_km": gateway_share(city)})
@@ -356,7 +358,8 @@ def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
 def _store_result(run: Any, result: Any) -> None:
     """The tables that every simulated run has."""
     for name in (
-        "zone_state", "zone_truth", "sensor_state", "weather", "noise", "counts", "incidents", "agents", "trips",
+        "zone_state", "zone_truth", "sensor_state", "receptor_means", "weather", "noise", "counts", "incidents",
+        "agents", "trips",
     ):  # fmt: skip
         run.table(name, getattr(result, name))
     run.json("summary", result.summary)

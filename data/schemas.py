@@ -178,8 +178,8 @@ STREET_WALLS = Table(
 RECEPTORS = Table(
     name="receptors", key=("receptor_id",), open=True,
     columns=(
-        _s("receptor_id"), _s("kind", ("facade", "station", "cell")), _s("zone_id"), _f("x_m", "m"), _f("y_m", "m"),
-        _f("z_m", "m", 0, 1000), _i("link_id", -1), _i("side", -1),
+        _s("receptor_id"), _s("kind", ("facade", "station", "centre", "cell")), _s("zone_id"), _f("x_m", "m"),
+        _f("y_m", "m"), _f("z_m", "m", 0, 1000), _i("link_id", -1), _i("side", -1),
     ),
 )  # fmt: skip
 #: Road noise at the facades of each zone, a row a day from 07:00 to 07:00 local time; `date` is the morning's. Levels

@@ -30,7 +30,7 @@ from data.schemas import (
 )
 from data.timezones import drives_on_left
 from simulation.air.fleet import Fleet, default_fleet
-from simulation.air.receptors import facades, stations
+from simulation.air.receptors import centres, facades, stations
 from simulation.air.street.walls import street_walls
 from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
 from simulation.demand.spec import DemandSpec, make_demand
@@ -77,7 +77,7 @@ class City:
     gateways: pd.DataFrame
     sensors: pd.DataFrame
     street_walls: pd.DataFrame
-    receptors: pd.DataFrame  # where the air is computed: air stations and facades
+    receptors: pd.DataFrame  # where the air is computed: air stations, facades, centres of zones
     demand: DemandSpec
     fleet: Fleet = field(default_factory=default_fleet)
     link_fleet: tuple[tuple[tuple[int, ...], Fleet], ...] = ()
@@ -259,8 +259,8 @@ def make_city(
         name=name, label=label or name, timezone=timezone, latitude=latitude, longitude=longitude, crs=crs,
         nodes=nodes, links=links, turns=turns, signals=validate(signals, SIGNALS), zones=zones, link_zone=link_zone,
         adjacency=adjacency, gateways=gateways, sensors=sensors, street_walls=walls,
-        receptors=pd.concat([stations(sensors, links, walls), fronts], ignore_index=True), demand=demand,
-        fleet=fleet or default_fleet(),
+        receptors=pd.concat([stations(sensors, links, walls), fronts, centres(zones, links, walls)], ignore_index=True),
+        demand=demand,        fleet=fleet or default_fleet(),
     )  # fmt: skip
 
 

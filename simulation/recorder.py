@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from data.schemas import LINK_STATE, TARGETS, TIME_DTYPE, empty
+from simulation.air.background import SPECIES
 from simulation.demand.departures import DAY_TYPES
 from simulation.link_state import LinkInterval, interval_table
 from simulation.observe import SensorNetwork, SensorSample
@@ -17,7 +18,14 @@ if TYPE_CHECKING:
     from simulation.live import LiveCity
 
 AIR_TRUTH = (
-    "nox_g", "nox_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3", "pm10_ug_per_m3", "co2_g", "pm25_g",
+    "nox_g",
+    "nox_ug_per_m3",
+    "no2_ug_per_m3",
+    "o3_ug_per_m3",
+    "pm25_ug_per_m3",
+    "pm10_ug_per_m3",
+    "co2_g",
+    "pm25_g",
     "pm10_g",
 )
 TRUTH = (
@@ -52,6 +60,7 @@ class Recorder:
         self._profile_days = np.zeros((len(DAY_TYPES), self._per_day))
         self.start_s = live.env.now
         self.rows = 0
+        self._at_receptors = np.zeros((len(live.city.receptors), len(SPECIES)))
 
     def book(self, interval: LinkInterval, truth: Mapping[str, np.ndarray]) -> None:
         """Enter an interval that has just ended."""
@@ -80,6 +89,15 @@ class Recorder:
         if self._link_tables is not None:
             self._link_tables.append(interval_table(interval, self.live.start))
         self.rows += 1
+
+    def breathe(self, receptors: np.ndarray) -> None:
+        """Enter the concentrations at every receptor over an interval, (R, S) ug/m3."""
+        self._at_receptors += receptors
+
+    def receptor_means(self) -> pd.DataFrame:
+        """Mean concentration at every receptor over the run: the receptors and a column a species, ug/m3."""
+        mean = self._at_receptors / max(self.rows, 1)
+        return self.live.city.receptors.assign(**{f"{name}_ug_per_m3": mean[:, k] for k, name in enumerate(SPECIES)})
 
     def sample(self, sample: SensorSample, values: Mapping[str, np.ndarray]) -> None:
         """Enter what the sensors reported of the last booked interval."""

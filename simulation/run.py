@@ -49,10 +49,9 @@ class RunResult:
     link_totals: pd.DataFrame
     weather: pd.DataFrame
     counts: pd.DataFrame
+    receptor_means: pd.DataFrame  # of the air over the run at every receptor: its row and a column a species, ug/m3
     noise: pd.DataFrame  # of each zone by day, `data.schemas.NOISE`
-    concentration: (
-        pd.DataFrame
-    )  # map of the air by period and cell, `data.schemas.CONCENTRATION`; empty unless asked for
+    concentration: pd.DataFrame  # map of the air, `data.schemas.CONCENTRATION`; empty unless asked for
     incidents: pd.DataFrame
     agents: pd.DataFrame
     trips: pd.DataFrame  # of arrived trips by vehicle class: number, mean time, distance, free-flow time
@@ -153,6 +152,7 @@ class _Books:
         heard = self.sound.book(interval, live.air.hour(interval.start_s).temperature_k - 273.15)
         live.last = {**truth, **{name: getattr(zone_air, name) for name in AIR_TRUTH}, "laeq_db": heard}
         self.recorder.book(interval, live.last)
+        self.recorder.breathe(zone_air.receptors)
         live.interval, live.zone_air = interval, zone_air
         self.next_s += live.step_s
 
@@ -335,6 +335,7 @@ def _result(
         link_totals=recorder.link_totals(),
         weather=weather[inside].reset_index(drop=True),
         counts=pd.DataFrame(recorder.counts),
+        receptor_means=recorder.receptor_means(),
         noise=books.sound.table(),
         concentration=empty(CONCENTRATION) if books.places is None else books.places.table(),
         incidents=pd.DataFrame(

@@ -137,6 +137,35 @@ def stations(sensors: pd.DataFrame, links: gpd.GeoDataFrame, walls: pd.DataFrame
     )  # fmt: skip
 
 
+def centres(zones: pd.DataFrame, links: gpd.GeoDataFrame, walls: pd.DataFrame | None = None) -> pd.DataFrame:
+    """A receptor in the middle of every zone.
+
+    Parameters
+    ----------
+    zones : DataFrame
+        Reads `zone_id`, `x_m`, `y_m`.
+    links : GeoDataFrame
+    walls : DataFrame, optional
+
+    Returns
+    -------
+    DataFrame
+        Columns of `data.schemas.RECEPTORS`.
+    """
+    x, y = (zones[name].to_numpy(dtype=float) for name in ("x_m", "y_m"))
+    link, side = canyon_at(x, y, links, walls)
+    names = zones["zone_id"].astype(str)
+    return validate(
+        pd.DataFrame(
+            {
+                "receptor_id": names + "-C", "kind": "centre", "zone_id": names, "x_m": x, "y_m": y,
+                "z_m": FACADE_HEIGHT_M, "link_id": link, "side": side,
+            }
+        ),
+        RECEPTORS,
+    )  # fmt: skip
+
+
 def canyon_at(
     x_m: np.ndarray, y_m: np.ndarray, links: gpd.GeoDataFrame, walls: pd.DataFrame | None
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -153,3 +153,14 @@ def test_a_front_beside_a_crossing_moves_along_its_street():
     home = pd.DataFrame({"link_id": [0], "zone_id": ["Z01"], "share": [1.0]})
     table = facades(links, ["Z01"], home, per_zone=1)
     np.testing.assert_allclose(table[["x_m", "y_m"]].to_numpy(), [[110.0, 8.5]])
+
+
+def test_every_zone_has_a_centre_and_a_run_tells_its_mean(town, day):
+    """The mean over the run at a zone's facades is the mean of its intervals."""
+    kinds = pd.crosstab(town.receptors["zone_id"], town.receptors["kind"])
+    assert (kinds["centre"] == 1).all() and (kinds["facade"] == 24).all()
+    means = day.receptor_means
+    assert list(means["receptor_id"]) == list(town.receptors["receptor_id"])
+    fronts = means[means["kind"] == "facade"].groupby("zone_id")["no2_ug_per_m3"].mean()
+    truth = day.zone_truth.groupby("zone_id")["no2_ug_per_m3"].mean()
+    pd.testing.assert_series_equal(fronts, truth, check_names=False, rtol=1e-9)

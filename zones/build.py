@@ -88,18 +88,20 @@ def make_zones(
     links = links if crs is None else links.to_crs(crs)
     area = partition.city_area(links)
     inner = core_links(links)
+    doors = links[inner & ~links["road_class"].str.startswith("motorway").to_numpy()]  # no trip starts on a motorway
+    streets = doors if len(doors) else links[inner]
     names: list[str] | None = None
     members: list[str] | None = None
     if spec.kind == "polygons":
-        shapes, names = _given_zones(polygons, area, links[inner])
+        shapes, names = _given_zones(polygons, area, streets)
     elif spec.kind == "administrative":
-        shapes, names = _given_zones(_one_a_name(polygons), area, links[inner])
+        shapes, names = _given_zones(_one_a_name(polygons), area, streets)
     elif spec.kind == "voronoi":
-        shapes, names, members = _sensor_zones(sensors, area, links[inner])
+        shapes, names, members = _sensor_zones(sensors, area, streets)
     elif spec.kind == "functional":
         shapes = _functional_zones(spec, dynamics, area, links, inner, seed)
     else:
-        shapes = _grid(spec, area, links[inner])
+        shapes = _grid(spec, area, streets)
     order = reading_order(shapes)
     shapes = shapes[order]
     names = street_names(shapes, links) if names is None else [names[k] for k in order]

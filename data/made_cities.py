@@ -1,0 +1,87 @@
+"""Cities that no map holds: the toy town, and synthetic cities of any size."""
+
+from __future__ import annotations
+
+import time
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+
+from data import synthetic, toy
+from data.city_source import CitySource, map_frame
+
+
+def toy_city(size: int = 5, block_m: float = 200.0) -> CitySource:
+    """The toy town as a city: a block of offices in the north-east, homes elsewhere, a park in the south-west.
+
+    Its local frame is moved to where 60.17 N, 24.94 E lies in the coordinate system, so that maps agree.
+    """
+    nodes, links, turns = toy.toy_nodes(size, block_m), toy.toy_links(size, block_m), toy.toy_turns(size, block_m)
+    project = pyproj.Transformer.from_crs("EPSG:4326", toy.CRS, always_xy=True)
+    corner = np.array(project.transform(toy.LON0, toy.LAT0)).round()
+    x, y = nodes["x_m"].to_numpy() + corner[0], nodes["y_m"].to_numpy() + corner[1]
+    lon, lat = project.transform(x, y, direction="INVERSE")
+    nodes = nodes.assign(x_m=x, y_m=y, lon=lon, lat=lat, enters=nodes["border"], leaves=nodes["border"])
+    moved = shapely.transform(links.geometry.to_numpy(), lambda metres: metres + corner)
+    signalled = links["to_node_id"].isin(nodes.loc[nodes["signal"], "node_id"])
+    links = links.set_geometry(moved, crs=toy.CRS).assign(signal_end=signalled, oneway=False, bridge=False)
+    row, col = np.divmod(np.arange((size - 1) ** 2), size - 1)
+    west, south = corner[0] + (col + 0.15) * block_m, corner[1] + (row + 0.15) * block_m
+    shapes = shapely.box(west, south, west + 0.7 * block_m, south + 0.7 * block_m)
+    downtown, park = (row >= (size - 1) // 2) & (col >= (size - 1) // 2), (row == 0) & (col == 0)
+    places = gpd.GeoDataFrame(
+        {
+            "kind": np.where(park, "landuse", "building"),
+            "category": np.select([park, downtown], ["park", "office"], "residential"),
+            "area_m2": np.full(row.size, (0.7 * block_m) ** 2),
+            "floors": np.where(park, np.nan, np.where(downtown, 5.0, 3.0)),
+        },
+        geometry=shapes,
+        crs=toy.CRS,
+    ).astype({"kind": "str", "category": "str"})
+    frame = gpd.GeoSeries([map_frame(links)], crs="EPSG:4326")
+    kinds = ["land", *np.where(park, "park", "building")]
+    drawn = pd.concat([frame, places.geometry.to_crs(4326)], ignore_index=True)
+    return CitySource(
+        name="toy", label="Toy town", timezone="Europe/Helsinki", latitude=float(lat.mean()),
+        longitude=float(lon.mean()), crs=toy.CRS, source="toy", nodes=nodes, links=links, turns=turns, places=places,
+        basemap=gpd.GeoDataFrame({"kind": kinds}, geometry=drawn.to_numpy(), crs="EPSG:4326"),
+        report={"source": "toy", "dropped": {}, "seconds": {}, "cached": False},
+    )  # fmt: skip
+
+
+def synthetic_city(links: int = synthetic.DEFAULT_LINKS, *, seed: int = 0, buildings: bool = True) -> CitySource:
+    """A made-up radial-ring city of about that many links (see `data.synthetic`).
+
+    Raises
+    ------
+    CityError
+        If the size is out of range.
+    """
+    from data.readers.turns import turns_of
+
+    started = time.perf_counter()
+    made = synthetic.make_synthetic(links, seed=seed, buildings=buildings)
+    turns = turns_of(made.links, made.nodes)
+    drawn = {"park": made.places["kind"] == "landuse", "building": made.places["kind"] == "building"}
+    parts = [made.places[chosen].geometry.to_crs(4326) for chosen in drawn.values()]
+    kinds = ["land", *(kind for kind, chosen in drawn.items() for _ in range(int(chosen.sum())))]
+    frame = gpd.GeoSeries([map_frame(made.links)], crs="EPSG:4326")
+    shapes = pd.concat([frame, *parts], ignore_index=True).to_numpy()
+    tables = {"nodes": made.nodes, "links": made.links, "turns": turns, "places": made.places}
+    source = f"synthetic:{links}@{seed}"
+    return CitySource(
+        name=f"synthetic-{links}-{seed}", label=f"Synthetic city of {links:,} links, seed {seed}",
+        timezone=synthetic.TIMEZONE, latitude=synthetic.LAT0, longitude=synthetic.LON0, crs=synthetic.CRS,
+        source=source, **tables, basemap=gpd.GeoDataFrame({"kind": kinds}, geometry=shapes, crs="EPSG:4326"),
+        report={
+            "source": source, "dropped": {}, "cached": False, "radius_km": round(made.radius_m / 1000.0, 3),
+            "counts": {name: len(table) for name, table in tables.items()},
+            "signal_nodes": int(made.nodes["signal"].sum()),
+            "length_km": round(float(made.links["length_m"].sum()) / 1000.0, 3),
+            "seconds": {"make": round(time.perf_counter() - started, 3)},
+        },
+    )  # fmt: skip

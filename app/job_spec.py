@@ -26,6 +26,7 @@ class JobSpec:
     zones: str = "hex"
     zone_count: int = 18
     polygons: str | None = None
+    sensors: str | None = None  # path of a table of places, for zones around sensors
     fleet: str | None = None  # path of a table of vehicle kinds
     demand: str | None = None  # path of an OD table; estimated without
     days: int = 28
@@ -80,9 +81,11 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
 
     city: dict[str, Any] = {
         "code": code["city"], "city": source(s.city), "zones": s.zones, "zone_count": s.zone_count,
-        "polygons": file_digest(s.polygons), "fleet": file_digest(s.fleet),
+        "polygons": file_digest(s.polygons), "sensors": file_digest(s.sensors), "fleet": file_digest(s.fleet),
         "demand": file_digest(s.demand),
     }  # fmt: skip
+    if s.zones == "functional":  # cut from the traffic of the first days
+        city |= {"seed": s.seed, "start": s.start, "step_s": s.step_s}
     of_city = run_id("city", city)
     life: dict[str, Any] = {
         "code": code["simulation"], "parent": of_city, "days": s.days, "seed": s.seed, "start": s.start,

@@ -11,6 +11,8 @@ import heapq
 import numpy as np
 from numba import njit
 
+FIRST = 1e6  # far above any cost, which is measured in variances of the whole network
+
 
 @njit(cache=True)
 def merge(
@@ -22,6 +24,7 @@ def merge(
     through: np.ndarray,  # (2 E,) bool: a group may be held together across this border
     border: float,  # cost of a metre of border between groups
     balance: float,  # cost of a squared unit of group weight
+    lightest: float,  # a group below this weight is merged before all others
     count: int,  # groups wanted
 ) -> np.ndarray:  # (U,) group of each node, named by its lowest node
     """Merge the two touching groups whose union costs least, until `count` are left (Ward 1963)."""
@@ -41,7 +44,7 @@ def merge(
         for k in range(start[a], start[a + 1]):
             b = other[k]
             if a < b and through[k]:
-                cost = _union_cost(mass, mean, a, b, n_features, balance) - border * length[k]
+                cost = _union_cost(mass, mean, a, b, n_features, balance, lightest) - border * length[k]
                 heapq.heappush(heap, (cost, a, b, 0, 0))
     left = n
     mark = 0
@@ -78,7 +81,7 @@ def merge(
             if not passes[c]:
                 continue
             low, high = min(a, c), max(a, c)
-            cost = _union_cost(mass, mean, low, high, n_features, balance) - border * shared[c]
+            cost = _union_cost(mass, mean, low, high, n_features, balance, lightest) - border * shared[c]
             heapq.heappush(heap, (cost, low, high, stamp[low], stamp[high]))
     group = np.empty(n, np.int64)
     for node in range(n):
@@ -95,12 +98,15 @@ def _root(into: np.ndarray, node: int) -> int:
 
 
 @njit(cache=True)
-def _union_cost(mass: np.ndarray, mean: np.ndarray, a: int, b: int, n_features: int, balance: float) -> float:
-    """What the union of two groups adds to the sum of squares and to the balance."""
+def _union_cost(
+    mass: np.ndarray, mean: np.ndarray, a: int, b: int, n_features: int, balance: float, lightest: float
+) -> float:
+    """What the union of two groups adds to the sum of squares and to the balance; a light group's comes first."""
     square = 0.0
     for f in range(n_features):
         square += (mean[a, f] - mean[b, f]) ** 2
-    return mass[a] * mass[b] * (square / (mass[a] + mass[b]) + 2.0 * balance)
+    cost = mass[a] * mass[b] * (square / (mass[a] + mass[b]) + 2.0 * balance)
+    return cost - FIRST if min(mass[a], mass[b]) < lightest else cost
 
 
 @njit(cache=True)

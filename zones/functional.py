@@ -36,8 +36,8 @@ from zones.street_cells import StreetCells, group_polygons, street_cells
 PRICES = tuple(0.1 * 2.0**k for k in range(8))
 #: Shares of that price for spread-out places, for ragged borders and for unequal weights (assumed).
 _SPREAD, _RAGGED, _UNEQUAL = 0.5, 0.5, 1.5
-#: No zone is left with less street than this share of the mean by moving borders (assumed).
-_LIGHTEST = 0.25
+#: Groups with less street than this share of the mean merge first; moving borders makes none lighter (assumed).
+_LIGHTEST = 0.15
 #: Sweeps over all streets, and the temperature of the first, in the mean variance of a street (assumed; found to serve
 #: on grids of 40 to 10,000 streets).
 _SWEEPS, _HEAT = 40, 0.8
@@ -184,7 +184,9 @@ def _grouped(cells: StreetCells, graph: _Graph, traffic: np.ndarray, count: int,
     )
     border = price * _RAGGED / (np.sqrt(2.0 * np.sqrt(3.0)) * np.sqrt(area * count))
     balance = price * _UNEQUAL / count
-    group = merge(weight, feature, graph.start, graph.other, graph.border_m, graph.through, border, balance, count)
+    group = merge(
+        weight, feature, graph.start, graph.other, graph.border_m, graph.through, border, balance, _LIGHTEST, count
+    )
     group = np.unique(group, return_inverse=True)[1].astype(np.int64)
     rng = np.random.default_rng(seed)
     order = np.array([rng.permutation(n) for _ in range(_SWEEPS)])

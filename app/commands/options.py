@@ -17,6 +17,8 @@ JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scr
 JOBS = click.option("--n-jobs", type=click.IntRange(1, 256), help="Processes; default one a core, at most 8.")
 
 
+#: As `zones.spec.KINDS`, which would load half of the packages to say so.
+ZONE_KINDS = ("hex", "square", "polygons", "administrative", "voronoi", "functional")
 #: Takes an option's file away that the workspace has.
 NONE = "none"
 
@@ -33,9 +35,10 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--city", help="'helsinki', 'toy', a place name, or an OSM or GraphML file. Default helsinki."
             ),
-            click.option("--zones", type=click.Choice(["hex", "square"]), help="Shape of the zones. Default hex."),
+            click.option("--zones", type=click.Choice(ZONE_KINDS), help="Kind of the zones. Default hex."),
             click.option("--zone-count", type=click.IntRange(1, 100_000), help="About how many zones. Default 18."),
             click.option("--polygons", metavar="FILE", help="Zones as given, GeoJSON or GeoPackage.", callback=_path),
+            click.option("--sensors", metavar="FILE", help="Places, for voronoi zones: CSV, lon, lat.", callback=_path),
             click.option("--fleet", metavar="FILE", help="Vehicle kinds and their shares, CSV.", callback=_path),
             click.option("--demand", metavar="FILE", help="Weekday trips: CSV, OMX or TNTP.", callback=_path),
             click.option("--days", type=int, help="Days to simulate. Default 28."),

@@ -271,6 +271,19 @@ def _static(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
     out["figures"] += static_figures()
 
 
+def _equilibrium(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
+    task = Task(folder=_folder("siouxfalls_dyn"), horizon_s=HORIZON_S["siouxfalls_dyn"], reroute_every_s=600.0)
+    found = alone(engines.equilibrium, task, 0.001)
+    out["curves"][name] = found
+    within = next((row["iteration"] for row in found["curve"] if row["gap"] <= 0.01), None)
+    out["figures"] += [
+        figure(f"{name}: relative gap of siouxfalls_dyn, driven until empty", found["gap"], "1", target=0.03),
+        figure(f"{name}: rounds", found["rounds"], "1"),
+        figure(f"{name}: round that first reaches 1 %", -1 if within is None else within, "1"),
+        figure(f"{name}: CPU time", found["cpu_s"], "s"),
+    ]
+
+
 def _compile(out: dict[str, Any], name: str, peers: bool, runs: int) -> None:
     taken = alone(engines.first_compile, Task(folder=_folder("siouxfalls_dyn"), horizon_s=1.0, reroute_every_s=600.0))
     out["figures"].append(figure(f"{name}: compiling the kernels for the first time, CPU", taken, "s", target=15.0))
@@ -280,7 +293,8 @@ CASES: dict[str, Callable[[dict[str, Any], str, bool, int], None]] = {
     "siouxfalls_dyn": _side_by_side, "chicago_10th": _bound, "chicago_dyn": _side_by_side,
     "siouxfalls_fixed": _apart("siouxfalls_dyn", float("inf")), "chicago_cut": _apart("chicago_dyn", 1_000.0),
     "cache": _speed(1_000, 1_000, 1.5e6), "million": _speed(1_000_000, 5, 0.6e6), "linearity": _linearity,
-    "in_flight": _in_flight, "grid": _grid, "static": _static, "compile": _compile,
+    "in_flight": _in_flight, "grid": _grid, "static": _static, "equilibrium": _equilibrium,
+    "compile": _compile,
 }  # fmt: skip
 #: What runs when no case is named: seconds each.
 QUICK = ("siouxfalls_dyn", "chicago_10th", "cache", "linearity", "static")

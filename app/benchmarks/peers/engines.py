@@ -9,6 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from app.benchmarks.peers.process import alone
 from app.benchmarks.peers.rows import OURS
@@ -59,6 +60,12 @@ def above_free_flow(task: Task) -> float:
 
     outcome = measure(OURS, task)
     return 100.0 * (outcome.mean_travel_time_s / free_flow_bound_s(task.read()) - 1.0)
+
+
+def equilibrium(task: Task, gap: float) -> dict[str, Any]:
+    """Dynamic user equilibrium by ours: its gap by round."""
+    found: dict[str, Any] = import_module("app.benchmarks.peers.ours").equilibrium(task, gap=gap)
+    return found
 
 
 def first_compile(task: Task) -> float:

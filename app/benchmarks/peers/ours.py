@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from app.benchmarks.peers.process import peak_mib
 from app.benchmarks.peers.task import Outcome, Task
 from data.readers.dynamic_case import DynamicCase
 from data.store.runs import versions
+from simulation.traffic.dynamic_equilibrium import dynamic_equilibrium
 from simulation.traffic.loading import Network, NodeTrips, Paths, TrafficRun, simulate
 
 _WARM_S = 2_000.0
@@ -45,6 +47,22 @@ def run_task(network: Network, trips: NodeTrips, task: Task, paths: Paths | None
         seed=task.seed,
         log=log,
     )
+
+
+def equilibrium(task: Task, *, gap: float) -> dict[str, Any]:
+    """Dynamic user equilibrium of a task's trips, everybody driven until empty.
+
+    Returns
+    -------
+    dict
+        `gap` and `rounds` reached, `cpu_s`, and `curve`: a row a round.
+    """
+    warm_up(task)
+    case = task.read()
+    begun = time.process_time()
+    found = dynamic_equilibrium(network_of(case), trips_of(case), gap=gap, seed=task.seed)
+    curve = found.curve[["iteration", "gap", "mean_travel_time_s"]].to_dict("records")
+    return {"gap": found.gap, "rounds": len(curve), "cpu_s": time.process_time() - begun, "curve": curve}
 
 
 def network_of(case: DynamicCase) -> Network:

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 ASSIGNMENTS = ("dynamic", "static")
 #: Error of a prior pair, as a share of it; assumption: what is known of a matrix from a model or an old survey.
 PRIOR_CV = 0.3
-#: Error of an hourly count and of the assignment that predicts it, beside what chance makes; assumption: detectors miss
-#: a few percent, a week's mean of an hour differs from a year's by some 5 %, and no assignment is exact.
-COUNT_CV = 0.08
+#: Error of an hourly count and of the assignment that predicts it, beside what varies from day to day; assumption:
+#: detectors miss a few percent, and no assignment is exact.
+COUNT_CV = 0.05
 #: Bounds of a pair's trips as shares of its prior; assumption.
 BOUNDS = (0.1, 5.0)
 ROUNDS = 4
@@ -94,8 +94,8 @@ def calibrate_demand(
     check_days : int, optional
         Weekdays of the check of the prior and of the result; default `days`.
     prior_cv, count_cv : float
-        Errors of a pair of the prior and of a count, as shares. A count's variance is (count_cv x count)^2 and that of
-        a Poisson number over `count_days` (at least that of 1 veh/h).
+        Errors of a pair of the prior and of a count, as shares. To the variance (count_cv x count)^2 come 1 veh/h
+        and what varies from day to day in the simulated days, over `count_days` and over `days`.
     count_days : float
         Days that each count is the mean of.
     bounds : tuple of float
@@ -127,7 +127,6 @@ def calibrate_demand(
         raise DemandError("every count is held out; leave some for the calibration")
     link, hour = table["link_id"].to_numpy(), table["hour"].to_numpy()
     counted = table["veh_per_h"].to_numpy(float)
-    sd = np.sqrt(np.maximum(counted, 1.0) / count_days + (count_cv * counted) ** 2)
     used = ~held
 
     def assign(od_veh: np.ndarray, luck: int, count: int = days) -> HourlyFlows:
@@ -144,11 +143,12 @@ def calibrate_demand(
         flows = assign(od, seed + 1 + done)
         now = fit_quality(flows.at(link, hour)[used], counted[used])
         use = RouteUse(city.demand, city.turn_index(), flows.trees, link[used], hour[used])
+        sd = np.sqrt((flows.variance_at(link, hour, count_days) + 1.0 + (count_cv * counted) ** 2)[used])
         response, offset = (part[used] for part in flows.linear_at(link, hour))
         if fit_level:
-            factor = common_factor(response * use.flows(prior), counted[used], sd[used], offset=offset)
+            factor = common_factor(response * use.flows(prior), counted[used], sd, offset=offset)
         found = estimate_od(
-            prior * factor, counted[used], sd[used], _times(response, use.flows), _after(response, use.pull),
+            prior * factor, counted[used], sd, _times(response, use.flows), _after(response, use.pull),
             offset=offset, prior_cv=prior_cv, bounds=bounds, start_veh=od,
         )  # fmt: skip
         od = found.od_veh if done == 0 else od + (found.od_veh - od) / done  # averaged: dynamic flows carry noise

@@ -52,7 +52,10 @@ class HourlyFlows:
     offset_veh_per_h : ndarray, shape (hours, n_links)
         Flow that `response` x the trees' flow of the mean demand leaves out: who set out before the hour, who waits,
         who turned off on the way.
-    by_day : ndarray, shape (days, hours, n_links)
+    noise_veh_per_h : ndarray, shape (hours, n_links)
+        Standard deviation of the offset: of a mean over the days simulated. 0 in a static assignment.
+    day_sd_veh_per_h : ndarray, shape (hours, n_links)
+        Standard deviation of a day's flow; at least that of a Poisson number in a single simulated day.
     """
 
     hours: tuple[int, ...]
@@ -60,7 +63,8 @@ class HourlyFlows:
     trees: Mapping[int, Sequence[np.ndarray]] = field(repr=False)
     response: np.ndarray = field(repr=False)
     offset_veh_per_h: np.ndarray = field(repr=False)
-    by_day: np.ndarray = field(repr=False)
+    noise_veh_per_h: np.ndarray = field(repr=False)
+    day_sd_veh_per_h: np.ndarray = field(repr=False)
 
     def at(self, link: np.ndarray, hour: np.ndarray) -> np.ndarray:
         """Flow on some links in some hours, veh/h. Shape (m,)."""
@@ -70,6 +74,11 @@ class HourlyFlows:
         """`response` and `offset_veh_per_h` on some links in some hours. Shape (m,) each."""
         at = np.searchsorted(self.hours, hour), link
         return np.asarray(self.response[at]), np.asarray(self.offset_veh_per_h[at])
+
+    def variance_at(self, link: np.ndarray, hour: np.ndarray, count_days: float) -> np.ndarray:
+        """Variance of what is left between a count over some days and these flows, by chance. Shape (m,)."""
+        at = np.searchsorted(self.hours, hour), link
+        return np.asarray(self.noise_veh_per_h[at] ** 2 + self.day_sd_veh_per_h[at] ** 2 / count_days)
 
 
 def simulated_flows(
@@ -114,7 +123,9 @@ def simulated_flows(
     mean, response = flow.mean(axis=0), _response(flow, explained)
     return HourlyFlows(
         hours=wanted, flow_veh_per_h=mean, trees=trees, response=response,
-        offset_veh_per_h=mean - response * explained.mean(axis=0), by_day=flow,
+        offset_veh_per_h=mean - response * explained.mean(axis=0),
+        noise_veh_per_h=np.sqrt(_variance(flow - response * explained, mean) / days),
+        day_sd_veh_per_h=np.sqrt(_variance(flow, mean)),
     )  # fmt: skip
 
 
@@ -153,7 +164,7 @@ def assigned_flows(city: City, hours: Sequence[int], *, seed: int = 1, rounds: i
         trees[hour] = list(routes.next_link)
     return HourlyFlows(
         hours=wanted, flow_veh_per_h=flow, trees=trees, response=np.ones_like(flow),
-        offset_veh_per_h=flow - last, by_day=flow[None],
+        offset_veh_per_h=flow - last, noise_veh_per_h=np.zeros_like(flow), day_sd_veh_per_h=np.sqrt(flow),
     )  # fmt: skip
 
 
@@ -206,6 +217,12 @@ def _response(flow: np.ndarray, asked: np.ndarray) -> np.ndarray:
     chance = np.maximum(asked.mean(axis=0), 1.0)
     slope = (((flow - flow.mean(axis=0)) * off).sum(axis=0) + chance) / (np.square(off).sum(axis=0) + chance)
     return np.clip(slope, LEAST_RESPONSE, 1.0)
+
+
+def _variance(by_day: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Variance from day to day, with a Poisson variance as one day's worth of prior. Shape (hours, n_links)."""
+    off = by_day - by_day.mean(axis=0)
+    return (np.square(off).sum(axis=0) + np.maximum(mean, 1.0)) / len(by_day)
 
 
 def _checked(hours: Sequence[int], count: int) -> tuple[int, ...]:

@@ -117,7 +117,7 @@ def estimate_od(
     od[pairs] = np.clip(od[pairs], bounds[0] * mean, bounds[1] * mean)  # rounding
     return OdEstimate(
         od_veh=od, predicted=flows(od) + more, misfit_before=before, misfit=float(found.fun),
-        at_bound=int(((z <= low) | (z >= high)).sum()), iterations=int(found.nit),
+        at_bound=int(((z <= low) | (z >= high)).sum()), iterations=int(found.get("nit", 0)),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 
+from data.cities import OSM_SUFFIXES
 from data.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ def zones_of_job(
 ) -> tuple[gpd.GeoDataFrame, pd.DataFrame | None]:
     """Cut a job's city into zones.
 
-    Polygons and sensors come from their files; without one, polygons are those that came with the city. Functional
+    Polygons and sensors come from their files; without one, polygons are those that came with the city, and
+    administrative units the finest level of boundaries that its OpenStreetMap file holds. Functional
     zones come from the traffic of the city's first days, simulated on hexagons with the job's seed.
 
     Parameters
@@ -73,13 +75,19 @@ def zones_of_job(
 
 
 def _polygons(spec: JobSpec, source: CitySource) -> gpd.GeoDataFrame:
-    if spec.polygons is not None:
+    if spec.polygons is not None and not spec.polygons.endswith(OSM_SUFFIXES):
         from data.readers.polygons import read_polygons
 
         return read_polygons(Path(spec.polygons))
-    if source.given_zones is None:
+    file = spec.polygons or spec.city
+    if spec.zones == "administrative" and file.endswith(OSM_SUFFIXES):
+        from data.readers.boundaries import read_boundaries
+        from zones.administrative import one_level
+
+        return one_level(read_boundaries(file), source.links)
+    if source.given_zones is None or spec.polygons is not None:
         raise InputError(
-            f"zones='{spec.zones}' needs polygons, and {source.label} came without any; give a file (--polygons FILE)"
+            f"zones='{spec.zones}' needs polygons: {file} brings none; give a file of them (--polygons FILE)"
         )
     return source.given_zones
 

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from data.schemas import ZONES, validate
 from zones import partition
+from zones.administrative import one_a_name
 from zones.character import character
 from zones.dynamics import link_dynamics
 from zones.errors import ZoneError
@@ -95,7 +96,7 @@ def make_zones(
     if spec.kind == "polygons":
         shapes, names = _given_zones(polygons, area, streets)
     elif spec.kind == "administrative":
-        shapes, names = _given_zones(_one_a_name(polygons), area, streets)
+        shapes, names = _given_zones(one_a_name(polygons), area, streets)
     elif spec.kind == "voronoi":
         shapes, names, members = _sensor_zones(sensors, area, streets)
     elif spec.kind == "functional":
@@ -137,23 +138,6 @@ def _given_zones(
         lost = len(given) - len(shapes)
         logger.warning("%d of %d given zones hold no street where trips could start or end", lost, len(given))
     return shapes, _given_names(given, origin)
-
-
-def _one_a_name(polygons: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Administrative units: rows of one name are one unit."""
-    if "name" not in polygons.columns:
-        found = [str(c) for c in polygons.columns if c != polygons.geometry.name]
-        raise ZoneError(f"administrative units need a column 'name'; found {found}; rename the one that names them")
-    names = polygons["name"].astype("str").str.strip()
-    nameless = np.flatnonzero(polygons["name"].isna() | (names == ""))
-    if nameless.size:
-        raise ZoneError(
-            f"{nameless.size} administrative unit(s) have no name, first in row {nameless[0]}; name or drop them"
-        )
-    if names.is_unique:
-        return polygons.assign(name=names)
-    kept = polygons.assign(name=names)[["name", polygons.geometry.name]]
-    return kept.dissolve("name", sort=False).reset_index()
 
 
 def _sensor_zones(

@@ -62,7 +62,7 @@ def calibrate_workspace(
     Returns
     -------
     run : str
-        Id of the run with tables `od`, `quality`, `links`, `rounds`.
+        Id of the run with tables `od_day`, `quality`, `links`, `rounds`.
     calibrated : Calibrated
 
     Raises
@@ -88,7 +88,7 @@ def calibrate_workspace(
     parent = space.describe()["runs"]["city"]
     spec = {"code": code_version()["city"], "parent": parent, "counts": file_digest(str(counts)), "options": options}
     with space.runs.write("demand", spec, parents=(parent,), seed=options.get("seed", 1)) as run:
-        run.table("od", od)
+        run.table("od_day", od)
         for name in ("quality", "links", "rounds"):
             run.table(name, getattr(found, name))
     write_atomic(space.root / FILE, od.to_csv(index=False).encode())

@@ -16,9 +16,9 @@ _IDS = ("sensor_id", "sensor", "id", "station_id", "station", "detector_id", "de
 _LON = ("lon", "longitude", "lng", "long", "x")
 _LAT = ("lat", "latitude", "y")
 _NAME = ("name", "location", "label", "title")
-#: A place is taken as an error when it is this many times farther from the median place than nine in ten are, and at
-#: least this far, m (assumed).
-_FAR_TIMES, _FAR_M = 8.0, 20_000.0
+#: A place is taken as an error when it is this many times farther from the median place than half of the others are,
+#: and at least this far, m (assumed).
+_FAR_TIMES, _FAR_M = 15.0, 20_000.0
 _M_PER_DEG = 111_195.0  # spherical Earth of 6,371 km
 
 
@@ -108,7 +108,7 @@ def checked_places(places: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
     if usable.sum() >= 3:
         middle = np.median(lon[usable]), np.median(lat[usable])
         here, there = _distance(lon, lat, *middle), _distance(lat, lon, *middle)
-        reach = max(_FAR_M, _FAR_TIMES * float(np.percentile(here[usable], 90)))
+        reach = max(_FAR_M, _FAR_TIMES * float(np.median(here[usable])))
         swapped = usable & (here > reach) & (there <= reach)
         verdict[usable & (here > reach) & ~swapped] = "far"
         turned = (turned & (there <= reach)) | swapped

@@ -62,7 +62,7 @@ def calibrate_workspace(
     Returns
     -------
     run : str
-        Id of the run with tables `od_day`, `quality`, `links`, `rounds`.
+        Id of the run with tables `od_day`, `count_fit`, `counted_links`, `rounds`.
     calibrated : Calibrated
 
     Raises
@@ -89,8 +89,9 @@ def calibrate_workspace(
     spec = {"code": code_version()["city"], "parent": parent, "counts": file_digest(str(counts)), "options": options}
     with space.runs.write("demand", spec, parents=(parent,), seed=options.get("seed", 1)) as run:
         run.table("od_day", od)
-        for name in ("quality", "links", "rounds"):
-            run.table(name, getattr(found, name))
+        run.table("count_fit", found.quality)
+        run.table("counted_links", found.links)
+        run.table("rounds", found.rounds)
     write_atomic(space.root / FILE, od.to_csv(index=False).encode())
     job = {**space.describe().get("job", {}), "demand": str((space.root / FILE).resolve())}
     space.update(job=job)

@@ -143,8 +143,11 @@ def calibrate_demand(
         flows = assign(od, seed + 1 + done)
         now = fit_quality(flows.at(link, hour)[used], counted[used])
         use = RouteUse(city.demand, city.turn_index(), flows.trees, link[used], hour[used])
-        sd = np.sqrt((flows.variance_at(link, hour, count_days) + 1.0 + (count_cv * counted) ** 2)[used])
-        response, offset = (part[used] for part in flows.linear_at(link, hour))
+        response, offset = flows.linear_at(link, hour)
+        # what a bottleneck holds back is known no better than the prior
+        own = (count_cv * counted) ** 2 + ((1.0 - response) * prior_cv * counted) ** 2
+        sd = np.sqrt((flows.variance_at(link, hour, count_days) + 1.0 + own)[used])
+        response, offset = response[used], offset[used]
         if fit_level:
             factor = common_factor(response * use.flows(prior), counted[used], sd, offset=offset)
         found = estimate_od(

@@ -62,7 +62,7 @@ def test_a_long_table_in_any_order_of_columns_and_rows_is_read_back(tmp_path, ta
 @given(tables(), st.sampled_from(["km/h", "mph"]), st.booleans())
 def test_a_wide_table_is_read_back(tmp_path, table, unit, parquet):
     factor = {"km/h": 1 / 3.6, "mph": 0.44704}[unit]
-    wide = table.pivot(index="time", columns="sensor_id", values="speed_mps").reset_index()
+    wide = table.pivot(index="time", columns="sensor_id", values="speed_mps").reset_index()  # noqa: PD010
     path = tmp_path / ("w.parquet" if parquet else "w.csv")
     wide.to_parquet(path) if parquet else wide.to_csv(path, index=False)
     read = read_wide(path, quantity="speed_mps", unit=unit, timezone="UTC", step_s=900)

@@ -412,7 +412,7 @@ def _checked(values: pd.Series, column: Column, faults: list[str]) -> pd.Series 
         return values
     try:
         cast = _cast(values, column)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         faults.append(f"column '{column.name}' must be {column.kind} ({column.unit or 'no unit'}): {error}")
         return None
     empty = cast.isna()

@@ -59,7 +59,7 @@ def read_boundaries(path: Path | str, *, admin_level: int | None = None, kind: s
         raise CityError(f"there is no file {path}; give the path of an OpenStreetMap extract ({', '.join(SUFFIXES)})")
     try:
         rows = list(_rows(path))
-    except (RuntimeError, OSError, ValueError, MemoryError) as error:
+    except (RuntimeError, OSError, ValueError, MemoryError, osmium.InvalidLocationError) as error:
         raise FileFormatError(
             f"{path} cannot be read as OpenStreetMap data ({error}); it is damaged, truncated or not what its name"
             f" says. Download it again; readable are {', '.join(SUFFIXES)}"
@@ -81,7 +81,8 @@ def read_boundaries(path: Path | str, *, admin_level: int | None = None, kind: s
 def _rows(path: Path) -> Any:
     keep = osmium.filter.KeyFilter("boundary", "place")
     factory = osmium.geom.WKTFactory()
-    for area in osmium.FileProcessor(str(path)).with_areas(keep).with_filter(keep):
+    objects: Any = osmium.FileProcessor(str(path)).with_areas(keep).with_filter(keep)
+    for area in objects:
         if not area.is_area():
             continue
         tags = area.tags

@@ -134,7 +134,12 @@ def _parsed(given: pd.Series) -> pd.Series:
         return pd.to_datetime(seconds.where(seconds.between(*_EPOCH_S)), unit="s", utc=True)
     text = given.astype("str").str.strip()
     zoned = bool(text.str.contains(r"\d[T ]\d.*(?:[+-]\d\d:?\d\d|Z)$", regex=True).any())
-    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=zoned)
+    try:
+        times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=zoned)
+    except ValueError:  # offsets in odd places, on some rows alone: those rows cannot be read
+        single = [pd.to_datetime(word, format="ISO8601", errors="coerce") for word in text]
+        naive = [pd.NaT if time is pd.NaT or time.tzinfo is not None else time for time in single]
+        times = pd.Series(pd.DatetimeIndex(naive), index=text.index)
     if times.isna().any():
         american = pd.to_datetime(text, format="%m/%d/%Y %H:%M:%S", errors="coerce", utc=zoned)
         times = times.fillna(american)

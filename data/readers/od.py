@@ -188,7 +188,7 @@ def _from_square(path: Path) -> pd.DataFrame:
     table = open_plain(path, "trips between zones")
     first, header = table.columns[0], [str(name).strip() for name in table.columns[1:]]
     table = open_plain(path, "trips between zones", text=[str(first)])
-    rows = names_of(table[first]).tolist()
+    rows = [str(name) for name in names_of(table[first])]  # a missing name is no text
     faults = []
     if sorted(rows) != sorted(header):
         only = [z for z in rows if z not in set(header)][:5], [z for z in header if z not in set(rows)][:5]

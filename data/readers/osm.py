@@ -101,7 +101,7 @@ def read_osm(path: Path) -> OsmExtract:
                 _take_area(item, extract)
             elif item.is_relation():
                 _take_relation(item, extract)
-    except (RuntimeError, OSError, ValueError, MemoryError) as error:
+    except (RuntimeError, OSError, ValueError, MemoryError, osmium.InvalidLocationError) as error:
         raise FileFormatError(
             f"{path} cannot be read as OpenStreetMap data ({error}); it is damaged, truncated or not what its name"
             f" says. Download it again; readable are {', '.join(SUFFIXES)}"

@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 import osmnx as ox
 import requests
+import shapely
 
 from data.errors import CityError, FileFormatError
 from data.readers.osm import Feature, OsmExtract
@@ -127,6 +128,10 @@ def give_parts(graph: nx.MultiDiGraph, dropped: Dropped) -> nx.MultiDiGraph:
         )  # fmt: skip
         speed = part.speed_mps
         data.update(length=length, travel_time=length / speed, parts=(part,), speed_kph=speed * 3.6)
+        data.setdefault("osmid", 0)
+        if graph.graph.get("simplified"):  # a straight street needs no line in the file
+            ends = [(graph.nodes[node]["x"], graph.nodes[node]["y"]) for node in (start, end)]
+            data.setdefault("geometry", shapely.LineString(ends))
     graph.remove_edges_from(closed)
     graph.remove_nodes_from([node for node in list(graph.nodes) if graph.degree(node) == 0])
     if graph.number_of_edges() == 0:

@@ -99,6 +99,8 @@ def restricted_turns(
         Restrictions by what became of them: `applied`, `lifted` (pairs of links), and those left out by reason.
     """
     free = turns_of(links, nodes, drives_on_left=drives_on_left)
+    if not restrictions:
+        return free, {}
     counts: Counter[str] = Counter()
     banned = _Finder(links, nodes, free).pairs(restrictions, counts)
     if not banned:

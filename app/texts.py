@@ -111,7 +111,7 @@ EN: dict[str, str] = {
     "panel.traffic.flow": "Busiest around {time}: {value} {unit}",
     "panel.traffic.speed": "Slowest around {time}: {value} {unit}",
     "panel.band": " (90 % interval {low} to {high}).",
-    "panel.limit": "The limit is a daily mean; the curve shows 15-minute values, so a passing peak is a warning, not a breach."
+    "panel.limit": "The limit is a daily mean; the curve shows shorter ones, so a passing peak is a warning, not a breach."
     " {limit} ({source}); for comparison: {who} {whovalue} {unit}.",
     "panel.why": "Why this model",
     "use.micromodel": "Micromodel in use",
@@ -358,6 +358,7 @@ EN: dict[str, str] = {
     "models.limit.cover": "On the test days its 90 % interval held {p} % of what came, an hour ahead.",
     "models.limit.weather": "It knows no forecast of the weather, no events and no road works.",
     "models.limit.sensors": "It learned from simulated sensors: in another city or with measured data it must be trained anew.",
+    "models.limit.measured": "It learned from what these sensors measured: in another city it must be trained anew.",
     "models.none": "No stored model explains this zone and target. Run 'zonewise train' to make them anew.",
     "models.rules": "How it decides",
     "models.limits": "Limits",

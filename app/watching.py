@@ -110,7 +110,8 @@ class Watch:
         except (InputError, SchemaError) as error:
             self.rejected += 1
             key = f"{REJECTED}/{hashlib.sha256(b''.join(payloads)).hexdigest()[:16]}.json"
-            note = {"topic": topic, "reason": str(error), "payload": [p.decode("utf-8", "replace") for p in payloads]}
+            text = "\n".join(payload.decode("utf-8", "replace") for payload in payloads)
+            note = {"topic": topic, "reason": str(error), "payload": text}
             self.workspace.observations.put(key, json.dumps(note, indent=1).encode())
             return 0
 

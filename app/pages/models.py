@@ -11,6 +11,7 @@ from dash import Dash, Input, Output, dcc, html
 from app import ids
 from app.components.parts import badge
 from app.figures.drivers import drivers
+from app.layers import is_measured
 from app.model_views import card, explain, model_table, rules
 from app.queries import NotReadyError, Queries, targets_of
 from app.shell import Page
@@ -217,7 +218,7 @@ def limits(queries: Queries, zone: str, target: str) -> list[str]:
         if row["coverage_90"] == row["coverage_90"]:
             out.append(t("models.limit.cover", p=f"{100 * row['coverage_90']:.0f}"))
     out.append(t("models.limit.weather"))
-    out.append(t("models.limit.sensors"))
+    out.append(t("models.limit.measured" if is_measured(queries) else "models.limit.sensors"))
     return out
 
 

@@ -58,7 +58,8 @@ def read_openaq(
     ------
     InputError, FileFormatError, SchemaError
     """
-    faults, notes = Faults(f"OpenAQ {path}"), []
+    faults = Faults(f"OpenAQ {path}")
+    notes: list[str] = []
     ids = ("location_id", "locationid", "station_id", "location", "station")
     table = open_plain(path, "air readings, long", text=ids)
     found = {
@@ -112,7 +113,8 @@ def read_eea(path: Path | str, *, places: pd.DataFrame | None = None, least_veri
     """
     if least_verification not in (1, 2, 3):
         raise InputError(f"least_verification={least_verification}; allowed are 1 (verified), 2 and 3 (all)")
-    faults, notes = Faults(f"EEA {path}"), []
+    faults = Faults(f"EEA {path}")
+    notes: list[str] = []
     table = open_plain(path, "air readings of the EEA")
     found = {
         "station": find(table, ("airqualitystation", "samplingpoint", "airqualitystationeoicode")),

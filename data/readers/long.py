@@ -55,7 +55,8 @@ def read_long(
     ------
     InputError, FileFormatError, SchemaError
     """
-    faults, notes = Faults(f"readings {path}"), []
+    faults = Faults(f"readings {path}")
+    notes: list[str] = []
     theirs = dict(columns or {})
     table = open_plain(path, "readings, a row for each sensor and time", text=(*_IDS, theirs.get("sensor_id", "")))
     absent = sorted(set(theirs.values()) - set(table.columns))

@@ -47,7 +47,8 @@ def read_messages(payloads: Sequence[bytes], *, timezone: str) -> tuple[Readings
         return None, faults
     table = pd.DataFrame(rows).astype({"sensor_id": "str"})
     held = [q for q in OBSERVED_QUANTITIES if q in table]
-    problems, notes = Faults("messages"), []
+    problems = Faults("messages")
+    notes: list[str] = []
     # a later message corrects an earlier one
     table = table.drop_duplicates(["sensor_id", "time"], keep="last").reset_index(drop=True)
     places = no_places(sorted(set(table["sensor_id"])), kind_of(held))
@@ -82,7 +83,8 @@ def _rows(payload: bytes, timezone: str) -> list[dict[str, Any]]:
             wrong.append(f"reading {k}: {', '.join(bad)} must be a number or null")
     if wrong:
         raise InputError("; ".join(wrong[:10]))
-    faults, notes = Faults("message"), []
+    faults = Faults("message")
+    notes: list[str] = []
     times = to_utc(pd.Series([item["time"] for item in items]), timezone, faults, notes)
     if faults.found:
         raise InputError("; ".join(faults.found))

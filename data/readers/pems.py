@@ -61,7 +61,8 @@ def read_pems(
     path = Path(path)
     if not path.is_file():
         raise InputError(f"no file {path}; give a PeMS station 5-minute text file")
-    faults, notes = Faults(f"PeMS {path}"), []
+    faults = Faults(f"PeMS {path}")
+    notes: list[str] = []
     try:
         table = pd.read_csv(path, header=None, low_memory=False, skipinitialspace=True)
     except (OSError, ValueError, EOFError) as error:

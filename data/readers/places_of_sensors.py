@@ -125,4 +125,4 @@ def _distance(lon: np.ndarray, lat: np.ndarray, lon0: float, lat0: float) -> np.
     with np.errstate(invalid="ignore"):
         a, b = np.radians(lat), np.radians(lat0)
         s = np.sin((a - b) / 2) ** 2 + np.cos(a) * np.cos(b) * np.sin(np.radians(lon - lon0) / 2) ** 2
-        return 2 * np.degrees(np.arcsin(np.sqrt(np.clip(s, 0.0, 1.0)))) * _M_PER_DEG
+        return np.asarray(2 * np.degrees(np.arcsin(np.sqrt(np.clip(s, 0.0, 1.0)))) * _M_PER_DEG)

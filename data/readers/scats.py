@@ -51,7 +51,8 @@ def read_scats(path: Path | str, *, timezone: str = "Australia/Melbourne") -> Re
     ------
     InputError, FileFormatError, SchemaError
     """
-    faults, notes = Faults(f"SCATS {path}"), []
+    faults = Faults(f"SCATS {path}")
+    notes: list[str] = []
     table = open_plain(path, "SCATS volumes", text=("SCATS Number", "HF VicRoads Internal"))
     table = table.loc[:, [not (name.startswith("Unnamed:") and table[name].isna().all()) for name in table.columns]]
     slots = sorted((int(m[1]), name) for name in table.columns if (m := re.fullmatch(r"[Vv](\d{2,3})", name)))

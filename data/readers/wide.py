@@ -68,7 +68,8 @@ def read_wide(
     """
     if quantity not in OBSERVED_QUANTITIES:
         raise InputError(f"quantity {quantity!r} is unknown; allowed: {', '.join(OBSERVED_QUANTITIES)}")
-    faults, notes = Faults(f"detectors {path}"), []
+    faults = Faults(f"detectors {path}")
+    notes: list[str] = []
     table = open_plain(path, "readings, a column for each sensor")
     time_column = find(table, TIME_NAMES)
     first = table.columns[0]

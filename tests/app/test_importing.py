@@ -33,7 +33,7 @@ def made_up(days: int, start: str = "2025-03-03") -> pd.DataFrame:
     wave = 500 + 400 * np.sin(2 * np.pi * (times.hour.to_numpy() - 6) / 24)
     parts = [
         pd.DataFrame(
-            {"sensor_id": f"d{k}", "time": times, "flow_veh_per_h": wave * (1 + 0.1 * k) + rng.normal(0, 20, len(times))}
+            {"sensor_id": f"d{k}", "time": times, "flow_veh_per_h": wave * (1 + k / 10) + rng.normal(0, 20, times.size)}
         )
         for k in range(6)
     ]  # fmt: skip
@@ -69,7 +69,7 @@ def run(home: Path, *arguments: str) -> str:
 
 
 def test_an_imported_workspace_is_compared_on_days_that_no_model_has_seen(trained):
-    """12 days: the last one is live, of the 11 before it 3 test; forecasts of the live day come from models before it."""
+    """12 days: the last one is live, of the 11 before it 3 test; models of the live day end before it."""
     space = open_workspace(str(trained / "six"))
     told = space.describe()
     paired = space.runs.read(told["runs"]["comparison"], "paired")

@@ -1,11 +1,12 @@
 """Calibration to counts, a hidden OD matrix sought again: `zonewise benchmark demand [CITY ...] [SEEDS]`.
 
 The city's own demand is the truth that nobody sees. It is driven for ten weekdays by the dynamic simulation; the mean
-flows of some hours of the day on 20 % of the links, drawn at random, are what was counted. The prior is the truth with an
-independent error of 30 % on every pair. The calibrated demand and the prior are then driven for ten weekdays with
-luck of their own. Told are GEH and RMSE over links that carry 300 veh/h and more in the busiest hour, in that hour, on counted and held-out links, the
-error of the OD matrix, and beside them what the truth itself scores with other luck: no calibration can be expected to
-do better. The same is done with flows and counts of one static assignment ("static").
+flows of some hours of the day on 20 % of the links, drawn at random, are what was counted. The prior is the truth with
+an independent error of 30 % on every pair. The calibrated demand and the prior are then driven for ten weekdays with
+luck of their own. Told are GEH and RMSE over links that carry 300 veh/h and more in the busiest hour, in that hour, on
+counted and held-out links, the error of the OD matrix, and beside them what the truth itself scores with other luck:
+no calibration can be expected to do better. The same is done with flows and counts of one static assignment
+("static").
 
 A city is a name or an OpenStreetMap file; without one, Krems (of `ZONEWISE_SHARED_DATA`, or `shared/data` beside the
 project; skipped with a reason where it is absent) and central Helsinki. SEEDS is a number, 3 by default.

@@ -300,7 +300,7 @@ def test_central_helsinki_is_partly_canyons_of_the_size_one_sees_there(tmp_path)
     assert 12.0 < canyons["height_m"].median() < 24.0
     assert 12.0 < canyons["width_m"].median() < 24.0
     avenue = table[(city.links["name"] == "Mannerheimintie").to_numpy() & table["canyon"].to_numpy()]
-    assert len(avenue) == 2 and len(set(avenue["street"])) == 1
+    assert len(avenue) >= 2 and len(set(avenue["street"])) == 1
     assert 40.0 < avenue["width_m"].iloc[0] < 55.0
-    one = city.links.geometry.length.to_numpy()[table["street"] == avenue["street"].iloc[0]].mean()
-    assert avenue["street_m"].iloc[0] == pytest.approx(one, rel=0.25)
+    both = city.links.geometry.length.to_numpy()[table["street"] == avenue["street"].iloc[0]].sum()
+    assert avenue["street_m"].iloc[0] == pytest.approx(both / 2, rel=0.25)

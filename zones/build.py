@@ -23,6 +23,9 @@ from zones.spec import NEEDS, ZoneSpec
 
 logger = logging.getLogger(__name__)
 
+#: More hexagons than this are alike, so that their compactness hardly depends on their number (assumed).
+_MANY = 200
+
 
 def make_zones(
     links: gpd.GeoDataFrame,
@@ -36,7 +39,7 @@ def make_zones(
     polygons: gpd.GeoDataFrame | None = None,
     sensors: gpd.GeoDataFrame | None = None,
     dynamics: pd.DataFrame | None = None,
-    compactness: float = 0.9,
+    compactness: float = 0.85,
     seed: int = 0,
 ) -> gpd.GeoDataFrame:
     """Cut a city into zones and tell what each is like.
@@ -176,11 +179,19 @@ def _functional_zones(
     known = link_dynamics(dynamics, links).of(inner)
     least = 0.0
     if spec.compactness > 0.0:
-        least = spec.compactness * partition.compactness(_grid(ZoneSpec(count=count), area, streets))
+        least = spec.compactness * partition.compactness(_hexagons_like(count, area, streets))
     found = functional_polygons(streets, known, area, count=count, least_compactness=least, seed=seed)
     if found.compactness < least:
         logger.warning("functional zones are less compact than asked for: %.3f, not %.3f", found.compactness, least)
     return found.polygons
+
+
+def _hexagons_like(count: int, area: shapely.Polygon, streets: gpd.GeoDataFrame) -> np.ndarray:
+    """About as many hexagons; where there are many, whatever the nearest resolution gives, for speed."""
+    resolution = None
+    if count > _MANY:
+        resolution = partition.nearest_resolution(area, pyproj.CRS(streets.crs), count)
+    return _grid(ZoneSpec(count=count, resolution=resolution), area, streets)
 
 
 def core_links(links: pd.DataFrame) -> np.ndarray:

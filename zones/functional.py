@@ -13,7 +13,8 @@ first, this merges first and adjusts borders then; the means differ:
 3. streets at borders change sides by simulated annealing (Kirkpatrick et al. 1983, doi:10.1126/science.220.4598.671);
 4. groups become polygons over the ground of their streets, their borders straightened between streets.
 
-The price of step 2 is the lowest at which zones are as compact as asked for, compared with hexagons of equal number.
+The price of step 2 is the one that leaves the smallest variance, of those that make zones as compact as asked for,
+compared with hexagons of equal number; in a large city the first that does.
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ from zones.street_cells import StreetCells, group_polygons, street_cells
 
 #: Prices of compactness that are tried, in units of the network's variance (assumed; each twice the one before).
 PRICES = tuple(0.1 * 2.0**k for k in range(8))
+#: A city of n streets is grouped at more than this many / n prices; a larger one at the first that suffices from a
+#: middle price on, so that it is cut in seconds (assumed).
+_ENOUGH_STREETS, _FIRST_OF_LARGE = 5000, 2
 #: Shares of that price for spread-out places, for ragged borders and for unequal weights (assumed).
 _SPREAD, _RAGGED, _UNEQUAL = 0.5, 0.5, 1.5
 #: Groups with less street than this share of the mean merge first; moving borders makes none lighter (assumed).
 _LIGHTEST = 0.15
-#: Sweeps over all streets, and the temperature of the first, in the mean variance of a street (assumed; found to serve
-#: on grids of 40 to 10,000 streets).
-_SWEEPS, _HEAT = 40, 0.8
+#: Sweeps over all streets (at least and at most, within so many visits), and the temperature of the first, in the mean
+#: variance of a street (assumed; found to serve on grids of 40 to 10,000 streets).
+_SWEEPS, _VISITS, _HEAT = (40, 300), 200_000, 0.8
 #: Borders are straightened by cutting corners whose triangle is below the square of this share of a zone's width.
 _STRAIGHTEN = 0.25
 
@@ -54,6 +58,7 @@ class Grouping:
     cells: StreetCells
     price: float  # of compactness, that was paid
     compactness: float  # Polsby-Popper, area-weighted
+    variance: float  # of the streets' traffic that is left within groups, in variances of the network
 
 
 def functional_polygons(
@@ -93,23 +98,30 @@ def functional_polygons(
     cells = street_cells(links, area)
     traffic = street_factors(cells, dynamics, links)
     graph = _graph(cells)
-    found: dict[int, Grouping] = {}
-
-    def at(k: int) -> Grouping:
+    lines = links.geometry.to_numpy()
+    found: list[Grouping] = []
+    enough = _ENOUGH_STREETS // len(cells.length_m)
+    k = 0 if enough else _FIRST_OF_LARGE
+    while k < len(PRICES):
         group = _grouped(cells, graph, traffic, min(count, len(cells.length_m)), PRICES[k], seed)
-        polygons = straightened(group_polygons(cells, group), area)
-        found[k] = Grouping(polygons, group, cells, PRICES[k], compactness(polygons))
-        return found[k]
+        polygons = straightened(group_polygons(cells, group), area, lines)
+        left = _left_within(traffic, cells.length_m, group)
+        found.append(Grouping(polygons, group, cells, PRICES[k], compactness(polygons), left))
+        if found[-1].compactness >= least_compactness and len(found) > enough:
+            break
+        # compactness grows with the price, but for small ups and downs: far below the aim, one is passed over
+        k += 1 if found[-1].compactness >= 0.97 * least_compactness else 2
+    fit = [grouping for grouping in found if grouping.compactness >= least_compactness]
+    if not fit:
+        return max(found, key=lambda grouping: grouping.compactness)
+    return min(fit, key=lambda grouping: grouping.variance)
 
-    low, high = 0, len(PRICES) - 1
-    while low < high:  # the lowest price that suffices; compactness grows with the price, but for small ups and downs
-        middle = (low + high) // 2
-        if at(middle).compactness >= least_compactness:
-            high = middle
-        else:
-            low = middle + 1
-    last = found.get(low) or at(low)
-    return last if last.compactness >= least_compactness else max(found.values(), key=lambda g: g.compactness)
+
+def _left_within(traffic: np.ndarray, weight: np.ndarray, group: np.ndarray) -> float:
+    """Weighted sum of squares of traffic around the groups' means."""
+    size = np.bincount(group, weight)
+    mean = np.stack([np.bincount(group, weight * column) / size for column in traffic.T], axis=1)
+    return float((weight[:, None] * (traffic - mean[group]) ** 2).sum())
 
 
 def street_factors(cells: StreetCells, dynamics: LinkDynamics, links: pd.DataFrame) -> np.ndarray:
@@ -189,9 +201,10 @@ def _grouped(cells: StreetCells, graph: _Graph, traffic: np.ndarray, count: int,
     )
     group = np.unique(group, return_inverse=True)[1].astype(np.int64)
     rng = np.random.default_rng(seed)
-    order = np.array([rng.permutation(n) for _ in range(_SWEEPS)])
-    luck = rng.exponential(size=(_SWEEPS, n))
-    heat = _HEAT / n * np.maximum(0.0, 1.0 - np.arange(_SWEEPS) / (0.75 * _SWEEPS))
+    sweeps = int(np.clip(_VISITS // n, *_SWEEPS))
+    order = np.array([rng.permutation(n) for _ in range(sweeps)])
+    luck = rng.exponential(size=(sweeps, n))
+    heat = _HEAT / n * np.maximum(0.0, 1.0 - np.arange(sweeps) / (0.75 * sweeps))
     refine(
         group, weight, feature, graph.start, graph.other, graph.border_m, graph.through, border, balance, _LIGHTEST,
         order, luck, heat,
@@ -199,9 +212,38 @@ def _grouped(cells: StreetCells, graph: _Graph, traffic: np.ndarray, count: int,
     return group
 
 
-def straightened(polygons: np.ndarray, area: shapely.Polygon) -> np.ndarray:
-    """Polygons with their common borders simplified alike; the city's outline stays (Visvalingam & Whyatt 1993,
-    doi:10.1179/000870493786962263).
+def straightened(polygons: np.ndarray, area: shapely.Polygon, lines: np.ndarray) -> np.ndarray:
+    """Polygons with their common borders simplified alike; the city's outline stays.
+
+    Visvalingam & Whyatt (1993, doi:10.1179/000370493786962263). A polygon that would lose half of its streets keeps its
+    borders as they are.
+
+    Parameters
+    ----------
+    polygons : ndarray of shapely polygons, shape (K,)
+        They share their borders' vertices.
+    area : Polygon
+        Their union.
+    lines : ndarray of shapely lines
+        Streets.
     """
+    middle = shapely.get_coordinates(shapely.line_interpolate_point(lines, 0.5, normalized=True))
+    length = shapely.length(lines)
+    before = _street_inside(polygons, middle, length)
     tolerance = _STRAIGHTEN * float(np.sqrt(area.area / len(polygons)))
-    return np.asarray(shapely.coverage_simplify(polygons, tolerance, simplify_boundary=False))
+    kept = np.zeros(len(polygons), dtype=bool)
+    while not kept.all():
+        plain = polygons.copy()
+        # borders with those left out are now on the outside, which stays
+        plain[~kept] = shapely.coverage_simplify(polygons[~kept], tolerance, simplify_boundary=False)
+        lost = _street_inside(plain, middle, length) < 0.5 * before
+        if not (lost & ~kept).any():
+            return plain
+        kept |= lost
+    return polygons
+
+
+def _street_inside(polygons: np.ndarray, middle: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Length of the lines whose middle lies in each polygon."""
+    point, polygon = shapely.STRtree(polygons).query(shapely.points(middle), predicate="within")
+    return np.bincount(polygon, length[point], minlength=len(polygons))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -65,12 +67,11 @@ def _ranking(polygons: np.ndarray, links: gpd.GeoDataFrame) -> list[pd.Series]:
     line, zone, length = overlay(named.geometry.to_numpy(), polygons)
     weight = named["road_class"].str.removesuffix("_link").map(_WEIGHT).fillna(1.0).to_numpy()
     table = pd.DataFrame({"zone": zone, "name": named["name"].to_numpy()[line], "m": length * weight[line]})
-    total = table.groupby(["zone", "name"], sort=True)["m"].sum()
-    empty = pd.Series(dtype=float)
-    return [
-        total.loc[k].sort_values(ascending=False, kind="stable") if k in total.index.levels[0] else empty
-        for k in range(len(polygons))
-    ]
+    total = table.groupby(["zone", "name"], sort=True)["m"].sum().reset_index()
+    total = total.iloc[np.lexsort((np.arange(len(total)), -total["m"].to_numpy(), total["zone"].to_numpy()))]
+    metres, street = total["m"].to_numpy(), total["name"].to_numpy(dtype=object)
+    cuts = np.searchsorted(total["zone"].to_numpy(), np.arange(len(polygons) + 1))
+    return [pd.Series(metres[a:b], index=street[a:b], dtype=float) for a, b in pairwise(cuts)]
 
 
 def _compass(start: shapely.Point, end: shapely.Point) -> str:

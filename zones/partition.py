@@ -55,7 +55,8 @@ def city_area(links: gpd.GeoDataFrame) -> shapely.Polygon:
         raise ZoneError("there are no links, so there is no city to cut into zones")
     if links.crs is None or not links.crs.is_projected:
         raise ZoneError(f"links must be in a projected coordinate system (metres); found {links.crs}")
-    wide = shapely.union_all(shapely.buffer(links.geometry.to_numpy(), _REACH_M + _GAP_M, quad_segs=4))
+    lines = np.unique(shapely.to_wkb(shapely.normalize(links.geometry.to_numpy())))  # both directions of a street once
+    wide = shapely.union_all(shapely.buffer(shapely.from_wkb(lines), _REACH_M + _GAP_M, quad_segs=4))
     area = shapely.buffer(wide, -_GAP_M, quad_segs=4)
     parts = shapely.get_parts(area)
     largest = parts[np.argmax(shapely.area(parts))]

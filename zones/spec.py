@@ -30,7 +30,7 @@ class ZoneSpec:
     count: int | None = 18
     resolution: int | None = None
     cell_m: float | None = None
-    compactness: float = 0.9
+    compactness: float = 0.85
 
     def __post_init__(self) -> None:
         faults = self.faults()

@@ -13,16 +13,14 @@ from dataclasses import dataclass
 import geopandas as gpd
 import numpy as np
 import shapely
-from scipy import sparse
-from scipy.spatial import Voronoi
+from scipy.spatial import Voronoi, cKDTree
 
 from zones.errors import ZoneError
-from zones.partition import borders
 
 #: Distance between points along a street, m (assumed: below half a city block, so that borders run between streets).
 SPACING_M = 30.0
-#: More points than this are set farther apart (assumed: what Qhull cuts in about a second).
-MAX_POINTS = 120_000
+#: More points than this are set farther apart (assumed: what Qhull cuts in less than a second).
+MAX_POINTS = 50_000
 _SAME_M = 0.01  # points nearer than this are one
 _FRAME = 4.0  # the frame that closes the outermost cells stands this many spans of the city away
 
@@ -194,36 +192,32 @@ def group_polygons(cells: StreetCells, group: np.ndarray) -> np.ndarray:
     shapely.prepare(wide)
     keep = shapely.contains(wide, inner) & (shapely.area(faces) > 1e-3)
     faces, inner = faces[keep], inner[keep]
-    nearest = shapely.STRtree(shapely.points(cells.points)).nearest(inner)
+    nearest = cKDTree(cells.points).query(shapely.get_coordinates(inner))[1]
     return _whole(faces, group[cells.street_of[nearest]], int(group.max()) + 1)
 
 
 def _whole(faces: np.ndarray, label: np.ndarray, n: int) -> np.ndarray:
-    """Union of each label's faces, each in one part."""
+    """Union of each label's faces, each in one part; faces of one label never touch each other to begin with."""
     label = label.copy()
-    if len(faces) > n:
-        first, second, length = borders(faces)
-        for _ in range(len(faces)):
-            part = _parts(label, first, second)
-            size = np.bincount(part, shapely.area(faces))
-            owner = np.full(n, -1)
-            order = np.lexsort((np.arange(len(faces)), size[part]))
-            owner[label[order]] = part[order]  # the largest part of each label is written last
-            astray = part != owner[label]
-            if not astray.any():
-                break
-            smallest = part[astray][np.argmin(size[part[astray]])]
-            mine, other = part[first] == smallest, part[second] == smallest
-            outward = mine != other
-            neighbour = np.where(mine, label[second], label[first])[outward]
-            if len(neighbour) == 0:
-                break  # a label's part without any neighbour: nothing to join it to
-            label[part == smallest] = np.bincount(neighbour, length[outward]).argmax()
+    order = np.lexsort((np.arange(len(faces)), shapely.area(faces)))
+    largest = np.full(n, -1)
+    largest[label[order]] = order  # the largest face of each label is written last
+    settled = np.zeros(len(faces), dtype=bool)
+    settled[largest[largest >= 0]] = True
+    tree = shapely.STRtree(faces)
+    astray = [face for face in order if not settled[face]]
+    while astray:
+        left = []
+        for face in astray:
+            near = tree.query(faces[face], predicate="intersects")
+            near = near[settled[near]]
+            shared = shapely.length(shapely.intersection(shapely.boundary(faces[near]), shapely.boundary(faces[face])))
+            if len(near) and shared.max() > 1e-6:
+                label[face] = np.bincount(label[near], shared).argmax()
+                settled[face] = True
+            else:
+                left.append(face)
+        if len(left) == len(astray):
+            break  # nothing to join them to
+        astray = left
     return np.array([shapely.coverage_union_all(faces[label == k]) for k in range(n)])
-
-
-def _parts(label: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Connected part of each face among faces of its own label."""
-    same = label[first] == label[second]
-    graph = sparse.coo_array((np.ones(same.sum()), (first[same], second[same])), shape=(len(label), len(label)))
-    return np.asarray(sparse.csgraph.connected_components(graph, directed=False)[1])

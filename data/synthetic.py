@@ -188,6 +188,7 @@ def _control(streets: Streets, signal: np.ndarray, edge: np.ndarray, end: np.nda
     ring = np.zeros(streets.x.size, bool)
     ring[streets.a[streets.roundabout]] = True
     lesser = (streets.rank[edge] > best[end]) & (best[end] <= CLASSES.index("tertiary"))
+    lesser &= best[end] > CLASSES.index("motorway_link")  # ramps merge, they do not wait for a gap
     crossing = streets.degree()[end] > 2
     return np.where(lesser & crossing & ~signal[end] & ~ring[end], "give_way", "")
 

@@ -44,9 +44,7 @@ class Pairs:
         tables = {"modelled": _hourly(modelled, "modelled", faults), "observed": _hourly(observed, "observed", faults)}
         if faults:
             raise AirError("calibration: " + "; ".join(faults))
-        held = [
-            p for p in SPECIES if p in background and all(f"{p}_ug_per_m3" in t for t in tables.values())
-        ]
+        held = [p for p in SPECIES if p in background and all(f"{p}_ug_per_m3" in t for t in tables.values())]
         if pollutants is not None:
             absent = [p for p in pollutants if p not in held]
             if absent:

@@ -18,7 +18,7 @@ from data.units import SECONDS_PER_HOUR
 from zones.errors import ZoneError
 
 _MAX_DELAY_S_PER_KM, _MAX_INDEX = 1e5, 1e4  # the limits of `data.schemas`: over a day for a kilometre
-_BLOCK = 96  # intervals that are rolled up at a time, to stay in a processor's cache
+_BLOCK = 32  # intervals that are rolled up at a time, to stay in a processor's cache
 _AIR = ("no2_ug_per_m3", "o3_ug_per_m3", "pm25_ug_per_m3")
 
 
@@ -143,23 +143,27 @@ def zone_traffic(
         step_s = float(np.diff(times.asi8).min()) / (pd.Timedelta(1, unit="s") / pd.Timedelta(1, unit=times.unit))
     zone_ids = sorted(link_zone["zone_id"].astype("str").unique())
     rollup = ZoneRollup(link_zone, links, zone_ids)
-    at = _rows_of(link_state["link_id"].to_numpy(), links["link_id"].to_numpy())
-    if (at < 0).any():
-        wrong = link_state["link_id"].to_numpy()[at < 0]
-        raise ZoneError(
-            f"link_state has {len(wrong)} row(s) of links that are not in the links table, first link {wrong[0]}"
-        )
-    at += column * len(links)
-    sums = [
-        np.bincount(at, link_state[name].to_numpy(dtype=float), minlength=len(links) * len(times)).reshape(
-            len(times), len(links)
-        )
-        for name in ("vehicle_distance_m", "vehicle_time_s")
-    ]
-    del at, column
+    ids = link_state["link_id"].to_numpy()
+    sums = [link_state[name].to_numpy(dtype=float) for name in ("vehicle_distance_m", "vehicle_time_s")]
+    if (column[1:] < column[:-1]).any():
+        order = np.argsort(column, kind="stable")
+        column, ids, sums = column[order], ids[order], [each[order] for each in sums]
+    known = links["link_id"].to_numpy()
     parts = []
     for first in range(0, len(times), _BLOCK):
-        distance, time = (np.ascontiguousarray(grid[first : first + _BLOCK].T) for grid in sums)
+        width = min(_BLOCK, len(times) - first)
+        rows = slice(*np.searchsorted(column, [first, first + width]))
+        at = _rows_of(ids[rows], known)
+        if (at < 0).any():
+            wrong = ids[rows][at < 0]
+            raise ZoneError(
+                f"link_state has {len(wrong)} row(s) or more of links that are not in the links table, first link"
+                f" {wrong[0]}"
+            )
+        at = at * width + (column[rows] - first)
+        distance, time = (
+            np.bincount(at, each[rows], minlength=len(links) * width).reshape(len(links), width) for each in sums
+        )
         parts.append(rollup.traffic(distance, time, step_s))
     zone_column = pd.array(zone_ids, dtype="str").repeat(len(times))
     keys = {"zone_id": zone_column, "time": times[np.tile(np.arange(len(times)), len(zone_ids))]}

@@ -203,3 +203,23 @@ def test_readings_of_unknown_sensors_and_sensors_in_unknown_places_are_refused()
         sensor_rollup(state, SENSORS, LINKS)
     with pytest.raises(ZoneError, match="sensor L2 stands in zone Z01, link 77"):
         SensorRollup(SENSORS.assign(link_id=[0, 77, -1, -1]), LINKS, ZONES)
+
+
+def test_rows_in_any_order_over_many_intervals_give_the_same_table():
+    """100 intervals are rolled up in blocks; shuffled rows, and rows split in two, change nothing."""
+    rng = np.random.default_rng(0)
+    rows = [(link, step, "car", *rng.random(2) * 100) for step in range(100) for link in range(3)]
+    table = _state(rows)
+    halves = pd.concat([table.assign(**{c: table[c] / 2 for c in ("vehicle_distance_m", "vehicle_time_s")})] * 2)
+    found = zone_traffic(table, LINK_ZONE, LINKS)
+    for other in (table.sample(frac=1.0, random_state=1), halves):
+        pd.testing.assert_frame_equal(zone_traffic(other, LINK_ZONE, LINKS), found)
+    one = table[table["vehicle_class"] == "car"].iloc[150:153]  # interval 50
+    alone = zone_traffic(one, LINK_ZONE, LINKS, step_s=900.0)
+    there = found[found["time"] == one["time"].iloc[0]].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, there)
+
+
+def test_a_row_of_an_unknown_link_is_refused():
+    with pytest.raises(ZoneError, match="first link 77"):
+        zone_traffic(_state([(0, 0, "car", 1, 1), (77, 1, "car", 1, 1)]), LINK_ZONE, LINKS)

@@ -60,7 +60,8 @@ def with_roundabouts(
             if node in at:
                 at[node].append(edge)
     a, b, x, y = streets.a.copy(), streets.b.copy(), streets.x.tolist(), streets.y.tolist()
-    new_a, new_b, rank, name, via = [], [], [], [], dict(streets.via)
+    ring: list[tuple[int, int, int]] = []  # from node, to node, rank of the class
+    via = dict(streets.via)
     for node, edges in at.items():
         angles = [_heading(streets, edge, node) for edge in edges]
         order = np.argsort(angles, kind="stable")
@@ -72,16 +73,17 @@ def with_roundabouts(
             (a if streets.a[edge] == node else b)[edge] = first + k
             after = angles[order[(k + 1) % len(order)]]
             theta = angle + ((after - angle) % (2.0 * np.pi)) * np.array([0.25, 0.5, 0.75])
-            via[streets.a.size + len(new_a)] = np.column_stack(
+            via[streets.a.size + len(ring)] = np.column_stack(
                 [streets.x[node] + ROUNDABOUT_M * np.cos(theta), streets.y[node] + ROUNDABOUT_M * np.sin(theta)]
             )
-            new_a.append(first + k), new_b.append(first + (k + 1) % len(order))
-            rank.append(min(streets.rank[e] for e in edges)), name.append("Roundabout")
+            ring.append((first + k, first + (k + 1) % len(order), min(int(streets.rank[e]) for e in edges)))
     added = len(x) - streets.x.size
+    new_a, new_b, rank = np.array(ring, dtype=np.int64).reshape(-1, 3).T
+    name = np.full(len(ring), "Roundabout", dtype=object)
     whole = Streets(
         x=np.array(x), y=np.array(y), border=np.append(streets.border, np.zeros(added, bool)),
         a=np.append(a, new_a), b=np.append(b, new_b), rank=np.append(streets.rank, rank),
-        name=np.append(streets.name, np.array(name, dtype=object)),
+        name=np.append(streets.name, name),
         oneway=np.append(streets.oneway, np.ones(len(new_a), bool)), via=via,
         roundabout=np.append(np.zeros(streets.a.size, bool), np.ones(len(new_a), bool)),
     )  # fmt: skip

@@ -230,7 +230,10 @@ def _with_motorway(streets: Streets, rings: _Rings) -> Streets:
     order = np.argsort(angle)
     roads, angle = roads[order], angle[order]
     ahead = 260.0 / middle
-    x, y, a, b, rank, names, via = [], [], [], [], [], [], {}
+    x: list[float] = []
+    y: list[float] = []
+    rows: list[tuple[int, int, int, str]] = []  # from node, to node, rank of the class, name
+    via: dict[int, np.ndarray] = {}
     n, e = streets.x.size, streets.a.size
     for side, direction in ((1.0, 1.0), (-1.0, -1.0)):
         radius = middle + 14.0 * side
@@ -251,10 +254,12 @@ def _with_motorway(streets: Streets, rings: _Rings) -> Streets:
             ):  # fmt: skip
                 pieces = max(2, int(abs(turn) * radius / 120.0))
                 theta = begin + turn * np.arange(1, pieces) / pieces
-                via[e + len(a)] = radius * np.column_stack([np.cos(theta), np.sin(theta)])
-                a.append(start), b.append(end), rank.append(kind), names.append("Orbital motorway")
+                via[e + len(rows)] = radius * np.column_stack([np.cos(theta), np.sin(theta)])
+                rows.append((start, end, kind, "Orbital motorway"))
             for start, end in ((off_node, int(meets[k])), (int(meets[k]), on_node)):
-                a.append(start), b.append(end), rank.append(1), names.append("Motorway ramp")
+                rows.append((start, end, 1, "Motorway ramp"))
+    a, b, rank = (np.array([row[k] for row in rows], dtype=np.int64) for k in range(3))
+    names = [row[3] for row in rows]
     return replace(
         streets, x=np.append(streets.x, x), y=np.append(streets.y, y),
         border=np.append(streets.border, np.zeros(len(x), bool)), a=np.append(streets.a, a), b=np.append(streets.b, b),
@@ -292,14 +297,14 @@ def _merged(streets: Streets) -> Streets:
             node = a[now] + b[now] - node
         via[len(rows)] = np.array(inner)
         rows.append((start, node, edge))
-    start, end, edge = (np.array(part, dtype=np.int64) for part in zip(*rows))
+    start, end, last = (np.array(part, dtype=np.int64) for part in zip(*rows))
     names, number = np.unique(np.concatenate([start, end]), return_inverse=True)
     loop = start == end
     keep = np.flatnonzero(~loop)
     return Streets(
         x=streets.x[names], y=streets.y[names], border=streets.border[names], a=number[: start.size][keep],
-        b=number[start.size :][keep], rank=streets.rank[edge][keep], name=streets.name[edge][keep],
-        oneway=streets.oneway[edge][keep], via={k: via[row] for k, row in enumerate(keep.tolist()) if row in via},
+        b=number[start.size :][keep], rank=streets.rank[last][keep], name=streets.name[last][keep],
+        oneway=streets.oneway[last][keep], via={k: via[row] for k, row in enumerate(keep.tolist()) if row in via},
         roundabout=np.zeros(keep.size, bool),
     )  # fmt: skip
 

@@ -90,7 +90,7 @@ def road_sources(links: gpd.GeoDataFrame, walls: pd.DataFrame | None) -> LineSou
     height, sigma = np.full(len(links), ROAD_HEIGHT_M), np.full(len(links), ROAD_SIGMA_Z_M)
     if walls is not None:
         canyon = walls["canyon"].to_numpy(dtype=bool)
-        roof = np.nan_to_num(walls["height_m"].to_numpy(dtype=float))
+        roof = np.rint(np.nan_to_num(walls["height_m"].to_numpy(dtype=float)))  # few heights share their tables
         height = np.where(canyon, roof / 2.0, height)
         sigma = np.where(canyon, np.maximum(roof * _CANYON_SIGMA_PER_HEIGHT, sigma), sigma)
     return LineSources.from_links(links, height_m=height, sigma_z0_m=sigma)

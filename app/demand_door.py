@@ -1,4 +1,4 @@
-"""Demand from files: `--demand FILE` of a job, and the calibration to counts of `zonewise calibrate`."""
+"""Demand from files: `--demand FILE` of a job, `zonewise import od`, and the calibration to counts."""
 
 from __future__ import annotations
 
@@ -98,6 +98,37 @@ def calibrate_workspace(
     from data.store.runs import run_id
 
     return run_id("demand", spec), found
+
+
+def import_demand(space: Workspace, path: Path | str) -> DemandSpec:
+    """Keep a file's trips as a workspace's demand, once they are seen to fit its city; its next job uses them.
+
+    Parameters
+    ----------
+    space : Workspace
+        With a simulated city.
+    path : Path or str
+        As `data.readers.od.read_od` reads it.
+
+    Returns
+    -------
+    DemandSpec
+        The city's demand with these trips.
+
+    Raises
+    ------
+    InputError, FileFormatError, DemandError
+        If the workspace has no simulated city, or the trips do not fit it; nothing is written then.
+    """
+    from app.pipeline import stored_city
+    from data.readers.od import read_od
+
+    if space.describe().get("source") == "measured":
+        raise InputError(f"workspace '{space.name}' is of measured data alone; it has no streets to drive on")
+    demand = demand_of_file(stored_city(space), str(path))
+    write_atomic(space.root / FILE, read_od(path).to_csv(index=False).encode())
+    space.update(job={**space.describe().get("job", {}), "demand": str((space.root / FILE).resolve())})
+    return demand
 
 
 def od_table(demand: DemandSpec) -> pd.DataFrame:

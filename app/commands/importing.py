@@ -1,4 +1,4 @@
-"""`zonewise import detectors|stations`: a city workspace from files of real sensors."""
+"""`zonewise import`: a city workspace from files of real sensors, and the demand of a simulated one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.options import JSON, named
+from app.commands.options import JSON, existing, named
 from data.errors import InputError
 from data.store.workspace import open_workspace
 
@@ -130,3 +130,28 @@ def _pairs(text: str | None) -> dict[str, str]:
 
 def _codes(text: str | None) -> tuple[str, ...]:
     return tuple(code.strip() for code in (text or "").split(",") if code.strip())
+
+
+@import_group.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--workspace", "name", required=True, metavar="NAME", help="A simulated city.")
+@JSON
+def od(file: str, name: str, as_json: bool) -> None:
+    """Give a simulated city the trips of FILE: an OD matrix or trip table (CSV, Parquet, OMX, TNTP).
+
+    Places are the city's zones, gateways or nodes. The next simulation uses it; --demand none goes back.
+    """
+    from app.demand_door import import_demand
+
+    space = existing(name)
+    demand = import_demand(space, file)
+    told = {
+        "workspace": space.name, "trips_veh_per_weekday": round(float(demand.od_veh.sum()), 1),
+        "pairs": int((demand.od_veh > 0).sum()), "places": len(demand.places),
+    }  # fmt: skip
+    if as_json:
+        click.echo(json.dumps(told))
+        return
+    trips, pairs, places = told["trips_veh_per_weekday"], told["pairs"], told["places"]
+    click.echo(f"{trips:,.0f} trips a weekday between {pairs:,} pairs of {places} places")
+    click.echo(f"the next `zonewise simulate {space.name}` uses them", err=True)

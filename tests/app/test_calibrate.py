@@ -56,3 +56,20 @@ def test_the_demand_of_a_city_survives_its_own_table(space):
     demand = stored_city(space).demand
     given = demand_from_od(demand, od_table(demand))
     assert given.od_veh == pytest.approx(demand.od_veh, rel=1e-12)
+
+
+def test_imported_trips_are_the_demand_of_the_next_city(space, tmp_path, capsys):
+    """Half of every pair as a long table: half of the trips; an unknown place is refused and changes nothing."""
+    half = od_table(stored_city(space).demand).assign(trips_veh=lambda t: t["trips_veh"] / 2)
+    half.to_csv(tmp_path / "od.csv", index=False)
+    cli.main(["import", "od", str(tmp_path / "od.csv"), "--workspace", "town", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["trips_veh_per_weekday"] == pytest.approx(half["trips_veh"].sum(), abs=0.1)
+    Job(space, JobSpec.known(space.describe()["job"])).run("city")
+    assert stored_city(space).demand.od_veh.sum() == pytest.approx(half["trips_veh"].sum(), rel=1e-6)
+    before = space.describe()
+    half.assign(dest_zone_id="nowhere").to_csv(tmp_path / "wrong.csv", index=False)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["import", "od", str(tmp_path / "wrong.csv"), "--workspace", "town"])
+    assert stopped.value.code == 2 and "nowhere" in capsys.readouterr().err
+    assert space.describe() == before

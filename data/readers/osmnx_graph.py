@@ -10,6 +10,7 @@ import geopandas as gpd
 import networkx as nx
 import numpy as np
 import osmnx as ox
+import pyproj
 import requests
 import shapely
 
@@ -51,13 +52,31 @@ def read_graphml(path: Path) -> nx.MultiDiGraph:
         faults.append("the graph has no 'crs'")
     if graph.number_of_edges() == 0:
         faults.append("it has no edges")
-    if any("x" not in data or "y" not in data for _, data in graph.nodes(data=True)):
-        faults.append("nodes lack 'x' and 'y'")
-    if any("highway" not in data for *_, data in graph.edges(data=True)):
-        faults.append("edges lack 'highway'")
+    if any(not _is_number(data.get(name)) for _, data in graph.nodes(data=True) for name in ("x", "y")):
+        faults.append("nodes lack numbers 'x' and 'y'")
+    if any(not _is_number(data.get("length")) for *_, data in graph.edges(data=True)):
+        faults.append("edges lack a number 'length'")
+    for name in ("highway", "oneway"):
+        if any(name not in data for *_, data in graph.edges(data=True)):
+            faults.append(f"edges lack '{name}'")
+    lines = [data["geometry"] for *_, data in graph.edges(data=True) if "geometry" in data]
+    if not all(
+        isinstance(line, shapely.LineString) and np.isfinite(shapely.get_coordinates(line)).all() for line in lines
+    ):
+        faults.append("edges have shapes that are no lines")
     if faults:
         raise FileFormatError(f"{path} is not GraphML of OSMnx: {'; '.join(faults)}; write it with osmnx.save_graphml")
-    return ox.project_graph(graph, to_latlong=True)
+    try:
+        return ox.project_graph(graph, to_latlong=True)
+    except (pyproj.exceptions.ProjError, ValueError, TypeError) as error:
+        raise FileFormatError(
+            f"{path}: places in {graph.graph['crs']!r} cannot be turned into longitude and latitude ({error});"
+            " write it with osmnx.save_graphml"
+        ) from error
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and bool(np.isfinite(value))
 
 
 def fetch_place(name: str, cache_dir: Path) -> tuple[nx.MultiDiGraph, OsmExtract]:

@@ -54,6 +54,11 @@ def read_graphml(path: Path) -> nx.MultiDiGraph:
         faults.append("it has no edges")
     if any(not _is_number(data.get(name)) for _, data in graph.nodes(data=True) for name in ("x", "y")):
         faults.append("nodes lack numbers 'x' and 'y'")
+    if any(
+        not str(data.get("osm_node", "0")).lstrip("-").replace(".", "", 1).isdigit()
+        for _, data in graph.nodes(data=True)
+    ):
+        faults.append("nodes have an 'osm_node' that is no number")
     if any(not _is_number(data.get("length")) for *_, data in graph.edges(data=True)):
         faults.append("edges lack a number 'length'")
     for name in ("highway", "oneway"):

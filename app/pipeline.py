@@ -118,10 +118,10 @@ class Job:
         )  # fmt: skip
 
     def _make_city(self) -> None:
+        from app.city_making import city_of
         from data.cities import load_city
-        from simulation.city import gateway_share, make_city
+        from simulation.city import gateway_share
         from simulation.city_tables import city_arrays, city_meta, city_tables
-        from zones import adjacency, link_zone
 
         self.report("city", 0, 3, "reading streets, buildings and places")
         fleet = read_city_fleet(self.spec)
@@ -134,17 +134,7 @@ class Job:
             ),
         )  # fmt: skip
         self.report("city", 2, 3, "estimating demand, timing signals, placing sensors")
-        pieces: dict[str, Any] = {
-            "name": source.name, "label": source.label, "timezone": source.timezone, "latitude": source.latitude,
-            "longitude": source.longitude, "crs": str(source.crs), "nodes": source.nodes, "links": source.links,
-            "turns": source.turns, "zones": zones, "link_zone": link_zone(source.links, zones),
-            "adjacency": adjacency(zones), "buildings": source.places, "fleet": fleet,
-        }  # fmt: skip
-        city = make_city(**pieces)
-        if self.spec.demand is not None:
-            from app.demand_door import demand_of_file
-
-            city = make_city(**pieces, demand=demand_of_file(city, self.spec.demand))
+        city = city_of(source, zones, fleet=fleet, demand=self.spec.demand)
         with self.workspace.runs.write("city", self.specs["city"]) as run:
             for name, table in city_tables(city).items():
                 run.table(name, table)

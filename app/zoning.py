@@ -116,20 +116,11 @@ def simulated_dynamics(
     progress: Callable[[float, float, str], Any] | None = None,
 ) -> pd.DataFrame:
     """Usual speed and flow of links over the job's first days, without incidents, on hexagons; a `link_profile`."""
-    from app.demand_door import demand_of_file
-    from simulation.city import make_city
-    from zones import adjacency, link_zone, make_zones
+    from app.city_making import city_of
+    from zones import make_zones
 
     zones = make_zones(source.links, source.places, count=spec.zone_count)
-    pieces: dict[str, Any] = {
-        "name": source.name, "label": source.label, "timezone": source.timezone, "latitude": source.latitude,
-        "longitude": source.longitude, "crs": str(source.crs), "nodes": source.nodes, "links": source.links,
-        "turns": source.turns, "zones": zones, "link_zone": link_zone(source.links, zones),
-        "adjacency": adjacency(zones), "buildings": source.places, "fleet": fleet,
-    }  # fmt: skip
-    city = make_city(**pieces)
-    if spec.demand is not None:
-        city = make_city(**pieces, demand=demand_of_file(city, spec.demand))
+    city = city_of(source, zones, fleet=fleet, demand=spec.demand)
     run = city.run(
         days=DYNAMICS_DAYS, seed=spec.seed, start=spec.start, step_s=float(spec.step_s), incidents_per_day=0.0,
         progress=progress,

@@ -354,21 +354,17 @@ def exponent(size: Array, cost: Array) -> float:
 
 def demo(hours: int = YEAR_H) -> dict[str, Any]:
     """CPU seconds of air and noise within a run of the demo city, matrices and all, and the balance of mass."""
+    from app.city_making import city_of
     from data.cities import load_city
     from simulation.air.background import SPECIES
     from simulation.air.model import AirModel
-    from simulation.city import make_city
     from simulation.soundscape import Soundscape
-    from zones import adjacency, link_zone, make_zones
+    from zones import make_zones
 
     hours = min(hours, DEMO_H)
     source = load_city("helsinki")
     zones = make_zones(source.links, source.places, count=DEMO_ZONES)
-    city = make_city(
-        name=source.name, label=source.label, nodes=source.nodes, links=source.links, turns=source.turns, zones=zones,
-        link_zone=link_zone(source.links, zones), adjacency=adjacency(zones), timezone=source.timezone,
-        latitude=source.latitude, longitude=source.longitude, crs=str(source.crs), buildings=source.places,
-    )  # fmt: skip
+    city = city_of(source, zones)
     city.run(days=1 / 24, seed=SEED)  # compile or load the kernels
     clocks = {"air": _Clock(AirModel, "step"), "noise": _Clock(Soundscape, "book")}
     begun = time.process_time()

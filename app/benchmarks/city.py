@@ -60,19 +60,16 @@ def _default_cities(days: int | None) -> list[tuple[str, int]]:
 
 def measure(source: str, days: int) -> dict[str, Any]:
     """Read a city, warm the kernels, and run it once, in this process."""
+    from app.city_making import city_of
     from data.cities import load_city
-    from simulation.city import gateway_share, make_city
-    from zones import adjacency, link_zone, make_zones
+    from simulation.city import gateway_share
+    from zones import make_zones
 
     begun = time.perf_counter()
     read = load_city(source)
     read_s = time.perf_counter() - begun
     zones = make_zones(read.links, read.places)
-    city = make_city(
-        name=read.name, label=read.label, timezone=read.timezone, latitude=read.latitude, longitude=read.longitude,
-        crs=str(read.crs), nodes=read.nodes, links=read.links, turns=read.turns, zones=zones,
-        link_zone=link_zone(read.links, zones), adjacency=adjacency(zones),
-    )  # fmt: skip
+    city = city_of(read, zones)
     city.run(days=1 / 96, seed=1)
     begun = time.perf_counter()
     result = city.run(days=days, seed=1)

@@ -70,17 +70,13 @@ def _krems() -> str:
 
 def make(source: str) -> City:
     """A city with hexagons, as the pipeline makes it."""
+    from app.city_making import city_of
     from data.cities import load_city
-    from simulation.city import make_city
-    from zones import adjacency, link_zone, make_zones
+    from zones import make_zones
 
     read = load_city(source)
     zones = make_zones(read.links, read.places, kind="hex", count=ZONES)
-    return make_city(
-        name=read.name, label=read.label, timezone=read.timezone, latitude=read.latitude, longitude=read.longitude,
-        crs=str(read.crs), nodes=read.nodes, links=read.links, turns=read.turns, zones=zones,
-        link_zone=link_zone(read.links, zones), adjacency=adjacency(zones), buildings=read.places,
-    )  # fmt: skip
+    return city_of(read, zones)
 
 
 def busiest_hour(city: City) -> int:

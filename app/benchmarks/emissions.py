@@ -39,19 +39,15 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     arguments : sequence of str
         A city (name or file), by default Helsinki, and the number of days as a whole number, by default 1.
     """
+    from app.city_making import city_of
     from data.cities import load_city
-    from simulation.city import make_city
-    from zones import adjacency, link_zone, make_zones
+    from zones import make_zones
 
     days = next((int(a) for a in arguments if a.isdigit()), 1)
     name = next((a for a in arguments if not a.isdigit()), "helsinki")
     read = load_city(name)
     zones = make_zones(read.links, read.places)
-    city = make_city(
-        name=read.name, label=read.label, timezone=read.timezone, latitude=read.latitude, longitude=read.longitude,
-        crs=str(read.crs), nodes=read.nodes, links=read.links, turns=read.turns, zones=zones,
-        link_zone=link_zone(read.links, zones), adjacency=adjacency(zones),
-    )  # fmt: skip
+    city = city_of(read, zones)
     table, links = speed_histogram_effect(city, days=days, seed=_SEED)
     told = table[(table["method"] != METHODS[0]) & (table["quantity"].isin(["nox", "pm25", "co2", "electricity_kwh"]))]
     figures = [

@@ -207,15 +207,10 @@ def compare_city(source: str, *, days: int, test_days: int, count: int) -> tuple
 
 def simulate(source: Any, zones: gpd.GeoDataFrame, days: int) -> _State:
     """Some days of a city, as arrays of all links."""
-    from simulation.city import make_city
-    from zones import adjacency, link_zone
+    from app.city_making import city_of
 
     links = source.links
-    city = make_city(
-        name=source.name, label=source.label, timezone=source.timezone, latitude=source.latitude,
-        longitude=source.longitude, crs=str(source.crs), nodes=source.nodes, links=links, turns=source.turns,
-        zones=zones, link_zone=link_zone(links, zones), adjacency=adjacency(zones), buildings=source.places,
-    )  # fmt: skip
+    city = city_of(source, zones)
     last, begin, grids = None, None, []
     for first in range(0, days, _CHUNK_DAYS):
         span = min(_CHUNK_DAYS, days - first)

@@ -92,9 +92,7 @@ def calibrate_workspace(
         run.table("count_fit", found.quality)
         run.table("counted_links", found.links)
         run.table("rounds", found.rounds)
-    write_atomic(space.root / FILE, od.to_csv(index=False).encode())
-    job = {**space.describe().get("job", {}), "demand": str((space.root / FILE).resolve())}
-    space.update(job=job)
+    _keep(space, od)
     from data.store.runs import run_id
 
     return run_id("demand", spec), found
@@ -126,9 +124,14 @@ def import_demand(space: Workspace, path: Path | str) -> DemandSpec:
     if space.describe().get("source") == "measured":
         raise InputError(f"workspace '{space.name}' is of measured data alone; it has no streets to drive on")
     demand = demand_of_file(stored_city(space), str(path))
-    write_atomic(space.root / FILE, read_od(path).to_csv(index=False).encode())
-    space.update(job={**space.describe().get("job", {}), "demand": str((space.root / FILE).resolve())})
+    _keep(space, read_od(path))
     return demand
+
+
+def _keep(space: Workspace, od: pd.DataFrame) -> None:
+    """Have the next job of a workspace drive these trips."""
+    write_atomic(space.root / FILE, od.to_csv(index=False).encode())
+    space.update(job={**space.describe().get("job", {}), "demand": str((space.root / FILE).resolve())})
 
 
 def od_table(demand: DemandSpec) -> pd.DataFrame:

@@ -77,9 +77,9 @@ class SourceReceptor:
     Memory: 8 bytes an entry. A direction's matrix holds the pairs within 3.5 sigma_y of the plume's axis, a class's
     meander all pairs within the cut-off. Of 36 directions, half way between two (5 degrees off both) the sum over a
     random city of 20,000 links differs from the direction's own by less than 0.5 % (A), 2 % (D), 4 % (F) at 90 % of
-    receptors, at most by 3 %, 8 % and 17 %. In such a city with even emission the cut-off of 500 m leaves out 5 % (A),
-    7, 13, 22, 32 and 36 % (F) of what 2,000 m would give (`zonewise benchmark air speed`): that is what the zone boxes
-    must hold.
+    receptors, at most by 3 %, 8 % and 17 % (looked at once). In such a city with even emission the cut-off of 500 m
+    leaves out 5 % (A), 7, 13, 22, 32 and 36 % (F) of what 2,000 m would give (`zonewise benchmark air speed`): that is
+    what the zone boxes must hold.
     """
 
     def __init__(

@@ -49,3 +49,7 @@ class RegistryError(ModelError, KeyError):
 
 class AssignmentError(ModelError, ValueError):
     """An assignment made by hand cannot be followed."""
+
+
+class SettingsError(ModelError, ValueError):
+    """A family, or a setting of one, that does not exist or cannot have that value."""

@@ -1,0 +1,354 @@
+"""Features: what a model may look at when it forecasts, all of it known at the forecast origin.
+
+Readings enter as *deviations from the usual* (see `profile`), divided by their series' scale: the zone's own last
+readings and means, those of its neighbours (see `neighbourhood`) and of its other targets, the same time yesterday and
+last week, and the weather up to the origin. What a calendar says about the moment forecast for is known in advance
+and may be used, the usual value at that moment with it. A gap is bridged for up to three hours by the last reading;
+beyond that a deviation counts as 0, "as usual".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from models import feature_kernels as kernels
+from models.neighbourhood import Neighbourhood
+from models.panel import Panel, target_kind
+from models.profile import Profile
+from models.rows import Layout, Rows
+from models.scale import to_scale
+
+LAG_HOURS = 1.0  # own lags without a gap reach so far, within the two bounds below
+MIN_LAGS, MAX_LAGS = 6, 12
+MEAN_HOURS = (1, 3, 6, 24, 168)
+N_SIDE_LAGS = 3  # lags of each neighbour, of the neighbours' mean and of the second hop's
+OTHER_HOURS = 3
+BRIDGE_HOURS = 3
+WEATHER_FOR = {
+    "air": ("wind_speed_mps", "wind_east", "wind_north", "mixing_height_m", "temperature_c", "radiation_w_per_m2",
+            "precipitation_mm_per_h", "pressure_hpa", "dew_point_c"),
+    "traffic": ("precipitation_mm_per_h", "temperature_c"),
+    "other": ("precipitation_mm_per_h", "temperature_c", "wind_speed_mps"),
+}  # fmt: skip
+_TREND = ("wind_speed_mps", "mixing_height_m", "pressure_hpa", "dew_point_c", "temperature_c")
+_CLOCK = ("sin1", "cos1", "sin2", "cos2", "sin3", "cos3")
+AHEAD_NAMES = (
+    "ahead_day", "ahead_day_mean", "ahead_week", "ahead_usual", "ahead_change", *(f"ahead_{name}" for name in _CLOCK),
+    "ahead_weekend", "own_x_sin", "own_x_cos", "own_x_weekend",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Featuriser:
+    """Fitted feature maker for some zones and one target.
+
+    Attributes
+    ----------
+    target : str
+    zone_ids : tuple of str
+        Zones forecast for.
+    needed : tuple of str
+        They and the neighbours whose readings are read; `profile` holds one series for each.
+    around : Neighbourhood
+        Neighbours as places in `needed`.
+    others : tuple of str, other_profiles : tuple of Profile
+        Further targets of the same zones.
+    weather : tuple of str, weather_mean, weather_scale : ndarray
+    step_s : int
+    """
+
+    target: str
+    zone_ids: tuple[str, ...]
+    needed: tuple[str, ...]
+    profile: Profile
+    around: Neighbourhood
+    others: tuple[str, ...]
+    other_profiles: tuple[Profile, ...]
+    weather: tuple[str, ...]
+    weather_mean: np.ndarray
+    weather_scale: np.ndarray
+    step_s: int
+
+    @classmethod
+    def fit(
+        cls, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True
+    ) -> tuple[Featuriser, tuple[np.ndarray, ...]]:
+        """Learn profiles, scales and neighbourhoods from the whole of `panel` (cut it first with `until`).
+
+        Returns
+        -------
+        Featuriser
+        tuple of ndarray, shape (T, zones)
+            Usual values without the day itself (see `Profile.with_history`): of `needed`, then of each of `others`.
+        """
+        focus = panel.columns(zone_ids)
+        grid = to_scale(target, panel.values[target])
+        heard = np.isfinite(grid).mean(axis=0) > 0.1
+        profile, usual = Profile.with_history(grid, panel.calendar)
+        weights = panel.neighbours if neighbours else np.zeros_like(panel.neighbours)
+        deviation = (grid - usual) / profile.scale
+        per_hour = max(1, 3600 // panel.step_s)
+        around = Neighbourhood.of(
+            weights, focus, deviation, lead=max(1, per_hour // 2), heard=heard if neighbours else np.zeros_like(heard)
+        )
+        needed = around.read(focus)
+        names = tuple(
+            n for n in WEATHER_FOR[target_kind(target)] if _weather(panel.weather, n, slice(None)) is not None
+        )
+        mean, scale = _moments(panel, names)
+        others = tuple(
+            name for name, other in panel.values.items() if name != target and np.isfinite(other[:, focus]).mean() > 0.1
+        )
+        beside = [Profile.with_history(to_scale(name, panel.values[name][:, focus]), panel.calendar) for name in others]
+        featuriser = cls(
+            target=target,
+            zone_ids=tuple(zone_ids),
+            needed=tuple(panel.zone_ids[k] for k in needed),
+            profile=profile.pick(needed),
+            around=around.onto(needed, len(panel.zone_ids)),
+            others=others,
+            other_profiles=tuple(part for part, _ in beside),
+            weather=names,
+            weather_mean=mean,
+            weather_scale=scale,
+            step_s=panel.step_s,
+        )
+        return featuriser, (usual[:, needed], *(history for _, history in beside))
+
+    @cached_property
+    def n_lags(self) -> int:
+        """Own lags without a gap."""
+        return int(np.clip(round(LAG_HOURS * 3600 / self.step_s), MIN_LAGS, MAX_LAGS))
+
+    def layout(self, steps: Sequence[int]) -> Layout:
+        """Names of the features for horizons in steps."""
+        return Layout(self._common_names, AHEAD_NAMES, tuple(int(s) for s in steps))
+
+    @cached_property
+    def _common_names(self) -> tuple[str, ...]:
+        names = [f"own_lag_{lag}" for lag in range(self.n_lags)] + [f"own_mean_{hours}h" for hours in MEAN_HOURS]
+        names += ["own_gap_1h", "own_usual"]
+        if self._linked:
+            names += [f"neighbours_lag_{lag}" for lag in range(N_SIDE_LAGS)] + ["neighbours_mean_1h"]
+            names += [f"hop2_lag_{lag}" for lag in range(N_SIDE_LAGS)]
+        if self._led:
+            count = self.around.single.shape[1]
+            names += [f"near{k + 1}_lag_{lag}" for k in range(count) for lag in range(N_SIDE_LAGS)]
+        names += [f"{name}_{what}" for name in self.others for what in ("lag_0", "lag_1", f"mean_{OTHER_HOURS}h")]
+        names += [f"weather_{name}" for name in self.weather]
+        names += [f"weather_{name}_change_3h" for name in self.weather if name in _TREND]
+        return tuple(names)
+
+    @cached_property
+    def _linked(self) -> bool:
+        return bool((self.around.hop1 >= 0).any())
+
+    @cached_property
+    def _led(self) -> bool:
+        return bool((self.around.single >= 0).any())
+
+    def rows(
+        self,
+        panel: Panel,
+        known: np.ndarray,
+        steps: Sequence[int],
+        places: np.ndarray | None = None,
+        history: tuple[np.ndarray, ...] | None = None,
+    ) -> Rows:
+        """Features of forecasts made when `known` was the last known position.
+
+        Parameters
+        ----------
+        panel : Panel
+            Read only at positions up to `known`.
+        known : ndarray of int, shape (n,)
+        steps : sequence of int, length S
+            Horizons in steps, at most a day.
+        places : ndarray of int or None
+            Places in `zone_ids` of the zones wanted; None takes all.
+        history : tuple of ndarray or None
+            Usual values without the day itself, from `fit`: for the rows that a model learns from.
+        """
+        places = np.arange(len(self.zone_ids)) if places is None else np.asarray(places)
+        layout = self.layout(steps)
+        per_hour, day = max(1, 3600 // self.step_s), panel.steps_per_day
+        n, zones = known.size, places.size
+        stop = int(known.max()) + 1
+        lo = max(0, int(known.min()) + 1 - 7 * day - 3)
+        short = slice(max(0, int(known.min()) - (BRIDGE_HOURS + 1) * per_hour - 2 * self.n_lags), stop)
+        common = np.zeros((n, zones, len(layout.common)), dtype=np.float32)
+        ahead = np.zeros((n, zones, len(layout.steps), len(AHEAD_NAMES)), dtype=np.float32)
+        own = self.deviation(panel, slice(lo, stop), places, history)
+        rel, near = (known - lo).astype(np.int64), (known - short.start).astype(np.int64)
+        total, count = kernels.totals(own)
+        cols = np.arange(zones)
+        reach = BRIDGE_HOURS * per_hour
+        lags, side_lags = np.arange(self.n_lags), np.arange(N_SIDE_LAGS)
+        bridged, _ = kernels.bridge(own[short.start - lo :], reach)
+        kernels.put_lags(common, 0, bridged, near, lags, cols)
+        at = self.n_lags
+        widths = np.array([max(1, hours * per_hour) for hours in MEAN_HOURS])
+        kernels.put_means(common, at, total, count, rel, widths, cols)
+        at += widths.size
+        kernels.put_gap(common, at, count, rel, per_hour, cols)
+        common[:, :, at + 1] = self._usual(panel, known, places, history)
+        at += 2
+        if self._linked or self._led:
+            at = self._beside(panel, short, near, places, history, common, at, reach, per_hour, side_lags)
+        for k, (name, profile) in enumerate(zip(self.others, self.other_profiles)):
+            if name in panel.values:
+                columns = panel.columns([self.zone_ids[p] for p in places])
+                beside = profile.pick(places)
+                usual = beside.usual(panel.calendar, short) if history is None else history[k + 1][short][:, places]
+                dev = (to_scale(name, panel.values[name][short, columns]) - usual) / beside.scale
+                kernels.put_lags(common, at, kernels.bridge(dev, reach)[0], near, side_lags[:2], cols)
+                width = np.array([max(1, OTHER_HOURS * per_hour)])
+                kernels.put_means(common, at + 2, *kernels.totals(dev), near, width, cols)
+            at += 3
+        if self.weather:
+            common[:, :, at:] = self._weather_rows(panel, short, near, per_hour)[:, None]
+        usual = self._usual(panel, known[:, None] + np.asarray(steps), places, history)
+        self._fill_ahead(panel, own, total, count, known, lo, np.asarray(steps), common, usual, ahead)
+        return Rows(common, ahead, layout)
+
+    def deviation(
+        self, panel: Panel, window: slice, places: np.ndarray, history: tuple[np.ndarray, ...] | None = None
+    ) -> np.ndarray:
+        """Deviations from the usual of some needed zones, in their scale, shape (t, k)."""
+        columns = panel.columns([self.needed[k] for k in places])
+        part = self.profile.pick(places)
+        usual = part.usual(panel.calendar, window) if history is None else history[0][window][:, places]
+        return np.asarray((to_scale(self.target, panel.values[self.target][window, columns]) - usual) / part.scale)
+
+    def _usual(
+        self, panel: Panel, at: np.ndarray, places: np.ndarray, history: tuple[np.ndarray, ...] | None
+    ) -> np.ndarray:
+        """Usual values at positions of any shape, then k zones, in the zones' scale around their mean level.
+
+        A row to learn from takes the usual value that its day would have had without itself, as its outcome does.
+        """
+        part = self.profile.pick(places)
+        usual = part.usual(panel.calendar, at)
+        if history is not None:
+            inside = at < len(history[0])
+            usual = np.where(inside[..., None], history[0][:, places][np.where(inside, at, 0)], usual)
+        return np.asarray((usual - part.mean.mean(axis=(1, 2))) / part.scale)
+
+    def _beside(self, panel, window, rel, places, history, common, at, reach, per_hour, lags):  # type: ignore[no-untyped-def]
+        """Neighbours: their weighted mean, the second hop's, then single ones; returns the next free column."""
+        part = self.around.pick(places)
+        used = np.unique(np.concatenate([part.single.ravel(), part.hop1.ravel(), part.hop2.ravel()]))
+        used = used[used >= 0]
+        if used.size == 0:
+            used = places[:1]
+        move = np.full(len(self.needed) + 1, -1, dtype=np.int64)
+        move[used] = np.arange(used.size)
+        bridged, heard = kernels.bridge(self.deviation(panel, window, used, history), reach)
+        if self._linked:
+            kernels.put_neighbours(common, at, bridged, heard, rel, lags, move[part.hop1], part.weight1)
+            at += lags.size
+            hour = np.arange(per_hour)
+            held = np.zeros((rel.size, places.size, per_hour), dtype=np.float32)
+            kernels.put_neighbours(held, 0, bridged, heard, rel, hour, move[part.hop1], part.weight1)
+            common[:, :, at] = held.mean(axis=2)
+            kernels.put_neighbours(common, at + 1, bridged, heard, rel, lags, move[part.hop2], part.weight2)
+            at += 1 + lags.size
+        if self._led:
+            for column in move[part.single].T:
+                kernels.put_lags(common, at, bridged, rel, lags, np.ascontiguousarray(column))
+                at += lags.size
+        return at
+
+    def _weather_rows(self, panel: Panel, window: slice, rel: np.ndarray, per_hour: int) -> np.ndarray:
+        """Weather at the origin and its change over three hours, shape (n, k); the mean where it is missing."""
+        columns = []
+        for k, name in enumerate(self.weather):
+            found = _weather(panel.weather, name, window)
+            column = np.full(window.stop - window.start, np.nan) if found is None else found
+            columns.append((column - self.weather_mean[k]) / self.weather_scale[k])
+        bridged, _ = kernels.bridge(np.column_stack(columns), BRIDGE_HOURS * per_hour)
+        now, before = bridged[rel], bridged[np.maximum(rel - 3 * per_hour, 0)]
+        trend = [k for k, name in enumerate(self.weather) if name in _TREND]
+        return np.concatenate([now, (now - before)[:, trend]], axis=1)
+
+    def _fill_ahead(self, panel, own, total, count, known, lo, steps, common, usual, out):  # type: ignore[no-untyped-def]
+        """Features of the interval forecast for, written to `out` (n, Z, S, F2)."""
+        calendar = panel.calendar
+        aim = known[:, None] + steps[None, :]
+        day = calendar.day_before[aim]
+        day = np.where(day > known[:, None], calendar.day_before[np.clip(day, 0, None)], day)
+        week = calendar.week_before[aim]
+        rel = (known - lo).astype(np.int64)
+        now = common[:, :, 0]
+        kernels.put_ahead(out, 0, own, total, count, rel, day - lo, week - lo, np.arange(now.shape[1]))
+        out[..., 3] = usual.transpose(0, 2, 1)
+        out[..., 4] = out[..., 3] - common[:, :, self.n_lags + len(MEAN_HOURS) + 1, None]
+        angle = 2 * np.pi * calendar.step_of_day[aim] / calendar.steps_per_day
+        for k in range(3):
+            out[..., 5 + 2 * k] = np.sin((k + 1) * angle)[:, None]
+            out[..., 6 + 2 * k] = np.cos((k + 1) * angle)[:, None]
+        out[..., 11] = (calendar.day_type[aim] > 0)[:, None]
+        out[..., 12] = now[:, :, None] * out[..., 5]
+        out[..., 13] = now[:, :, None] * out[..., 6]
+        out[..., 14] = now[:, :, None] * out[..., 11]
+
+    def state(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
+        """What to store: JSON values and arrays."""
+        meta: dict[str, object] = {
+            "target": self.target, "zone_ids": self.zone_ids, "needed": self.needed, "others": self.others,
+            "weather": self.weather, "step_s": self.step_s,
+        }  # fmt: skip
+        arrays = {**self.profile.state("profile_"), **self.around.state("around_")}
+        arrays |= {"weather_mean": self.weather_mean, "weather_scale": self.weather_scale}
+        for k, profile in enumerate(self.other_profiles):
+            arrays |= profile.state(f"other{k}_")
+        return meta, arrays
+
+    @classmethod
+    def restore(cls, meta: dict, arrays: dict[str, np.ndarray]) -> Featuriser:
+        """Inverse of `state`."""
+        return cls(
+            target=meta["target"],
+            zone_ids=tuple(meta["zone_ids"]),
+            needed=tuple(meta["needed"]),
+            profile=Profile.restore(arrays, "profile_"),
+            around=Neighbourhood.restore(arrays, "around_"),
+            others=tuple(meta["others"]),
+            other_profiles=tuple(Profile.restore(arrays, f"other{k}_") for k in range(len(meta["others"]))),
+            weather=tuple(meta["weather"]),
+            weather_mean=arrays["weather_mean"],
+            weather_scale=arrays["weather_scale"],
+            step_s=int(meta["step_s"]),
+        )
+
+
+def _moments(panel: Panel, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of weather columns over what is known."""
+    if not names:
+        return np.zeros(0), np.zeros(0)
+    columns = np.column_stack([np.asarray(_weather(panel.weather, name, slice(None))) for name in names])
+    known = np.isfinite(columns)
+    heard = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, columns, 0).sum(axis=0) / heard
+    scale = np.sqrt((np.where(known, columns - mean, 0) ** 2).sum(axis=0) / heard)
+    return mean, np.maximum(scale, 1e-9)
+
+
+def _weather(weather: dict[str, np.ndarray], name: str, window: slice) -> np.ndarray | None:
+    """A weather column, or the wind's part towards east or north; None where it cannot be had."""
+    if name in ("wind_east", "wind_north"):
+        if not {"wind_speed_mps", "wind_dir_deg"} <= weather.keys():
+            return None
+        angle = np.radians(weather["wind_dir_deg"][window])
+        part = np.sin(angle) if name == "wind_east" else np.cos(angle)
+        return -weather["wind_speed_mps"][window] * part
+    if name not in weather:
+        return None
+    column = weather[name][window]
+    if name in ("wind_speed_mps", "mixing_height_m", "precipitation_mm_per_h"):
+        return np.log1p(np.maximum(column, 0.0))
+    return column

@@ -53,6 +53,26 @@ class FirstLine:
                 coefficients[z, s] = np.linalg.solve(gram, moment.astype(np.float64))
         return cls(coefficients)
 
+    @classmethod
+    def pooled(cls, rows: Rows, y: np.ndarray, ridge: float) -> FirstLine:
+        """One line for all zones and each horizon: `coefficients` of one zone."""
+        zones, horizons = rows.shape[1:]
+        f1, width = rows.common.shape[2], rows.width
+        gram = np.zeros((horizons, width + 1, width + 1))
+        moment = np.zeros((horizons, width + 1))
+        x = np.ones((rows.shape[0], width + 1), dtype=np.float32)
+        for z in range(zones):
+            x[:, :f1] = rows.common[:, z]
+            for s in range(horizons):
+                known = np.isfinite(y[:, z, s])
+                x[:, f1:-1] = rows.ahead[:, z, s]
+                some = x[known]
+                gram[s] += some.T @ some
+                moment[s] += some.T @ y[known, z, s]
+        gram[:, np.arange(width), np.arange(width)] += ridge
+        gram[:, -1, -1] += 1e-6
+        return cls(np.linalg.solve(gram, moment[..., None])[None, ..., 0].astype(np.float32))
+
     def predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
         """Values of the lines, shape (n, Z, S), for zones and horizons at these places."""
         f1 = rows.common.shape[2]

@@ -1,0 +1,192 @@
+"""Gradient boosting by XGBoost, one booster for each zone: the horizon is a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from models.families.boosted_trees import check_boosting
+from models.families.first_line import FirstLine
+from models.families.pairs import pairs_of
+from models.learner import Learner, State
+from models.rows import Rows
+
+OBJECTIVES: Mapping[str, str] = MappingProxyType(
+    {"squared": "reg:squarederror", "absolute": "reg:absoluteerror", "pinball": "reg:quantileerror"}
+)
+
+
+class XGBoost(Learner):
+    """A booster a zone on what a ridge line leaves over.
+
+    Parameters
+    ----------
+    loss, level, rounds, eta, max_depth, max_bin, patience, holdout, linear_first, ridge
+        As in `BoostedTrees`.
+    min_child_weight, shrink : float
+        XGBoost's `min_child_weight` (rows, with squared loss) and `lambda`.
+    sample, features : float
+        XGBoost's `subsample` and `colsample_bytree`.
+    budget : int
+        Pairs of origin and horizon it learns from, evenly thinned.
+
+    References
+    ----------
+    Chen & Guestrin (2016), doi:10.1145/2939672.2939785
+    """
+
+    family = "xgboost"
+    rank = 5.0
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
+        "loss": "squared", "level": 0.5, "rounds": 100, "eta": 0.1, "max_depth": 4, "min_child_weight": 10.0,
+        "max_bin": 32, "shrink": 5.0, "sample": 0.7, "features": 0.7, "patience": 10, "holdout": 0.2,
+        "linear_first": True, "ridge": 30.0, "budget": 6_000,
+    })  # fmt: skip
+    space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
+        "max_depth": (2, 3, 4, 5), "eta": (0.05, 0.1), "min_child_weight": (10.0, 30.0, 100.0),
+        "loss": ("squared", "absolute"), "linear_first": (True, False),
+    })  # fmt: skip
+
+    def __init__(self, *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(seed=seed, **settings)
+        check_boosting(self.family, self.settings)
+        self.line: FirstLine | None = None
+        self._boosters: list[Any] = []  # None: a zone without data
+
+    def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
+        """As the contract says; zone by zone."""
+        self.layout = rows.layout
+        _, zones, horizons = rows.shape
+        self.line = FirstLine.fit(rows, y, float(self.settings["ridge"])) if self.settings["linear_first"] else None
+        self._boosters = []
+        for z in range(zones):
+            place = np.array([z])
+            mine, rest = rows.pick(place), y[:, place]
+            if self.line is not None:
+                rest = rest - self.line.predict(mine, place, np.arange(horizons))
+            self._boosters.append(self._train(mine, rest))
+        return self
+
+    def _train(self, rows: Rows, rest: np.ndarray) -> Any:
+        wanted = self.settings
+        pairs = pairs_of(rows, rest, 0, wanted["budget"])
+        if pairs.size == 0:
+            return None
+        x = np.column_stack([pairs.x, self._step(rows)[pairs.horizon]])
+        return train(wanted, x, pairs.y, pairs.origin, self.seed)
+
+    def _step(self, rows: Rows) -> np.ndarray:
+        """The horizon as a feature, shape (S,)."""
+        return np.log(np.asarray(rows.layout.steps, dtype=np.float32))
+
+    def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
+        """As the contract says."""
+        places = np.arange(len(self._boosters)) if places is None else np.asarray(places, dtype=np.int64)
+        n, _, horizons = rows.shape
+        out = np.zeros((n, places.size, horizons), dtype=np.float32)
+        step = np.broadcast_to(self._step(rows)[:, None], (n, horizons, 1))
+        for k, place in enumerate(places):
+            booster = self._boosters[place]
+            if booster is not None:
+                common = np.broadcast_to(rows.common[:, k, None], (n, horizons, rows.common.shape[2]))
+                x = np.concatenate([common, rows.ahead[:, k], step], axis=2)
+                out[:, k] = booster.inplace_predict(x.reshape(n * horizons, -1)).reshape(n, horizons)
+        return out if self.line is None else out + self.line.predict(rows, places, self.horizon_places(rows))
+
+    def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
+        """The line's terms and XGBoost's own SHAP values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9).
+
+        What the horizon adds is in the constant.
+        """
+        x, out = rows.at(horizon)[0, 0], np.zeros(rows.width + 1)
+        if self._boosters[place] is not None:
+            out = folded_shap(self._boosters[place], np.append(x, self._step(rows)[horizon]), rows.width)
+        mine = int(self.horizon_places(rows)[horizon])
+        return out if self.line is None else out + self.line.shares(x, place, mine)
+
+    def pick(self, places: np.ndarray) -> Self:
+        """As the contract says."""
+        part = type(self)(seed=self.seed, **self.settings)
+        part.layout, part._boosters = self.layout, [self._boosters[place] for place in places]
+        part.line = None if self.line is None else self.line.pick(places)
+        return part
+
+    def n_parameters(self) -> int:
+        """As the contract says."""
+        learned = sum(booster_parameters(booster) for booster in self._boosters if booster is not None)
+        return learned + (0 if self.line is None else int(self.line.coefficients.size))
+
+    def state(self) -> State:
+        """As the contract says; boosters in XGBoost's own UBJSON."""
+        blobs = {f"{k}.ubj": bytes(b.save_raw("ubj")) for k, b in enumerate(self._boosters) if b is not None}
+        arrays = {} if self.line is None else {"line": self.line.coefficients}
+        return {"zones": len(self._boosters)}, arrays, blobs
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        """As the contract says."""
+        self.line = FirstLine(arrays["line"]) if "line" in arrays else None
+        names = (f"{k}.ubj" for k in range(int(meta["zones"])))
+        self._boosters = [load(blobs[name]) if name in blobs else None for name in names]
+
+
+def train(wanted: Mapping[str, Any], x: np.ndarray, y: np.ndarray, origin: np.ndarray, seed: int) -> Any:
+    """A booster on rows, oldest first; the origins after the first 1 - `holdout` tell when to stop.
+
+    Parameters
+    ----------
+    wanted : mapping
+        Settings as in `XGBoost`.
+    x : ndarray of float32, shape (N, F)
+    y : ndarray of float32, shape (N,)
+    origin : ndarray of int, shape (N,)
+        Rising.
+    """
+    import xgboost
+
+    options = {
+        "objective": OBJECTIVES[wanted["loss"]], "eta": wanted["eta"], "max_depth": wanted["max_depth"],
+        "min_child_weight": wanted["min_child_weight"], "lambda": wanted["shrink"], "max_bin": wanted["max_bin"],
+        "subsample": wanted["sample"], "colsample_bytree": wanted["features"], "tree_method": "hist",
+        "seed": seed, "nthread": 1, "verbosity": 0,
+    }  # fmt: skip
+    if wanted["loss"] == "pinball":
+        options["quantile_alpha"] = wanted["level"]
+    cut = y.size
+    if wanted["patience"] > 0:
+        cut = int(np.searchsorted(origin, origin[-1] * (1.0 - wanted["holdout"])))
+        cut = y.size if min(cut, y.size - cut) < 5 else cut
+    first = xgboost.QuantileDMatrix(x[:cut], y[:cut], nthread=1, max_bin=wanted["max_bin"])
+    if cut == y.size:
+        return xgboost.train(options, first, num_boost_round=wanted["rounds"])
+    later = xgboost.QuantileDMatrix(x[cut:], y[cut:], nthread=1, max_bin=wanted["max_bin"], ref=first)
+    stop = xgboost.callback.EarlyStopping(rounds=wanted["patience"], save_best=True)
+    return xgboost.train(
+        options, first, num_boost_round=wanted["rounds"], evals=[(later, "later")], callbacks=[stop], verbose_eval=False
+    )
+
+
+def load(raw: bytes) -> Any:
+    """A booster from its bytes."""
+    import xgboost
+
+    booster = xgboost.Booster({"nthread": 1})
+    booster.load_model(bytearray(raw))
+    return booster
+
+
+def folded_shap(booster: Any, x: np.ndarray, width: int) -> np.ndarray:
+    """SHAP values of the first `width` features of one row and, last, the constant with those of the others."""
+    import xgboost
+
+    shap = booster.predict(xgboost.DMatrix(x[None].astype(np.float32), nthread=1), pred_contribs=True)[0].astype(float)
+    return np.append(shap[:width], shap[width:].sum())
+
+
+def booster_parameters(booster: Any) -> int:
+    """Feature and threshold of each split, value of each leaf."""
+    frame = booster.trees_to_dataframe()
+    leaves = int((frame["Feature"] == "Leaf").sum())
+    return 2 * (len(frame) - leaves) + leaves

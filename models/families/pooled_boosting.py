@@ -1,0 +1,196 @@
+"""One booster for the whole city: all zones' rows, told apart by what each zone is like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from models.families.boosted_trees import check_boosting
+from models.families.boosted_xgboost import booster_parameters, folded_shap, load, train
+from models.families.first_line import FirstLine
+from models.learner import Learner, State
+from models.rows import Rows
+
+_CHUNK_ROWS = 200_000  # rows (origin, zone, horizon) that are put together at a time to forecast
+
+
+class PooledXGBoost(Learner):
+    """A citywide macromodel: one booster for all zones and horizons.
+
+    Parameters
+    ----------
+    loss, level, rounds, eta, max_depth, max_bin, patience, holdout, min_child_weight, shrink, sample, features
+        As in `XGBoost`.
+    linear_first : bool
+        Whether trees correct one ridge line for all zones (a line a horizon) or do all.
+    zone_line : bool
+        With `linear_first`, a line for each zone and horizon.
+    ridge : float
+        Penalty of the lines, rows.
+    budget : int
+        Rows (origin, zone, horizon) it learns from, evenly thinned over all of them.
+
+    Notes
+    -----
+    A zone's further features are those given to `fit` and statistics of its own history: mean, spread, how much of a
+    deviation lasts to the next origin, and slope and leftover of the outcome on the last reading (target statistics;
+    Micci-Barreca 2001, doi:10.1145/507533.507538).
+
+    References
+    ----------
+    Chen & Guestrin (2016), doi:10.1145/2939672.2939785; Montero-Manso & Hyndman (2021), doi:10.1016/j.ijforecast.2021.03.004
+    """
+
+    family = "macro_xgboost"
+    scope = "city"
+    rank = 8.0
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
+        "loss": "squared", "level": 0.5, "rounds": 300, "eta": 0.08, "max_depth": 6, "min_child_weight": 30.0,
+        "max_bin": 64, "shrink": 5.0, "sample": 0.7, "features": 0.6, "patience": 15, "holdout": 0.15,
+        "linear_first": True, "zone_line": False, "ridge": 30.0, "budget": 150_000,
+    })  # fmt: skip
+    space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
+        "loss": ("squared", "absolute"), "linear_first": (True, False), "zone_line": (False, True),
+        "max_depth": (4, 6, 8), "min_child_weight": (30.0, 100.0), "eta": (0.04, 0.08),
+    })  # fmt: skip
+
+    def __init__(self, *, seed: int = 0, **settings: Any) -> None:
+        super().__init__(seed=seed, **settings)
+        check_boosting(self.family, self.settings)
+        self.line: FirstLine | None = None  # of one zone, or of all
+        self.extra = np.zeros((0, 0), dtype=np.float32)  # (Z, E) what each zone is like
+        self._booster: Any = None
+
+    def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
+        """As the contract says."""
+        self.layout, wanted = rows.layout, self.settings
+        n, zones, horizons = rows.shape
+        given = np.zeros((zones, 0)) if zone_features is None else np.nan_to_num(np.asarray(zone_features, float))
+        self.extra = np.column_stack([zone_statistics(rows, y), given]).astype(np.float32)
+        self.line, self._booster = None, None
+        origin, zone, horizon = _thinned(y, wanted["budget"])
+        if origin.size == 0:
+            return self
+        target = y[origin, zone, horizon].astype(np.float32)
+        if wanted["linear_first"]:
+            ridge = float(wanted["ridge"])
+            self.line = FirstLine.fit(rows, y, ridge) if wanted["zone_line"] else FirstLine.pooled(rows, y, ridge)
+            target = target - self._line_at(rows, np.arange(zones), np.arange(horizons), origin, zone, horizon)
+        x = self._inputs(rows, np.arange(zones), origin, zone, horizon)
+        self._booster = train(wanted, x, target, origin, self.seed)
+        return self
+
+    def _inputs(
+        self, rows: Rows, places: np.ndarray, origin: np.ndarray, zone: np.ndarray, horizon: np.ndarray
+    ) -> np.ndarray:
+        """Features of these rows: as in `Layout.names`, the horizon, what the zone is like."""
+        step = np.log(np.asarray(rows.layout.steps, dtype=np.float32))[horizon]
+        parts = [rows.common[origin, zone], rows.ahead[origin, zone, horizon], step[:, None]]
+        return np.concatenate([*parts, self.extra[places[zone]]], axis=1, dtype=np.float32)
+
+    def _line_at(
+        self, rows: Rows, places: np.ndarray, horizons: np.ndarray, origin: np.ndarray, zone: np.ndarray,
+        horizon: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """Values of the lines at these rows."""
+        assert self.line is not None
+        f1, lines = rows.common.shape[2], self.line.coefficients
+        own = lines[np.zeros_like(places) if lines.shape[0] == 1 else places][:, horizons]
+        out = own[zone, horizon, -1].copy()
+        for k in range(rows.width):
+            column = rows.common[origin, zone, k] if k < f1 else rows.ahead[origin, zone, horizon, k - f1]
+            out += column * own[zone, horizon, k]
+        return out
+
+    def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
+        """As the contract says; a chunk of origins at a time."""
+        places = np.arange(self.extra.shape[0]) if places is None else np.asarray(places, dtype=np.int64)
+        n, zones, horizons = rows.shape
+        out = np.zeros((n, zones, horizons), dtype=np.float32)
+        if self._booster is None:
+            return out
+        chunk = max(1, _CHUNK_ROWS // max(1, zones * horizons))
+        where = self.horizon_places(rows)
+        for first in range(0, n, chunk):
+            part = rows.take(slice(first, first + chunk))
+            m = part.shape[0]
+            origin, zone, horizon = (a.ravel() for a in np.indices((m, zones, horizons)))
+            added = self._booster.inplace_predict(self._inputs(part, places, origin, zone, horizon))
+            if self.line is not None:
+                added = added + self._line_at(part, places, where, origin, zone, horizon)
+            out[first : first + m] = added.reshape(m, zones, horizons)
+        return out
+
+    def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
+        """The line's terms and XGBoost's own SHAP values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9).
+
+        What the horizon and the zone's further features add is in the constant.
+        """
+        out = np.zeros(rows.width + 1)
+        if self._booster is None:
+            return out
+        here = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([horizon]))
+        out += folded_shap(self._booster, self._inputs(rows, np.array([place]), *here)[0], rows.width)
+        if self.line is not None:
+            mine = int(self.horizon_places(rows)[horizon])
+            out += self.line.shares(rows.at(horizon)[0, 0], place if self.settings["zone_line"] else 0, mine)
+        return out
+
+    def pick(self, places: np.ndarray) -> Self:
+        """As the contract says; the booster serves all zones."""
+        part = type(self)(seed=self.seed, **self.settings)
+        part.layout, part.extra, part._booster = self.layout, self.extra[places], self._booster
+        own = self.line is not None and self.settings["zone_line"]
+        part.line = self.line.pick(places) if own and self.line is not None else self.line
+        return part
+
+    def n_parameters(self) -> int:
+        """As the contract says."""
+        learned = 0 if self._booster is None else booster_parameters(self._booster)
+        return learned + (0 if self.line is None else int(self.line.coefficients.size)) + int(self.extra.size)
+
+    def state(self) -> State:
+        """As the contract says; the booster in XGBoost's own UBJSON."""
+        arrays = {"extra": self.extra} | ({} if self.line is None else {"line": self.line.coefficients})
+        return {}, arrays, {} if self._booster is None else {"booster.ubj": bytes(self._booster.save_raw("ubj"))}
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        """As the contract says."""
+        self.extra = arrays["extra"]
+        self.line = FirstLine(arrays["line"]) if "line" in arrays else None
+        self._booster = load(blobs["booster.ubj"]) if "booster.ubj" in blobs else None
+
+
+def zone_statistics(rows: Rows, y: np.ndarray) -> np.ndarray:
+    """Statistics of each zone's outcomes at the first horizon, shape (Z, 5), 0 where unknown.
+
+    Mean, standard deviation, correlation with the outcome of the origin before, slope on the last reading (the first
+    common feature) and standard deviation of what that leaves over.
+    """
+    first = y[:, :, 0].astype(np.float64)
+    known = np.isfinite(first)
+    mean = _mean(first, known)
+    rest = np.where(known, first - mean, 0.0)
+    variance = _mean(rest**2, known)
+    both = known[1:] & known[:-1]
+    lasting = _mean(rest[1:] * rest[:-1], both) / np.maximum(variance, 1e-9)
+    last = rows.common[:, :, 0] if rows.common.shape[2] else np.zeros_like(first)
+    slope = _mean(last * rest, known) / np.maximum(_mean(last**2, known), 1e-9)
+    left = np.sqrt(np.maximum(_mean((rest - slope * last) ** 2, known), 0.0))
+    return np.column_stack([mean, np.sqrt(variance), lasting, slope, left])
+
+
+def _mean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Mean over the known origins, 0 where there are none."""
+    return np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+
+
+def _thinned(y: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Origins, zones and horizons of known outcomes, oldest first, about `budget` of them, taking turns."""
+    n, zones, horizons = y.shape
+    gap = max(1, -(-int(np.isfinite(y).sum()) // budget))
+    turn = np.arange(n)[:, None, None] + 7 * np.arange(zones)[:, None] + 3 * np.arange(horizons)
+    return np.nonzero(np.isfinite(y) & (turn % gap == 0))

@@ -66,8 +66,7 @@ class Grower:
     def validated_leaves(self, folds: int, standard_errors: float) -> int:
         """Leaves with the least error on blocks of consecutive origins left out in turn.
 
-        The smallest tree wins whose error lies within so many standard errors of the least (the rule of Breiman et
-        al. 1984, section 3.4.3, on the errors' differences).
+        The smallest tree wins that is as good, see `smallest_as_good`.
         """
         most = self.growth.max_leaves
         if most == 1 or self.pairs.size < 4 * self.growth.min_leaf or folds < 2:
@@ -82,10 +81,7 @@ class Grower:
                 self.bins, self.pairs.y, self.pairs.horizon, out, grown.feature, grown.cut, grown.left, grown.rank,
                 grown.value, most, self.growth.median,
             ) / max(out.size, 1)  # fmt: skip
-        mean = errors.mean(axis=0)
-        best = int(mean.argmin())
-        spread = (errors - errors[:, [best]]).std(axis=0, ddof=1) / np.sqrt(folds)
-        return int(np.flatnonzero(mean <= mean[best] + standard_errors * spread)[0]) + 1
+        return smallest_as_good(errors, standard_errors)
 
     def finished(self, grown: _Grown, factor: float = 1.0) -> Tree:
         """As a tree with thresholds, its values times `factor`."""
@@ -108,3 +104,19 @@ class _Grown:
     left: np.ndarray
     rank: np.ndarray
     value: np.ndarray
+
+
+def smallest_as_good(errors: np.ndarray, standard_errors: float) -> int:
+    """The fewest leaves whose error lies within so many standard errors of the least.
+
+    Parameters
+    ----------
+    errors : ndarray, shape (folds, sizes)
+        Mean held-out error with 1, 2, ... leaves.
+    standard_errors : float
+        Of the difference to the best size, over the folds (after Breiman et al. 1984, section 3.4.3).
+    """
+    mean = errors.mean(axis=0)
+    best = int(mean.argmin())
+    spread = (errors - errors[:, [best]]).std(axis=0, ddof=1) / np.sqrt(errors.shape[0])
+    return int(np.flatnonzero(mean <= mean[best] + standard_errors * spread)[0]) + 1

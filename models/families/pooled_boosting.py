@@ -41,7 +41,8 @@ class PooledXGBoost(Learner):
 
     References
     ----------
-    Chen & Guestrin (2016), doi:10.1145/2939672.2939785; Montero-Manso & Hyndman (2021), doi:10.1016/j.ijforecast.2021.03.004
+    Chen & Guestrin (2016), doi:10.1145/2939672.2939785;
+    Montero-Manso & Hyndman (2021), doi:10.1016/j.ijforecast.2021.03.004
     """
 
     family = "macro_xgboost"
@@ -67,7 +68,7 @@ class PooledXGBoost(Learner):
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """As the contract says."""
         self.layout, wanted = rows.layout, self.settings
-        n, zones, horizons = rows.shape
+        _, zones, horizons = rows.shape
         given = np.zeros((zones, 0)) if zone_features is None else np.nan_to_num(np.asarray(zone_features, float))
         self.extra = np.column_stack([zone_statistics(rows, y), given]).astype(np.float32)
         self.line, self._booster = None, None

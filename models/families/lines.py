@@ -1,0 +1,120 @@
+"""What all linear families share: a constant and a coefficient a feature, for every zone and horizon.
+
+The families differ in how they find the coefficients (see `ridge`, `sparse`, `quantile_linear`); how a line forecasts,
+is explained and stored is the same.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Self
+
+import numpy as np
+
+from models.errors import NotFittedError
+from models.families.gram_kernels import widen_range
+from models.learner import Learner, State
+from models.rows import Rows
+
+
+class LineLearner(Learner):
+    """One line a zone and horizon.
+
+    Attributes
+    ----------
+    coefficient : ndarray of float32, shape (Z, S, 1 + F1 + F2)
+        Constant first, then by `layout.names`.
+    low, high : ndarray of float32, shape (Z, F1 + S * F2)
+        Range of each feature of `Rows.flat` in training. A line is no guide beyond it (a few days of history know
+        nothing of a frost that they have not seen), so that features are held within it.
+    """
+
+    coefficient: np.ndarray | None = None
+    low: np.ndarray
+    high: np.ndarray
+
+    @abstractmethod
+    def _learn(self, rows: Rows, y: np.ndarray) -> None:
+        """Set `coefficient` and what else the family keeps."""
+
+    def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
+        self.layout = rows.layout
+        _, zones, horizons = rows.shape
+        size = rows.common.shape[2] + horizons * rows.ahead.shape[3]
+        self.low = np.full((zones, size), np.inf, np.float32)
+        self.high = np.full((zones, size), -np.inf, np.float32)
+        self._learn(rows, y)
+        return self
+
+    def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
+        coefficient, common, ahead = self._held(rows, places)
+        f1 = common.shape[2]
+        out = np.matmul(common.transpose(1, 0, 2), coefficient[:, :, 1 : 1 + f1].transpose(0, 2, 1)).transpose(1, 0, 2)
+        for k in range(ahead.shape[3]):
+            out = out + ahead[..., k] * coefficient[:, :, 1 + f1 + k]
+        return out + coefficient[:, :, 0]
+
+    def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
+        """Coefficient times value, by `layout.names`; the constant last. They add up to the forecast exactly."""
+        coefficient, common, ahead = self._held(rows, np.array([place]))
+        x = np.concatenate([common[0, 0], ahead[0, 0, horizon], [1.0]])
+        return x * np.roll(coefficient[0, horizon], -1).astype(float)
+
+    def coefficients(self, place: int, horizon: int) -> np.ndarray:
+        """Coefficients of one line by `layout.names`, the constant last; shape (F1 + F2 + 1,).
+
+        Parameters
+        ----------
+        place : int
+            Place of the zone among those held.
+        horizon : int
+            Place in `layout.steps`.
+
+        Raises
+        ------
+        NotFittedError
+            If there is no line yet.
+        """
+        return np.roll(self._lines()[place, horizon], -1)
+
+    def pick(self, places: np.ndarray) -> Self:
+        meta, arrays, blobs = self.state()
+        one = type(self)(seed=self.seed, **self.settings)
+        one.layout = self.layout
+        one.restore(meta, {key: value[places].copy() for key, value in arrays.items()}, blobs)
+        return one
+
+    def n_parameters(self) -> int:
+        """Coefficients that are not 0."""
+        return int(np.count_nonzero(self._lines()))
+
+    def state(self) -> State:
+        return {}, {"coefficient": self._lines(), "low": self.low, "high": self.high}, {}
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        for key, value in arrays.items():
+            setattr(self, key, value)
+
+    def _lines(self) -> np.ndarray:
+        if self.coefficient is None:
+            raise NotFittedError(f"{self.family} has no lines yet: fit it first")
+        return self.coefficient
+
+    def _see(self, rows: Rows, zones: slice) -> None:
+        """Widen the range of the features of some zones."""
+        widen_range(rows.common, rows.ahead, self.low[zones], self.high[zones])
+
+    def _held(self, rows: Rows, places: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lines (Z, S, 1 + F) of these zones and horizons, and features held within the range seen."""
+        coefficient, low, high = self._lines(), self.low, self.high
+        f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
+        if places is not None:
+            coefficient, low, high = coefficient[places], low[places], high[places]
+        shape = (low.shape[0], coefficient.shape[1], f2)
+        low_ahead, high_ahead = low[:, f1:].reshape(shape), high[:, f1:].reshape(shape)
+        if rows.layout.steps != self.layout.steps:  # type: ignore[union-attr]
+            horizons = self.horizon_places(rows)
+            coefficient = coefficient[:, horizons]
+            low_ahead, high_ahead = low_ahead[:, horizons], high_ahead[:, horizons]
+        common = np.minimum(np.maximum(rows.common, low[:, :f1]), high[:, :f1])
+        return coefficient, common, np.minimum(np.maximum(rows.ahead, low_ahead), high_ahead)

@@ -1,0 +1,145 @@
+"""Ridge: one line a zone and horizon, from Gram matrices that can be kept for a daily refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from models.errors import NotFittedError, SettingsError
+from models.families.gram import block_bounds, blocks_of, zone_chunks
+from models.families.gram_kernels import add_rows, left_out_errors, ridge_lines
+from models.families.lines import LineLearner
+from models.learner import State
+from models.rows import Layout, Rows
+
+
+class Ridge(LineLearner):
+    """A line a zone and horizon whose coefficients are held small; features are standardised inside.
+
+    The penalty of each line is the one with which left-out blocks of the history were forecast best.
+
+    Settings
+    --------
+    penalties : list of float
+        Tried, in rows' worth a row: the penalty over the number of rows, on standardised features.
+    folds : int
+        Contiguous blocks of the history, each left out once.
+    spared : mapping of str to float
+        Features that are penalised this much in comparison with the others (1). The last reading is hardly held back:
+        traffic and air persist, so that what is shrunk is the departure from damped persistence (assumption).
+    share : float, 0 to 1
+        How far a horizon listens to the other horizons of its zone when it chooses its penalty.
+    refreshable : bool
+        Keep the Gram matrices, so that `update` can add rows; 4 bytes times the square of the features a line.
+
+    References
+    ----------
+    Hoerl & Kennard (1970), doi:10.1080/00401706.1970.10488634 (ridge);
+    Racine (2000), doi:10.1016/S0304-4076(00)00030-0 (leaving out blocks of dependent data)
+    """
+
+    family = "ridge"
+    rank = 1.0
+    defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {
+            "penalties": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0),
+            "folds": 5,
+            "spared": {"own_lag_0": 0.01},
+            "share": 0.0,
+            "refreshable": False,
+        }
+    )
+    space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"share": (0.0, 0.5, 1.0), "spared": ({"own_lag_0": 0.01}, {})}
+    )
+
+    penalty: np.ndarray
+    gram: np.ndarray | None = None
+
+    def _learn(self, rows: Rows, y: np.ndarray) -> None:
+        n, zones, horizons = rows.shape
+        width = rows.width + 2
+        folds = int(self.settings["folds"])
+        tried = np.asarray(self.settings["penalties"], np.float32)
+        if folds < 2 or tried.size == 0 or (tried <= 0).any():
+            raise SettingsError(
+                f"ridge needs 2 folds or more and penalties above 0, not folds={folds}, penalties={tried.tolist()}"
+            )
+        bounds, gap = block_bounds(n, folds), max(rows.layout.steps)
+        ease = self._ease(rows.layout)[None]
+        coefficient = np.zeros((zones, horizons, width - 1), np.float32)
+        self.penalty = np.empty((zones, horizons))
+        self.gram = np.empty((zones, horizons, width, width), np.float32) if self.settings["refreshable"] else None
+        for some in zone_chunks(rows, folds):
+            part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
+            blocks = blocks_of(part, y[:, some], bounds, gap)
+            self._see(part, some)
+            systems = blocks.whole.shape[0] * horizons
+            error = left_out_errors(
+                blocks.whole.reshape(systems, -1, width, width),
+                blocks.judged.reshape(systems, -1, width, width),
+                tried,
+                ease.astype(np.float32),
+            )
+            best = choose(error[:, 0].reshape(-1, horizons, tried.size), float(self.settings["share"]))
+            self.penalty[some] = tried[best]
+            gram = blocks.whole.sum(axis=2)
+            coefficient[some] = ridge_lines(
+                gram.reshape(systems, width, width), self.penalty[some].reshape(-1), ease[0]
+            ).reshape(-1, horizons, width - 1)
+            if self.gram is not None:
+                self.gram[some] = gram
+        self.coefficient = coefficient
+
+    def update(self, rows: Rows, y: np.ndarray) -> Self:
+        """Learn from new rows as well; the penalties stay.
+
+        Parameters
+        ----------
+        rows : Rows
+            New origins of all zones and horizons fitted on.
+        y : ndarray, shape (n, Z, S)
+            What followed; `nan` where unknown.
+
+        Raises
+        ------
+        NotFittedError
+            If it was not fitted, or without the setting `refreshable`.
+        """
+        if self.gram is None:
+            raise NotFittedError("ridge keeps no Gram matrices to update: fit it with refreshable=True")
+        width = self.gram.shape[-1]
+        add_rows(rows.common, rows.ahead, y, self.gram)
+        self._see(rows, slice(None))
+        self.coefficient = ridge_lines(
+            self.gram.reshape(-1, width, width), self.penalty.reshape(-1), self._ease(rows.layout)
+        ).reshape(*self.gram.shape[:2], width - 1)
+        return self
+
+    def _ease(self, layout: Layout) -> np.ndarray:
+        """How hard the constant, each feature and the outcome are penalised in comparison, shape (P,)."""
+        return np.array([1.0, *(self.settings["spared"].get(name, 1.0) for name in layout.names), 1.0])
+
+    def state(self) -> State:
+        meta, arrays, blobs = super().state()
+        arrays["penalty"] = self.penalty
+        if self.gram is not None:
+            arrays["gram"] = self.gram
+        return meta, arrays, blobs
+
+
+def choose(error: np.ndarray, share: float) -> np.ndarray:
+    """Which penalty each horizon takes, shape (Z, S).
+
+    Parameters
+    ----------
+    error : ndarray, shape (Z, S, R)
+        Sum of squared errors out of fold.
+    share : float
+        Weight of the mean over the zone's horizons, each in proportion to its own least error.
+    """
+    relative = error / np.maximum(error.min(axis=2, keepdims=True), 1e-12)
+    return np.argmin((1 - share) * relative + share * relative.mean(axis=1, keepdims=True), axis=2)

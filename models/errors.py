@@ -53,3 +53,7 @@ class AssignmentError(ModelError, ValueError):
 
 class SettingsError(ModelError, ValueError):
     """A family, or a setting of one, that does not exist or cannot have that value."""
+
+
+class ScoresError(ModelError, ValueError):
+    """Scores, origins, horizons or quantiles of intervals that do not fit together."""

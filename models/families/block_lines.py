@@ -147,6 +147,22 @@ def of_zone(values: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return np.moveaxis(values[chosen, :, np.arange(len(chosen))], 0, 1)
 
 
+def feature_range(rows: Rows) -> np.ndarray:
+    """Least and largest value of each feature by zone over all horizons, shape (Z, F1 + F2, 2)."""
+    ends = [
+        np.concatenate([end(rows.common, axis=0), end(rows.ahead, axis=(0, 2))], axis=1) for end in (np.min, np.max)
+    ]
+    return np.stack(ends, axis=2)
+
+
+def clipped(rows: Rows, ends: np.ndarray) -> Rows:
+    """The rows with features held within the range that was learned from: a line knows nothing beyond."""
+    f1 = rows.common.shape[2]
+    common = np.clip(rows.common, ends[:, :f1, 0], ends[:, :f1, 1])
+    ahead = np.clip(rows.ahead, ends[:, None, f1:, 0], ends[:, None, f1:, 1])
+    return Rows(common, ahead, rows.layout)
+
+
 def forecasts(rows: Rows, lines: np.ndarray) -> np.ndarray:
     """What lines forecast: coefficients (Z, S, F + 1), constant last, give float32 of shape (n, Z, S)."""
     f1 = rows.common.shape[2]

@@ -20,7 +20,9 @@ from models.families.block_lines import (
     block_edges,
     block_moments,
     choose,
+    clipped,
     design,
+    feature_range,
     forecasts,
     leave_out,
     of_zone,
@@ -110,6 +112,7 @@ class GraphLearner(Learner):
         self.lines = np.zeros((0, 0, 1), dtype=np.float32)
         self.shares = np.zeros((0, 0, len(PARTS)), dtype=np.float32)
         self.chosen = np.zeros((0, 0, 2), dtype=np.float32)
+        self.ends = np.zeros((0, 0, 2), dtype=np.float32)
 
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """Learn; see `Learner.fit`."""
@@ -119,6 +122,9 @@ class GraphLearner(Learner):
         self.lines = np.zeros((count, horizons, rows.width + 1), dtype=np.float32)
         self.shares = np.zeros((count, horizons, len(PARTS)), dtype=np.float32)
         self.chosen = np.zeros((count, horizons, 2), dtype=np.float32)
+        self.ends = feature_range(rows)
+        if self.scope == "city":
+            self.ends = np.stack([self.ends[..., 0].min(axis=0), self.ends[..., 1].max(axis=0)], axis=1)[None]
         edges = block_edges(n, int(self.settings["blocks"]))
         for horizon in range(horizons):
             pooled: np.ndarray | None = None
@@ -189,7 +195,8 @@ class GraphLearner(Learner):
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """Forecasts; see `Learner.predict`."""
-        return forecasts(rows, self._of(rows, places))
+        ends = self.ends if places is None or self.scope == "city" else self.ends[places]
+        return forecasts(clipped(rows, ends), self._of(rows, places))
 
     def _of(self, rows: Rows, places: np.ndarray | None) -> np.ndarray:
         lines = self.lines[:, self.horizon_places(rows)]
@@ -202,7 +209,8 @@ class GraphLearner(Learner):
         part = type(self)(seed=self.seed, **self.settings)
         part.layout = self.layout
         keep = np.asarray(places) if self.scope == "zone" else np.array([0])
-        part.lines, part.shares, part.chosen = self.lines[keep], self.shares[keep], self.chosen[keep]
+        part.lines, part.shares = self.lines[keep], self.shares[keep]
+        part.chosen, part.ends = self.chosen[keep], self.ends[keep]
         return part
 
     def n_parameters(self) -> int:
@@ -238,15 +246,17 @@ class GraphLearner(Learner):
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Coefficient times feature, and the constant; see `Learner.contributions`."""
         line = self._of(rows, np.array([place]))[0, horizon].astype(np.float64)
-        return line * np.append(rows.at(horizon)[0, 0], 1.0)
+        ends = self.ends[[0 if self.scope == "city" else place]]
+        return line * np.append(clipped(rows, ends).at(horizon)[0, 0], 1.0)
 
     def state(self) -> State:
         """See `Learner.state`."""
-        return {}, {"lines": self.lines, "shares": self.shares, "chosen": self.chosen}, {}
+        return {}, {"lines": self.lines, "shares": self.shares, "chosen": self.chosen, "ends": self.ends}, {}
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """See `Learner.restore`."""
-        self.lines, self.shares, self.chosen = arrays["lines"], arrays["shares"], arrays["chosen"]
+        self.lines, self.shares = arrays["lines"], arrays["shares"]
+        self.chosen, self.ends = arrays["chosen"], arrays["ends"]
 
 
 class PooledGraphLearner(GraphLearner):

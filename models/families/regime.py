@@ -21,7 +21,9 @@ from models.families.block_lines import (
     block_edges,
     block_moments,
     choose,
+    clipped,
     design,
+    feature_range,
     forecasts,
     of_zone,
     ridge_path,
@@ -114,6 +116,7 @@ class RegimeLearner(Learner):
         bent = bent_features(rows.layout, int(self.settings["bent"]))
         most = int(self.settings["most"])
         self.arrays = {
+            "ends": feature_range(rows),
             "lines": np.zeros((zones, horizons, rows.width + 1), dtype=np.float32),
             "bends": np.zeros((zones, horizons, most, len(bent) + 1), dtype=np.float32),
             "centres": np.zeros((zones, most, len(names))),
@@ -204,7 +207,7 @@ class RegimeLearner(Learner):
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """Forecasts; see `Learner.predict`."""
         part = self if places is None else self.pick(places)
-        at = self.horizon_places(rows)
+        at, rows = self.horizon_places(rows), clipped(rows, part.arrays["ends"])
         out = forecasts(rows, part.arrays["lines"][:, at])
         bends = part.arrays["bends"][:, at]
         moved = np.flatnonzero(np.any(bends, axis=(1, 2, 3)))
@@ -241,6 +244,7 @@ class RegimeLearner(Learner):
             Each row sums to 1; 0 for regimes that the zone does not have.
         """
         part = self.pick(np.array([place]))
+        rows = clipped(rows, part.arrays["ends"])
         each = [part._shares_at(design(rows, slice(0, 1), horizon))[0] for horizon in range(rows.shape[2])]
         return np.stack(each, axis=1)
 
@@ -273,8 +277,8 @@ class RegimeLearner(Learner):
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Coefficient of that moment (regimes' lines mixed) times feature, and the constant."""
         at = int(self.horizon_places(rows)[horizon])
-        x = design(rows, slice(0, 1), horizon)
         part = self.pick(np.array([place]))
+        x = design(clipped(rows, part.arrays["ends"]), slice(0, 1), horizon)
         line = part.arrays["lines"][0, at].astype(np.float64)
         bent = np.append(bent_features(rows.layout, int(self.settings["bent"])), rows.width)
         line[bent] += part._shares_at(x)[0, 0] @ part.arrays["bends"][0, at]

@@ -47,9 +47,9 @@ class _Baseline(Forecaster):
 class LastValue(_Baseline):
     """The last reading of the past three hours, at every horizon; the usual value where there is none."""
 
-    family = "last_value"
+    kind = family = "last_value"
 
-    def _parts(
+    def _deviations(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         reach = np.arange(max(1, 3 * 3600 // self.step_s))
@@ -57,32 +57,32 @@ class LastValue(_Baseline):
         first = np.argmax(np.isfinite(recent), axis=1)
         last = np.take_along_axis(recent, first[:, None], axis=1)
         aim = known[:, None] + np.asarray(steps)
-        return self._less_usual(panel, np.broadcast_to(last, (*aim.shape, places.size)), aim, places)[None]
+        return self._less_usual(panel, np.broadcast_to(last, (*aim.shape, places.size)), aim, places)
 
 
 class SeasonalNaive(_Baseline):
     """The same local time last week where it is known, else yesterday, else the usual value."""
 
-    family = "seasonal_naive"
+    kind = family = "seasonal_naive"
 
-    def _parts(
+    def _deviations(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         aim = known[:, None] + np.asarray(steps)
         week = self._read(panel, panel.calendar.week_before[aim], known, places)
         day = self._read(panel, panel.calendar.day_before[aim], known, places)
-        return self._less_usual(panel, np.where(np.isfinite(week), week, day), aim, places)[None]
+        return self._less_usual(panel, np.where(np.isfinite(week), week, day), aim, places)
 
 
 class HistoricalAverage(_Baseline):
     """The usual value of the day type and time of day."""
 
-    family = "historical_average"
+    kind = family = "historical_average"
 
-    def _parts(
+    def _deviations(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
-        return np.zeros((1, known.size, places.size, len(steps)))
+        return np.zeros((known.size, places.size, len(steps)))
 
     def _n_parameters(self) -> int:
         return 0 if self.profile is None else int(self.profile.mean.size)

@@ -1,4 +1,4 @@
-"""The one contract that every forecaster keeps: micromodel, macromodel, mix and baseline alike.
+"""The one contract that every forecaster keeps: micromodel, macromodel, ensemble and baseline alike.
 
 A forecaster learns from a `Panel` up to an instant, forecasts quantiles for any origin from what was known then,
 explains a forecast, tells its size, and turns itself into bytes and back. Subclasses say how to learn and how to
@@ -14,8 +14,6 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, ClassVar, Self, cast
@@ -30,85 +28,19 @@ from models.intervals import ConformalIntervals
 from models.panel import Panel
 from models.profile import Profile
 from models.scale import from_scale, to_scale
+from models.validation import Validation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MIN_DAYS = 4.0  # least history to learn from: two days to fit on, two to calibrate on
-CALIBRATE_SHARE = 0.5  # part of the training history that validates and calibrates, where the caller names none
+CALIBRATE_SHARE = 0.4  # part of the training history that validates and calibrates, where the caller names none
 FIRST_DAYS = 8  # a first fit should have seen a weekend, where the history allows
 N_FOLDS = 2
-TRUST_STORIES = 4.0  # independent left-out stories that must speak for a deviation before half of it is believed
-#: Where families are declared; a process that only loads models has imported none of them.
-_FAMILY_MODULES = (
-    "models.baselines", "models.families.linear", "models.families.tree", "models.families.boosting", "models.macro",
-    "models.mix",
-)  # fmt: skip
-TRUST_STEPS = {1: 11, 2: 9, 3: 5}  # shares tried of each part, by number of parts
-
-
-@dataclass(frozen=True, eq=False)
-class Validation:
-    """Out-of-fold point forecasts inside the training part: each made by a model that had not seen its reading.
-
-    Attributes
-    ----------
-    target : str
-    known : ndarray of int, shape (n,)
-        Last known position at each forecast origin.
-    day : ndarray of int, shape (n,)
-        Local day of the origin.
-    usual, parts, reading, stray : ndarray, shape (n, Z, S), `parts` (P, n, Z, S)
-        Usual value, the parts of the deviation forecast, reading (`nan` where none) and usual absolute deviation, on
-        the model's scale (see `scale`), float32.
-    trust : ndarray, shape (P, S)
-        How much of each part counts.
-    """
-
-    target: str
-    known: np.ndarray
-    day: np.ndarray
-    usual: np.ndarray
-    parts: np.ndarray
-    reading: np.ndarray
-    stray: np.ndarray
-    trust: np.ndarray
-
-    @classmethod
-    def join(cls, folds: Sequence[Validation]) -> Validation:
-        """Folds one after another."""
-        first = folds[0]
-        usual, reading, stray = (np.concatenate([getattr(f, n) for f in folds]) for n in ("usual", "reading", "stray"))
-        known, day = (np.concatenate([getattr(f, n) for f in folds]) for n in ("known", "day"))
-        parts = np.concatenate([f.parts for f in folds], axis=1)
-        return cls(first.target, known, day, usual, parts, reading, stray, first.trust)
-
-    def pick(self, places: np.ndarray) -> Validation:
-        """Some of the zones."""
-        usual, reading, stray = self.usual[:, places], self.reading[:, places], self.stray[:, places]
-        return replace(self, usual=usual, parts=self.parts[:, :, places], reading=reading, stray=stray)
-
-    @cached_property
-    def level(self) -> np.ndarray:
-        """Point forecasts on the model's scale."""
-        return np.asarray(self.usual + np.einsum("pnzs,ps->nzs", self.parts, self.trust.astype(np.float32)))
-
-    @cached_property
-    def point(self) -> np.ndarray:
-        """Point forecasts in the target's unit."""
-        return from_scale(self.target, self.level)
-
-    @cached_property
-    def actual(self) -> np.ndarray:
-        """Readings in the target's unit; `nan` where none."""
-        return from_scale(self.target, self.reading)
-
-    @property
-    def scores(self) -> np.ndarray:
-        """Residuals in units of the usual deviation."""
-        return np.asarray((self.reading - self.level) / self.stray)
+#: Where kinds are declared; a process that only loads models has imported none of them.
+_KIND_MODULES = ("models.baselines", "models.forecasting", "models.ensemble")
 
 
 class Forecaster(ABC):
-    """A model of one target in one zone (micromodel) or in many (macromodel).
+    """Models of one target in one or more zones: a micromodel each, or one macromodel for all.
 
     Parameters
     ----------
@@ -116,40 +48,31 @@ class Forecaster(ABC):
         Everything random in the model follows from it.
     """
 
-    family: ClassVar[str] = ""
+    kind: ClassVar[str] = ""  # names the class in stored files
+    family: str = ""
+    scope: str = "zone"  # "city": one model for all zones
     registry: ClassVar[dict[str, type[Forecaster]]] = {}
-    n_parts: ClassVar[int] = 0  # parts of a deviation whose trust is learned out of fold; 0: the deviation as it is
-    exact_between: ClassVar[bool] = False  # `_deviation` takes any step, so that nothing is interpolated
+    exact_between: ClassVar[bool] = False  # `_deviations` takes any step, so that nothing is interpolated
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.family:
-            Forecaster.registry[cls.family] = cls
+        if cls.kind:
+            Forecaster.registry[cls.kind] = cls
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
+        self.anchors: tuple[int, ...] = ()
         self.target = ""
         self.zone_ids: tuple[str, ...] = ()
         self.step_s = 0
         self.train_end = ""
         self.profile: Profile | None = None
-        self.trust = np.ones((max(1, self.n_parts), 1))
         self.intervals: ConformalIntervals | None = None
         self.validation: Validation | None = None
 
     def __repr__(self) -> str:
         where = f"{len(self.zone_ids)} zones" if len(self.zone_ids) != 1 else self.zone_ids[0]
         return f"{type(self).__name__}({self.target or 'not fitted'}{', ' + where if self.target else ''})"
-
-    @property
-    def name(self) -> str:
-        """Name of the model, that of its family."""
-        return self.family
-
-    @property
-    def anchors(self) -> tuple[int, ...]:
-        """Horizons in steps that the model is fitted for."""
-        return anchor_steps(self.step_s)
 
     def settings(self) -> dict[str, Any]:
         """What was chosen by hand or by tuning, as JSON values."""
@@ -163,6 +86,7 @@ class Forecaster(ABC):
         zone_ids: Sequence[str],
         train_end: pd.Timestamp,
         calibrate_from: pd.Timestamp | None = None,
+        steps: Sequence[int] | None = None,
         bench: Workbench | None = None,
     ) -> Self:
         """Learn from what was known at `train_end`; nothing at or after it is read.
@@ -180,9 +104,11 @@ class Forecaster(ABC):
         train_end : Timestamp
             UTC.
         calibrate_from : Timestamp or None
-            Start of the validation part; None takes the second half of the history.
+            Start of the validation part; None takes the last two fifths of the history.
+        steps : sequence of int or None
+            Horizons to learn, in steps (the anchors); None takes `anchor_steps`.
         bench : Workbench or None
-            Features already made for the same panel, target and zones, to be shared between families.
+            Features already made for the same panel, target, zones and steps, to be shared between families.
 
         Raises
         ------
@@ -190,20 +116,19 @@ class Forecaster(ABC):
         """
         self.target, self.zone_ids, self.step_s = target, tuple(zone_ids), panel.step_s
         self.train_end = pd.Timestamp(train_end).isoformat()
-        bench = bench or Workbench(panel, target=target, zone_ids=self.zone_ids)
+        self.anchors = anchor_steps(panel.step_s) if steps is None else tuple(sorted(int(s) for s in steps))
+        bench = bench or Workbench(panel, target=target, zone_ids=self.zone_ids, steps=self.anchors)
+        if bench.steps != self.anchors or bench.zone_ids != self.zone_ids:
+            raise HorizonError(f"the workbench was made for steps {bench.steps} and {len(bench.zone_ids)} zone(s)")
         end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
         start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
         self._check_history(panel, end, start)
         if start is None:
             start = max(end - int(CALIBRATE_SHARE * end), min(FIRST_DAYS * panel.steps_per_day, int(0.7 * end)))
         edges = np.linspace(start, end, N_FOLDS + 1).astype(int)
-        record = Validation.join([self._validate(bench, int(a), int(b)) for a, b in pairwise(edges)])
-        if self.n_parts:
-            # one day tells as many independent stories of a horizon as the horizon fits into it
-            stories = len(np.unique(record.day)) * np.maximum(1.0, panel.steps_per_day / np.asarray(self.anchors))
-            self.trust = learn_trust(record) * (stories / (stories + TRUST_STORIES))
-        self.validation = replace(record, trust=self.trust)
-        self.intervals = ConformalIntervals.fit(self.validation.scores)
+        record = Validation.join([self._validate(bench, k, int(a), int(b)) for k, (a, b) in enumerate(pairwise(edges))])
+        self.validation = record
+        self.intervals = ConformalIntervals.fit(record.scores)
         self._learn(bench, end)
         return self
 
@@ -261,9 +186,23 @@ class Forecaster(ABC):
         again.train_end = pd.Timestamp(train_end).isoformat()
         end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
         again._check_history(panel, end, None)
-        again._learn(Workbench(panel, target=self.target, zone_ids=self.zone_ids), end)
+        again._learn(Workbench(panel, target=self.target, zone_ids=self.zone_ids, steps=self.anchors), end)
         again.validation = None
         return again
+
+    def one(self, zone_id: str) -> Self:
+        """What serves one zone, as a forecaster of its own; a citywide model stays whole inside."""
+        places = self.places([zone_id])
+        part = copy(self)
+        part.zone_ids = (zone_id,)
+        if self.profile is not None:
+            part.profile = self.profile.pick(places)
+        if self.intervals is not None:
+            part.intervals = ConformalIntervals(self.intervals.offsets[places])
+        if self.validation is not None:
+            part.validation = self.validation.pick(places)
+        part._pick(places)
+        return part
 
     def explain(self, panel: Panel, *, origin: pd.Timestamp, zone_id: str, step: int) -> pd.DataFrame:
         """What adds up to one median forecast, in the target's unit.
@@ -299,13 +238,14 @@ class Forecaster(ABC):
         if self.intervals is None or self.profile is None:
             raise NotFittedError(f"{self.family} has not been fitted; there is nothing to save")
         meta, arrays, blobs = self._state()
-        arrays = {**arrays, **self.profile.state("base_"), "offsets": self.intervals.offsets, "trust": self.trust}
+        arrays = {**arrays, **self.profile.state("base_"), "offsets": self.intervals.offsets}
         bundle = io.BytesIO()
         np.savez_compressed(bundle, **cast(dict[str, Any], arrays))
         files = {"arrays.npz": bundle.getvalue(), **blobs}
         head = {
-            "format_version": FORMAT_VERSION, "family": self.family, "seed": self.seed, "target": self.target,
-            "zone_ids": self.zone_ids, "step_s": self.step_s, "train_end": self.train_end, "state": meta,
+            "format_version": FORMAT_VERSION, "kind": self.kind, "family": self.family, "seed": self.seed,
+            "target": self.target, "zone_ids": self.zone_ids, "step_s": self.step_s, "anchors": self.anchors,
+            "train_end": self.train_end, "state": meta,
             "sha256": {name: hashlib.sha256(value).hexdigest() for name, value in files.items()},
         }  # fmt: skip
         return {"model.json": json.dumps(head, sort_keys=True).encode(), **files}
@@ -321,33 +261,36 @@ class Forecaster(ABC):
         """
         try:
             head = json.loads(files["model.json"])
-            version, family = head["format_version"], head["family"]
+            version, kind = head["format_version"], head.get("kind", "")
         except (KeyError, ValueError, TypeError) as error:
             raise ModelFileError(f"model.json is missing or damaged ({error}); train the model again") from error
-        if family not in Forecaster.registry:
-            for module in _FAMILY_MODULES:
+        if kind not in Forecaster.registry:
+            for module in _KIND_MODULES:
                 import_module(module)
-        if version != FORMAT_VERSION or family not in Forecaster.registry:
+        if version != FORMAT_VERSION or kind not in Forecaster.registry:
             raise ModelFileError(
-                f"model.json has format version {version} and family {family!r}; this release reads version"
-                f" {FORMAT_VERSION} and families {sorted(Forecaster.registry)}"
+                f"model.json has format version {version} and kind {kind!r}; this release reads version"
+                f" {FORMAT_VERSION} and kinds {sorted(Forecaster.registry)}; train the model again"
             )
         for name, digest in head.get("sha256", {}).items():  # a damaged booster would end the process, not raise
             if name not in files or hashlib.sha256(files[name]).hexdigest() != digest:
-                raise ModelFileError(f"{name} of a {family} model is missing or damaged; train the model again")
+                raise ModelFileError(
+                    f"{name} of a model of family {head.get('family')} is missing or damaged; train the model again"
+                )
         try:
             with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as bundle:
                 arrays = {key: bundle[key] for key in bundle.files}
-            model = Forecaster.registry[family](seed=int(head["seed"]))
+            model = Forecaster.registry[kind](seed=int(head["seed"]))
+            model.anchors = tuple(int(step) for step in head["anchors"])
             model.target, model.zone_ids = str(head["target"]), tuple(head["zone_ids"])
             model.step_s, model.train_end = int(head["step_s"]), str(head["train_end"])
             model.profile = Profile.restore(arrays, "base_")
             model.intervals = ConformalIntervals(arrays["offsets"])
-            model.trust = arrays["trust"]
             model._restore(head["state"], arrays, dict(files))
         except Exception as error:
             raise ModelFileError(
-                f"the files of a {family} model are damaged ({type(error).__name__}: {error}); train it again"
+                f"the files of a model of family {head.get('family')} are damaged"
+                f" ({type(error).__name__}: {error}); train it again"
             ) from error
         return model
 
@@ -358,10 +301,13 @@ class Forecaster(ABC):
         """Fit on the first `end` intervals and set `profile` (one series a zone of `zone_ids`)."""
 
     @abstractmethod
-    def _parts(
+    def _deviations(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
-        """Parts of forecast less usual value, (P, n, places, steps), on the model's scale; `steps` are anchors."""
+        """Forecast less usual value, (n, places, steps), on the model's scale; `steps` are anchors."""
+
+    def _pick(self, places: np.ndarray) -> None:  # noqa: B027
+        """Keep what serves some of the zones; nothing to do where a family holds nothing by zone."""
 
     @abstractmethod
     def _n_parameters(self) -> int:
@@ -378,18 +324,10 @@ class Forecaster(ABC):
         self, panel: Panel, known: np.ndarray, place: int, anchor: int
     ) -> list[tuple[str, float, float]]:
         """(feature, value, contribution) of the deviation for one zone, origin and anchor, on the model's scale."""
-        deviation = float(self._deviation(panel, known, np.array([place]), (anchor,))[0, 0, 0])
+        deviation = float(self._deviations(panel, known, np.array([place]), (anchor,))[0, 0, 0])
         return [(self.family, deviation, deviation)]
 
     # ------------------------------------------------------------------ shared steps
-
-    def _deviation(self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]) -> np.ndarray:
-        """Forecast less usual value, shape (n, places, steps), on the model's scale."""
-        parts = self._parts(panel, known, places, steps)
-        if not self.n_parts:
-            return np.asarray(parts.sum(axis=0))
-        trust = self.trust[:, [self.anchors.index(step) for step in steps]]
-        return np.asarray(np.einsum("pnzs,ps->nzs", parts, trust))
 
     def _point(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
@@ -398,33 +336,33 @@ class Forecaster(ABC):
         assert self.profile is not None
         aim = known[:, None] + np.asarray(steps)[None, :]
         if self.exact_between:
-            deviation = self._deviation(panel, known, places, steps)
+            deviation = self._deviations(panel, known, places, steps)
         else:
             below, above, share = between(self.anchors, steps)
             used = np.union1d(below, above)
-            at = self._deviation(panel, known, places, [self.anchors[k] for k in used])
+            at = self._deviations(panel, known, places, [self.anchors[k] for k in used])
             low, high = at[:, :, np.searchsorted(used, below)], at[:, :, np.searchsorted(used, above)]
             deviation = low + share * (high - low)
         usual = self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
         return usual + deviation, aim
 
-    def _validate(self, bench: Workbench, fit_end: int, end: int) -> Validation:
+    def _validate(self, bench: Workbench, fold: int, fit_end: int, end: int) -> Validation:
         """Forecast the intervals from `fit_end` to `end` by a model that knew the first `fit_end` only."""
         self._learn(bench, fit_end)
         assert self.profile is not None
         panel = bench.panel
         known = bench.validation_origins(fit_end, end)
-        parts = self._parts(panel, known, np.arange(len(self.zone_ids)), self.anchors, bench)
+        deviation = self._deviations(panel, known, np.arange(len(self.zone_ids)), self.anchors, bench)
         aim = known[:, None] + np.asarray(self.anchors)
         inside = aim < end
         grid = to_scale(self.target, panel.values[self.target][:end, panel.columns(self.zone_ids)])
         reading = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan)
         usual, stray = self.profile.usual(panel.calendar, aim), self.profile.stray(panel.calendar, aim)
         usual, reading, stray = (a.transpose(0, 2, 1).astype(np.float32) for a in (usual, reading, stray))
-        day = panel.calendar.day[known + 1]
-        trust = np.ones((parts.shape[0], len(self.anchors)))
-        self.trust = trust
-        return Validation(self.target, known, day, usual, parts.astype(np.float32), reading, stray, trust)
+        return Validation(
+            self.target, known, np.full(known.size, fold), panel.calendar.day[known + 1], usual,
+            deviation.astype(np.float32), reading, stray,
+        )  # fmt: skip
 
     def _check_history(self, panel: Panel, end: int, start: int | None) -> None:
         if self.target not in panel.values:
@@ -461,27 +399,3 @@ class Forecaster(ABC):
             )
         return known
 
-
-def learn_trust(record: Validation) -> np.ndarray:
-    """How much of each part of a deviation to believe, by horizon: shape (P, S), from 0 to 1.
-
-    The shares that would have made the out-of-fold absolute errors least; a horizon's errors count together with half
-    of those of the horizons beside it. Believing nothing leaves the usual value.
-    """
-    n_parts, _, _, horizons = record.parts.shape
-    steps = TRUST_STEPS[n_parts]
-    shares = [np.linspace(0.0, 1.0, steps)] * n_parts
-    grid = np.stack(np.meshgrid(*shares, indexing="ij"), axis=-1).reshape(-1, n_parts)
-    thin = slice(None, None, max(1, record.reading[..., 0].size // _TRUST_ROWS))
-    gap = ((record.reading - record.usual) / record.stray).reshape(-1, horizons)[thin]
-    parts = (record.parts / record.stray).reshape(n_parts, -1, horizons)[:, thin]
-    known = np.isfinite(gap)
-    gap, parts = np.where(known, gap, 0.0), np.where(known, parts, 0.0)
-    loss = np.stack([np.abs(gap - np.tensordot(share.astype(np.float32), parts, axes=1)).sum(axis=0) for share in grid])
-    loss = loss / np.maximum(loss.min(axis=0), 1e-9)
-    padded = np.pad(loss, ((0, 0), (1, 1)), mode="edge")
-    smooth = 0.5 * padded[:, :-2] + loss + 0.5 * padded[:, 2:]
-    return np.asarray(grid[np.argmin(smooth, axis=0)].T)
-
-
-_TRUST_ROWS = 1500

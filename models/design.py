@@ -1,24 +1,23 @@
-"""Design: the rows that a family learns from, made once and shared by all families of a zone and target."""
+"""Design: the rows that a family learns from, made once and shared by all families of some zones and a target."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 import numpy as np
 
-from models.features import Featuriser, Rows
+from models.featuriser import Featuriser
 from models.horizons import anchor_steps
 from models.panel import Panel
+from models.rows import Rows
+from models.zone_features import zone_features
 
-MAX_ROWS = 16_000  # (origin, zone) rows in a design; a pooled one takes every second or third origin
-MAX_CHECKS = 700  # validation origins in a fold
-SHRINK_ROWS = 20.0
-N_BLOCKS = 5  # contiguous parts of the history by which penalties are chosen
+MAX_BYTES = 1_200_000_000  # of a design's features; beyond it, every second or third origin is taken
+MAX_CHECKS = 1_500  # validation origins in a fold
 
 
 class Design:
-    """Features and outcomes of the first `end` intervals.
+    """Features and outcomes of all intervals of a panel.
 
     Attributes
     ----------
@@ -26,56 +25,57 @@ class Design:
     known : ndarray of int, shape (n,)
         Forecast origins, as last known positions, oldest first.
     rows : Rows
-    outcome : ndarray, shape (n, Z, S)
-        Deviation from the usual at each anchor, in the zone's scale; `nan` where no reading followed.
+    outcome : ndarray of float32, shape (n, Z, S)
+        Deviation from the usual at each step, in the zone's scale; `nan` where no reading followed.
+    zone_features : ndarray, shape (Z, E)
+        What each zone is like.
     """
 
-    def __init__(self, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True) -> None:
-        self.steps = anchor_steps(panel.step_s)
+    def __init__(
+        self, panel: Panel, *, target: str, zone_ids: Sequence[str], steps: Sequence[int], neighbours: bool = True
+    ) -> None:
+        self.steps = tuple(steps)
         self.featuriser, history = Featuriser.fit(panel, target=target, zone_ids=zone_ids, neighbours=neighbours)
         n_zones = len(zone_ids)
-        first = min(panel.steps_per_day, len(panel) // 3)
-        stride = max(1, (len(panel) - first) * n_zones // MAX_ROWS)
+        first = min(panel.steps_per_day, len(panel) // 12)
+        layout = self.featuriser.layout(self.steps)
+        each = 4 * n_zones * (len(layout.common) + len(self.steps) * (len(layout.ahead) + 1))
+        stride = max(1, -(-(len(panel) - first) * each // MAX_BYTES))
         self.known = np.arange(first, len(panel) - 1, stride)
         self.rows = self.featuriser.rows(panel, self.known, self.steps, history=history)
         aim = self.known[:, None] + np.asarray(self.steps)
         inside = aim < len(panel)
-        grid = self.featuriser.deviation(panel, slice(0, len(panel)), np.arange(n_zones), history)
-        self.outcome = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan).transpose(0, 2, 1)
-
-    @property
-    def blocks(self) -> np.ndarray:
-        """Contiguous part of the history that each origin lies in, shape (n,)."""
-        return np.arange(self.known.size) * N_BLOCKS // self.known.size
-
-    @cached_property
-    def lasting(self) -> np.ndarray:
-        """Shares of the present deviation and of the last day's mean that usually last, by horizon: shape (S, 2).
-
-        Least squares through the origin, drawn towards 0 as if `SHRINK_ROWS` more rows had shown nothing.
-        """
-        mood = self.rows.mood.reshape(-1, 2)
-        y = self.outcome.reshape(len(mood), -1)
-        found = []
-        for column in y.T:
-            heard = np.isfinite(column)
-            x = mood[heard]
-            found.append(np.linalg.solve(x.T @ x + SHRINK_ROWS * np.eye(2), x.T @ column[heard]))
-        return np.stack(found)
-
-    @cached_property
-    def linear(self):  # type: ignore[no-untyped-def]
-        """The ridge solution of this design, solved once however many families stand on it."""
-        from models.families.linear import solve_horizons
-
-        return solve_horizons(self.rows, self.outcome, self.blocks)
+        grid = self.featuriser.deviation(panel, slice(0, len(panel)), np.arange(n_zones), history).astype(np.float32)
+        outcome = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.float32(np.nan))
+        self.outcome = np.ascontiguousarray(outcome.transpose(0, 2, 1))
+        self.zone_features = zone_features(panel, self.featuriser)
 
 
 class Workbench:
-    """Designs and validation features of one panel, target and set of zones, each made when first asked for."""
+    """Designs and validation features of one panel, target and set of zones, each made when first asked for.
 
-    def __init__(self, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True) -> None:
+    Parameters
+    ----------
+    panel : Panel
+    target : str
+    zone_ids : sequence of str
+    steps : sequence of int or None
+        Horizons in steps; None takes the anchors.
+    neighbours : bool
+        Whether neighbours' readings may be read.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        *,
+        target: str,
+        zone_ids: Sequence[str],
+        steps: Sequence[int] | None = None,
+        neighbours: bool = True,
+    ) -> None:
         self.panel, self.target, self.zone_ids, self.neighbours = panel, target, tuple(zone_ids), neighbours
+        self.steps = anchor_steps(panel.step_s) if steps is None else tuple(steps)
         self._designs: dict[int, Design] = {}
         self._checks: dict[int, tuple[np.ndarray, Rows]] = {}
 
@@ -83,7 +83,11 @@ class Workbench:
         """Design of the first `end` intervals; later ones are not read."""
         if end not in self._designs:
             self._designs[end] = Design(
-                self.panel.until(end), target=self.target, zone_ids=self.zone_ids, neighbours=self.neighbours
+                self.panel.until(end),
+                target=self.target,
+                zone_ids=self.zone_ids,
+                steps=self.steps,
+                neighbours=self.neighbours,
             )
         return self._designs[end]
 

@@ -10,13 +10,13 @@ beyond that a deviation counts as 0, "as usual".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from models import feature_kernels as kernels
-from models.neighbourhood import Neighbourhood
+from models.neighbourhood import Neighbourhood, reading_for
 from models.panel import Panel, target_kind
 from models.profile import Profile
 from models.rows import Layout, Rows
@@ -28,6 +28,7 @@ MEAN_HOURS = (1, 3, 6, 24, 168)
 N_SIDE_LAGS = 3  # lags of each neighbour, of the neighbours' mean and of the second hop's
 OTHER_HOURS = 3
 BRIDGE_HOURS = 3
+HEARD_SHARE = 0.1  # of the training part that a neighbour must have reported in to be read
 WEATHER_FOR = {
     "air": ("wind_speed_mps", "wind_east", "wind_north", "mixing_height_m", "temperature_c", "radiation_w_per_m2",
             "precipitation_mm_per_h", "pressure_hpa", "dew_point_c"),
@@ -59,6 +60,8 @@ class Featuriser:
         Further targets of the same zones.
     weather : tuple of str, weather_mean, weather_scale : ndarray
     step_s : int
+    linked, led : bool
+        Whether there are features of the neighbours' means, and of single neighbours: one layout for all zones.
     """
 
     target: str
@@ -72,6 +75,8 @@ class Featuriser:
     weather_mean: np.ndarray
     weather_scale: np.ndarray
     step_s: int
+    linked: bool
+    led: bool
 
     @classmethod
     def fit(
@@ -86,16 +91,17 @@ class Featuriser:
             Usual values without the day itself (see `Profile.with_history`): of `needed`, then of each of `others`.
         """
         focus = panel.columns(zone_ids)
-        grid = to_scale(target, panel.values[target])
-        heard = np.isfinite(grid).mean(axis=0) > 0.1
-        profile, usual = Profile.with_history(grid, panel.calendar)
         weights = panel.neighbours if neighbours else np.zeros_like(panel.neighbours)
-        deviation = (grid - usual) / profile.scale
+        heard = np.isfinite(panel.values[target]).mean(axis=0) > HEARD_SHARE if neighbours else np.zeros(len(weights))
+        heard = heard.astype(bool)
+        every = reading_for(weights, focus, heard)
+        profile, usual = Profile.with_history(to_scale(target, panel.values[target][:, every]), panel.calendar)
+        deviation = np.full((len(panel), len(heard)), np.nan, dtype=np.float32)
+        deviation[:, every] = (to_scale(target, panel.values[target][:, every]) - usual) / profile.scale
         per_hour = max(1, 3600 // panel.step_s)
-        around = Neighbourhood.of(
-            weights, focus, deviation, lead=max(1, per_hour // 2), heard=heard if neighbours else np.zeros_like(heard)
-        )
+        around = Neighbourhood.of(weights, focus, deviation, lead=max(1, per_hour // 2), heard=heard)
         needed = around.read(focus)
+        where = np.searchsorted(every, needed)
         names = tuple(
             n for n in WEATHER_FOR[target_kind(target)] if _weather(panel.weather, n, slice(None)) is not None
         )
@@ -108,7 +114,7 @@ class Featuriser:
             target=target,
             zone_ids=tuple(zone_ids),
             needed=tuple(panel.zone_ids[k] for k in needed),
-            profile=profile.pick(needed),
+            profile=profile.pick(where),
             around=around.onto(needed, len(panel.zone_ids)),
             others=others,
             other_profiles=tuple(part for part, _ in beside),
@@ -116,8 +122,23 @@ class Featuriser:
             weather_mean=mean,
             weather_scale=scale,
             step_s=panel.step_s,
+            linked=bool((around.hop1 >= 0).any()),
+            led=bool((around.single >= 0).any()),
         )
-        return featuriser, (usual[:, needed], *(history for _, history in beside))
+        return featuriser, (usual[:, where], *(history for _, history in beside))
+
+    def pick(self, places: np.ndarray) -> Featuriser:
+        """What serves some of the zones: they and the neighbours that they read."""
+        around = self.around.pick(places)
+        needed = around.read(np.asarray(places))
+        return replace(
+            self,
+            zone_ids=tuple(self.zone_ids[k] for k in places),
+            needed=tuple(self.needed[k] for k in needed),
+            profile=self.profile.pick(needed),
+            around=around.onto(needed, len(self.needed)),
+            other_profiles=tuple(profile.pick(places) for profile in self.other_profiles),
+        )
 
     @cached_property
     def n_lags(self) -> int:
@@ -132,24 +153,16 @@ class Featuriser:
     def _common_names(self) -> tuple[str, ...]:
         names = [f"own_lag_{lag}" for lag in range(self.n_lags)] + [f"own_mean_{hours}h" for hours in MEAN_HOURS]
         names += ["own_gap_1h", "own_usual"]
-        if self._linked:
+        if self.linked:
             names += [f"neighbours_lag_{lag}" for lag in range(N_SIDE_LAGS)] + ["neighbours_mean_1h"]
             names += [f"hop2_lag_{lag}" for lag in range(N_SIDE_LAGS)]
-        if self._led:
+        if self.led:
             count = self.around.single.shape[1]
             names += [f"near{k + 1}_lag_{lag}" for k in range(count) for lag in range(N_SIDE_LAGS)]
         names += [f"{name}_{what}" for name in self.others for what in ("lag_0", "lag_1", f"mean_{OTHER_HOURS}h")]
         names += [f"weather_{name}" for name in self.weather]
         names += [f"weather_{name}_change_3h" for name in self.weather if name in _TREND]
         return tuple(names)
-
-    @cached_property
-    def _linked(self) -> bool:
-        return bool((self.around.hop1 >= 0).any())
-
-    @cached_property
-    def _led(self) -> bool:
-        return bool((self.around.single >= 0).any())
 
     def rows(
         self,
@@ -197,7 +210,7 @@ class Featuriser:
         kernels.put_gap(common, at, count, rel, per_hour, cols)
         common[:, :, at + 1] = self._usual(panel, known, places, history)
         at += 2
-        if self._linked or self._led:
+        if self.linked or self.led:
             at = self._beside(panel, short, near, places, history, common, at, reach, per_hour, side_lags)
         for k, (name, profile) in enumerate(zip(self.others, self.other_profiles)):
             if name in panel.values:
@@ -248,7 +261,7 @@ class Featuriser:
         move = np.full(len(self.needed) + 1, -1, dtype=np.int64)
         move[used] = np.arange(used.size)
         bridged, heard = kernels.bridge(self.deviation(panel, window, used, history), reach)
-        if self._linked:
+        if self.linked:
             kernels.put_neighbours(common, at, bridged, heard, rel, lags, move[part.hop1], part.weight1)
             at += lags.size
             hour = np.arange(per_hour)
@@ -257,7 +270,7 @@ class Featuriser:
             common[:, :, at] = held.mean(axis=2)
             kernels.put_neighbours(common, at + 1, bridged, heard, rel, lags, move[part.hop2], part.weight2)
             at += 1 + lags.size
-        if self._led:
+        if self.led:
             for column in move[part.single].T:
                 kernels.put_lags(common, at, bridged, rel, lags, np.ascontiguousarray(column))
                 at += lags.size
@@ -300,7 +313,7 @@ class Featuriser:
         """What to store: JSON values and arrays."""
         meta: dict[str, object] = {
             "target": self.target, "zone_ids": self.zone_ids, "needed": self.needed, "others": self.others,
-            "weather": self.weather, "step_s": self.step_s,
+            "weather": self.weather, "step_s": self.step_s, "linked": self.linked, "led": self.led,
         }  # fmt: skip
         arrays = {**self.profile.state("profile_"), **self.around.state("around_")}
         arrays |= {"weather_mean": self.weather_mean, "weather_scale": self.weather_scale}
@@ -323,6 +336,8 @@ class Featuriser:
             weather_mean=arrays["weather_mean"],
             weather_scale=arrays["weather_scale"],
             step_s=int(meta["step_s"]),
+            linked=bool(meta["linked"]),
+            led=bool(meta["led"]),
         )
 
 

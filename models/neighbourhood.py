@@ -97,6 +97,17 @@ class Neighbourhood:
         return cls(*(arrays[f"{prefix}{name}"] for name in _FIELDS))
 
 
+def reading_for(weights: np.ndarray, focus: np.ndarray, heard: np.ndarray) -> np.ndarray:
+    """Columns whose readings may be asked for the zones at `focus`: they, two hops around, and where a zone has no
+    neighbour, the candidates among which leading ones are learned; sorted."""
+    near = (weights[focus] * heard) > 0
+    hop = np.flatnonzero(near.any(axis=0))
+    beyond = np.flatnonzero(((weights[hop] * heard) > 0).any(axis=0))
+    alone = ~near.any(axis=1)
+    learned = np.flatnonzero(heard)[:MAX_CANDIDATES] if alone.any() else hop
+    return np.unique(np.concatenate([focus, hop, beyond, learned])).astype(np.int64)
+
+
 _COLUMNS = ("single", "hop1", "hop2")
 _FIELDS = ("single", "hop1", "weight1", "hop2", "weight2")
 

@@ -1,0 +1,230 @@
+"""Ensembles: several forecasters of the same zones as one, with intervals of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+
+from models.contract import Forecaster
+from models.design import Workbench
+from models.errors import NotFittedError, SettingsError
+from models.forecasting import LearnedForecaster
+from models.intervals import ConformalIntervals
+from models.panel import Panel
+from models.validation import Validation
+from models.weights import stacking_weights
+
+Method = Literal["stack", "average", "best"]
+METHODS: tuple[Method, ...] = ("stack", "average", "best")
+
+
+class EnsembleForecaster(Forecaster):
+    """A weighted mean of members, the weights by zone and horizon.
+
+    Parameters
+    ----------
+    members : sequence of Forecaster
+        Micromodels, macromodels or both; None takes a ridge line a zone and a pooled XGBoost.
+    method : {"stack", "average", "best"}
+        Weights that would have made out-of-fold errors least (see `weights`), equal ones, or all on the member with
+        the least error in a zone, at each horizon.
+    weights : ndarray or None, shape (M, Z, S)
+        Given weights instead, summing to one.
+    name : str
+        Family of the ensemble, e.g. `mix` for a micromodel and the macromodel.
+
+    Raises
+    ------
+    SettingsError
+        For an unknown method.
+    """
+
+    kind = "ensemble"
+
+    def __init__(
+        self,
+        members: Sequence[Forecaster] | None = None,
+        *,
+        seed: int = 0,
+        method: Method = "stack",
+        name: str = "ensemble",
+    ) -> None:
+        super().__init__(seed=seed)
+        if method not in METHODS:
+            raise SettingsError(f"there is no method {method!r} of combining forecasts; there are {METHODS}")
+        self.members = list(members) if members is not None else _default_members(seed)
+        self.method: Method = method
+        self.family = name
+        self.scope = "city" if any(member.scope == "city" for member in self.members) else "zone"
+        self.weights = np.ones((len(self.members), 1, 1)) / max(1, len(self.members))
+
+    @classmethod
+    def of(
+        cls,
+        members: Sequence[Forecaster],
+        zone_ids: Sequence[str],
+        *,
+        method: Method = "stack",
+        weights: np.ndarray | None = None,
+        name: str = "ensemble",
+    ) -> EnsembleForecaster:
+        """Ensemble of fitted members for zones that all of them know; weights and intervals come from out-of-fold
+        forecasts on the same rows."""
+        made = cls(members, seed=members[0].seed, method=method, name=name)
+        made._adopt(zone_ids)
+        made._weigh(weights)
+        return made
+
+    def _adopt(self, zone_ids: Sequence[str]) -> None:
+        """Zones, target, horizons and the profile are the first member's."""
+        first = self.members[0]
+        self.zone_ids, self.target, self.step_s = tuple(zone_ids), first.target, first.step_s
+        self.train_end, self.anchors = first.train_end, first.anchors
+        assert first.profile is not None
+        self.profile = first.profile.pick(first.places(zone_ids))
+
+    def _weigh(self, weights: np.ndarray | None = None) -> None:
+        records = self._records()
+        reading = records[0].reading
+        if weights is None:
+            errors = np.stack([record.level - reading for record in records])
+            weights = combine(errors, records[0].day, self.method)
+        self.weights = np.asarray(weights, dtype=float)
+        level = np.einsum("mnzs,mzs->nzs", np.stack([record.level for record in records]), self.weights)
+        first = records[0]
+        self.validation = replace(first, deviation=(level - first.usual).astype(np.float32))
+        self.intervals = ConformalIntervals.fit(self.validation.scores)
+
+    def _records(self) -> list[Validation]:
+        found = []
+        for member in self.members:
+            if member.validation is None:
+                raise NotFittedError(f"{member!r} carries no validation; it was loaded or refitted, fit it to combine")
+            found.append(member.validation.pick(member.places(self.zone_ids)))
+        return found
+
+    def settings(self) -> dict[str, Any]:
+        share = {f"{member.family}": round(float(w.mean()), 4) for member, w in zip(self.members, self.weights)}
+        return {"seed": self.seed, "method": self.method, "members": share}
+
+    def fit(
+        self,
+        panel: Panel,
+        *,
+        target: str,
+        zone_ids: Sequence[str],
+        train_end: pd.Timestamp,
+        calibrate_from: pd.Timestamp | None = None,
+        steps: Sequence[int] | None = None,
+        bench: Workbench | None = None,
+    ) -> Self:
+        """Fit every member, citywide ones on all zones that sense the target, then weights and intervals."""
+        until = panel.until(max(0, min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))))
+        every = sorted({*until.sensed(target), *zone_ids}, key=lambda z: int(panel.columns([z])[0]))
+        for member in self.members:
+            city = member.scope == "city"
+            member.fit(
+                panel, target=target, zone_ids=every if city else zone_ids, train_end=train_end,
+                calibrate_from=calibrate_from, steps=steps,
+                bench=bench if not city or tuple(every) == tuple(zone_ids) else None,
+            )  # fmt: skip
+        self._adopt(zone_ids)
+        self._weigh()
+        return self
+
+    def refit(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
+        """Refit every member; weights and intervals stay."""
+        return self.with_members([member.refit(panel, train_end=train_end) for member in self.members])
+
+    def with_members(self, members: Sequence[Forecaster]) -> Self:
+        """The same ensemble of members that were learned again."""
+        again = type(self)(members, seed=self.seed, method=self.method, name=self.family)
+        again._adopt(self.zone_ids)
+        again.weights, again.intervals = self.weights, self.intervals
+        return again
+
+    def _pick(self, places: np.ndarray) -> None:
+        self.weights = self.weights[:, places]
+        self.members = [member.one(self.zone_ids[0]) for member in self.members]
+
+    def _learn(self, bench: Workbench, end: int) -> None:
+        raise NotImplementedError("an ensemble is learned by its members; call fit or refit")
+
+    def _deviations(
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
+    ) -> np.ndarray:
+        assert self.profile is not None
+        zones = [self.zone_ids[k] for k in places]
+        horizons = [self.anchors.index(step) for step in steps]
+        total = np.zeros((known.size, places.size, len(steps)))
+        aim = known[:, None] + np.asarray(steps)
+        for member, weights in zip(self.members, self.weights):
+            if weights.any():
+                point, _ = member._point(panel, known, member.places(zones), steps)
+                total += point * weights[places][:, horizons]
+        return total - self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
+
+    def _n_parameters(self) -> int:
+        return sum(member._n_parameters() for member in self.members) + self.weights.size
+
+    def _contributions(
+        self, panel: Panel, known: np.ndarray, place: int, anchor: int
+    ) -> list[tuple[str, float, float]]:
+        """Members' contributions, each weighed; their usual values may differ a little, which `other_usual` holds."""
+        zone = [self.zone_ids[place]]
+        horizon = self.anchors.index(anchor)
+        aim = known[:, None] + anchor
+        assert self.profile is not None
+        usual = float(self.profile.usual(panel.calendar, aim)[0, 0, place])
+        found: dict[str, tuple[float, float]] = {}
+        gap = 0.0
+        for member, weights in zip(self.members, self.weights):
+            weight = float(weights[place, horizon])
+            if weight == 0.0:
+                continue
+            where = int(member.places(zone)[0])
+            assert member.profile is not None
+            gap += weight * (float(member.profile.usual(panel.calendar, aim)[0, 0, where]) - usual)
+            for name, value, contribution in member._contributions(panel, known, where, anchor):
+                seen, so_far = found.get(name, (value, 0.0))
+                found[name] = (seen, so_far + weight * contribution)
+        if abs(gap) > 1e-12:
+            seen, so_far = found.get("other_usual", (gap, 0.0))
+            found["other_usual"] = (seen, so_far + gap)
+        return [(name, value, contribution) for name, (value, contribution) in found.items()]
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
+        blobs = {
+            f"member{k}.{name}": data for k, member in enumerate(self.members) for name, data in member.save().items()
+        }
+        meta = {"method": self.method, "family": self.family, "members": len(self.members)}
+        return meta, {"weights": self.weights}, blobs
+
+    def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        self.method, self.family, self.weights = meta["method"], meta["family"], arrays["weights"]
+        self.members = []
+        for k in range(int(meta["members"])):
+            head = f"member{k}."
+            files = {name.removeprefix(head): data for name, data in blobs.items() if name.startswith(head)}
+            self.members.append(Forecaster.load(files))
+        self.scope = "city" if any(member.scope == "city" for member in self.members) else "zone"
+
+
+def combine(errors: np.ndarray, day: np.ndarray, method: Method) -> np.ndarray:
+    """Weights (M, Z, S) from out-of-fold errors (M, n, Z, S)."""
+    members, _, zones, horizons = errors.shape
+    if method == "stack":
+        return stacking_weights(errors, day)
+    if method == "average":
+        return np.full((members, zones, horizons), 1.0 / members)
+    heard = np.isfinite(errors).all(axis=0)
+    loss = np.where(heard, np.abs(errors), 0.0).sum(axis=1)
+    return (np.arange(members)[:, None, None] == np.argmin(loss, axis=0)).astype(float)
+
+
+def _default_members(seed: int) -> list[Forecaster]:
+    return [LearnedForecaster("ridge", seed=seed), LearnedForecaster("macro_xgboost", seed=seed)]

@@ -1,0 +1,131 @@
+"""Any learner as a forecaster: features in, deviations from the usual out, in each zone's own scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from models.contract import Forecaster
+from models.design import Design, Workbench
+from models.errors import SettingsError
+from models.featuriser import Featuriser
+from models.learner import Learner, learner_class
+from models.panel import Panel
+
+#: What a forecast starts from before the learner speaks: the usual value, the last reading, or a share of the latter.
+STARTS = ("usual", "last", "lasting")
+SHRINK_ROWS = 20.0  # rows without news that the lasting share is drawn towards 0 by
+
+
+class LearnedForecaster(Forecaster):
+    """Micromodels of one family for some zones, trained in one batch; or one macromodel, if the family is a city's.
+
+    Parameters
+    ----------
+    family : str
+        Key of `Learner.registry`.
+    seed : int
+    start : {"usual", "last", "lasting"}
+        What the learner's outcome is a change of: the usual value; the last reading (where changes are what repeats);
+        or the share of the present deviation that usually lasts.
+    settings : mapping or None
+        Of the learner.
+
+    Raises
+    ------
+    SettingsError
+        For a family, a start or a setting that does not exist.
+    """
+
+    kind = "learned"
+
+    def __init__(
+        self, family: str = "ridge", *, seed: int = 0, start: str = "usual", settings: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(seed=seed)
+        if start not in STARTS:
+            raise SettingsError(f"there is no start {start!r}; there are {STARTS}")
+        self.family, self.start = family, start
+        self.learner: Learner = learner_class(family)(seed=seed, **(settings or {}))
+        self.scope = self.learner.scope
+        self.featuriser: Featuriser | None = None
+        self.share = np.zeros((1, 1))  # (Z, S) of the present deviation that a forecast starts from
+        self._design_end = -1
+
+    def settings(self) -> dict[str, Any]:
+        return {"seed": self.seed, "start": self.start, **self.learner.settings}
+
+    def _learn(self, bench: Workbench, end: int) -> None:
+        design = bench.design(end)
+        self.featuriser, self._design_end = design.featuriser, end
+        self.profile = design.featuriser.profile.pick(np.arange(len(self.zone_ids)))
+        self.share = self._shares(design)
+        outcome = design.outcome
+        if self.start != "usual":
+            outcome = outcome - design.rows.common[:, :, :1] * self.share.astype(np.float32)
+        fresh = type(self.learner)(seed=self.seed, **self.learner.settings)
+        self.learner = fresh.fit(design.rows, outcome, zone_features=design.zone_features)
+
+    def _shares(self, design: Design) -> np.ndarray:
+        zones, horizons = design.outcome.shape[1:]
+        if self.start != "lasting":
+            return np.full((zones, horizons), float(self.start == "last"))
+        now = design.rows.common[:, :, :1]
+        heard = np.isfinite(design.outcome)
+        both = np.where(heard, design.outcome, 0.0) * now
+        return np.asarray(both.sum(axis=0) / ((heard * now**2).sum(axis=0) + SHRINK_ROWS))
+
+    def _deviations(
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
+    ) -> np.ndarray:
+        assert self.featuriser is not None and self.profile is not None
+        if bench is not None and tuple(steps) == self.anchors:
+            rows = bench.validation_rows(self._design_end, known)
+        else:
+            rows = self.featuriser.rows(panel, known, steps, places)
+        found = self.learner.predict(rows, places)
+        if self.start != "usual":
+            horizons = [self.anchors.index(step) for step in steps]
+            found = found + rows.common[:, :, :1] * self.share[places][:, horizons]
+        return np.asarray(found * self.profile.scale[places][:, None])
+
+    def _contributions(
+        self, panel: Panel, known: np.ndarray, place: int, anchor: int
+    ) -> list[tuple[str, float, float]]:
+        assert self.featuriser is not None and self.profile is not None
+        rows = self.featuriser.rows(panel, known, (anchor,), np.array([place]))
+        horizon = self.anchors.index(anchor)
+        found = np.array(self.learner.contributions(rows, 0, place), dtype=float)
+        found[0] += float(rows.common[0, 0, 0]) * self.share[place, horizon]
+        found *= self.profile.scale[place]
+        values = [*rows.at(0)[0, 0].tolist(), 1.0]
+        return [(n, float(v), float(c)) for n, v, c in zip((*rows.layout.names, "intercept"), values, found)]
+
+    def _pick(self, places: np.ndarray) -> None:
+        assert self.featuriser is not None
+        self.featuriser = self.featuriser.pick(places)
+        self.learner = self.learner.pick(places)
+        self.share = self.share[places]
+
+    def _n_parameters(self) -> int:
+        assert self.profile is not None
+        return int(self.learner.n_parameters()) + int(self.profile.mean.size)
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
+        assert self.featuriser is not None
+        meta, arrays = self.featuriser.state()
+        learned, numbers, blobs = self.learner.state()
+        head = {"featuriser": meta, "learner": learned, "settings": self.learner.settings, "start": self.start}
+        named = {f"f_{key}": value for key, value in arrays.items()} | {f"l_{k}": v for k, v in numbers.items()}
+        return {**head, "family": self.family}, {**named, "share": self.share}, blobs
+
+    def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        own = {key[2:]: value for key, value in arrays.items() if key.startswith("f_")}
+        self.featuriser = Featuriser.restore(meta["featuriser"], own)
+        self.family, self.start, self.share = meta["family"], meta["start"], arrays["share"]
+        self.learner = learner_class(self.family)(seed=self.seed, **meta["settings"])
+        self.learner.layout = self.featuriser.layout(self.anchors)
+        self.learner.restore(meta["learner"], {k[2:]: v for k, v in arrays.items() if k.startswith("l_")}, blobs)
+        self.scope = self.learner.scope

@@ -2,8 +2,9 @@
 
 Read `split` (quantiles of out-of-fold errors by zone and horizon), `normalised` (errors in units of what is to be
 expected here and now), `adaptive` (quantiles that follow the errors seen so far, never one that is not yet known),
-`quantile_calibrated` (families that forecast quantiles themselves), `bounds` (what the target can be at all) and
-`scores` (did it hold?). Arrays in, arrays out. The adaptive parts bring Numba; they are loaded when first used.
+`calibration` (these three together: what a forecaster uses), `quantile_calibrated` (families that forecast quantiles
+themselves), `bounds` (what the target can be at all) and `scores` (did it hold?). Arrays in, arrays out. All but
+`split` and `bounds` are loaded when first used.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from models.intervals.split import MIN_OWN, QUANTILES, ConformalIntervals, corre
 
 if TYPE_CHECKING:
     from models.intervals.adaptive import AdaptiveSettings, AdaptiveState, follow
+    from models.intervals.calibration import Calibration, LiveIntervals
     from models.intervals.normalised import RecentErrors, SpreadFeatures, SpreadModel, recent_errors
     from models.intervals.quantile_calibrated import CalibratedQuantiles
 
 _HOME = {
     "AdaptiveSettings": "adaptive", "AdaptiveState": "adaptive", "follow": "adaptive", "RecentErrors": "normalised",
     "SpreadFeatures": "normalised", "SpreadModel": "normalised", "recent_errors": "normalised",
-    "CalibratedQuantiles": "quantile_calibrated",
+    "CalibratedQuantiles": "quantile_calibrated", "Calibration": "calibration", "LiveIntervals": "calibration",
 }  # fmt: skip
 
 __all__ = [
@@ -32,7 +34,9 @@ __all__ = [
     "AdaptiveState",
     "Bounds",
     "CalibratedQuantiles",
+    "Calibration",
     "ConformalIntervals",
+    "LiveIntervals",
     "RecentErrors",
     "SpreadFeatures",
     "SpreadModel",

@@ -41,6 +41,9 @@ class AdaptiveSettings:
         Readings over which the running size of scores, the unit of all steps, is averaged.
     forget : float
         Share of the experts' record that stays from one reading to the next; below 1, old merits fade.
+    margin : float
+        Standard errors by which every level is moved outwards, from as many independent scores as the start rests on:
+        with few, some zones turn out to be covered less than promised, and this lifts the lowest.
     """
 
     rates: tuple[float, ...] = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
@@ -49,6 +52,7 @@ class AdaptiveSettings:
     hold_exponent: float = 0.5
     memory: float = 200.0
     forget: float = 0.999
+    margin: float = 0.12
 
     def __post_init__(self) -> None:
         faults = []
@@ -58,6 +62,8 @@ class AdaptiveSettings:
             faults.append(f"hold={self.hold} must lie from 0 to below 1")
         if self.memory < 1:
             faults.append(f"memory={self.memory} readings must be at least 1")
+        if self.margin < 0:
+            faults.append(f"margin={self.margin} must not be negative")
         if not 0 < self.forget <= 1:
             faults.append(f"forget={self.forget} must lie above 0 and at most at 1")
         if faults:
@@ -74,6 +80,8 @@ class AdaptiveState:
     steps : ndarray of int, shape (S,)
         Horizons in positions.
     settings : AdaptiveSettings
+    levels : ndarray, shape (S, Q)
+        Levels aimed at: `quantiles` with the margin.
     rates, hold : ndarray, shape (S, K) and (S,)
         Step sizes by horizon.
     expert : ndarray, shape (Z, S, Q, K)
@@ -102,6 +110,7 @@ class AdaptiveState:
     quantiles: tuple[float, ...]
     steps: np.ndarray
     settings: AdaptiveSettings
+    levels: np.ndarray
     rates: np.ndarray
     hold: np.ndarray
     expert: np.ndarray
@@ -121,6 +130,7 @@ class AdaptiveState:
         quantiles: tuple[float, ...] = QUANTILES,
         settings: AdaptiveSettings | None = None,
         spacing: int = 1,
+        calibrated_on: int | None = None,
     ) -> AdaptiveState:
         """Before the first origin.
 
@@ -135,6 +145,8 @@ class AdaptiveState:
         settings : AdaptiveSettings or None
         spacing : int
             Positions from one origin to the next: sparse origins overlap less, and may be followed faster.
+        calibrated_on : int or None
+            Origins that the static offsets rest on; gives the margin. None: so many that there is none.
 
         Raises
         ------
@@ -157,13 +169,19 @@ class AdaptiveState:
         if faults:
             raise ScoresError("; ".join(faults))
         apart = np.maximum(1.0, reach / spacing)
+        aimed = np.repeat(levels[None], reach.size, axis=0)
+        if calibrated_on is not None:
+            error = np.sqrt(levels * (1 - levels) / np.maximum(1.0, calibrated_on / apart[:, None]))
+            outer = np.minimum(levels, 1 - levels)
+            moved = np.minimum(settings.margin * error, 0.5 * outer)
+            aimed = np.where(levels < 0.5, levels - moved, np.where(levels > 0.5, levels + moved, 0.5))
         rates = np.asarray(settings.rates) / apart[:, None] ** settings.rate_exponent
         zones, experts = offsets.shape[0], len(settings.rates)
         shape = (zones, reach.size, levels.size)
         tail = min(levels[0], 1 - levels[-1])
         size = (offsets[..., -1] - offsets[..., 0]) / max(-2 * np.log(2 * tail), 0.1)  # as if Laplace
         return cls(
-            quantiles=tuple(quantiles), steps=reach, settings=settings, rates=rates,
+            quantiles=tuple(quantiles), steps=reach, settings=settings, levels=aimed, rates=rates,
             hold=settings.hold / apart**settings.hold_exponent,
             expert=np.repeat(offsets.astype(float)[..., None], experts, axis=3), shift=np.zeros(shape),
             size=size.astype(float), record=np.zeros((*shape, experts, 3)),
@@ -228,7 +246,7 @@ class AdaptiveState:
         place = np.concatenate([[0], np.cumsum(self.steps + 1)[:-1]]).astype(np.int64)
         follow_cells(
             rows, self.steps, p, self.base, told, np.concatenate([late, scores]).astype(float),
-            np.asarray(self.quantiles), self.rates, self.hold, self.settings.memory, self.settings.forget,
+            self.levels, self.rates, self.hold, self.settings.memory, self.settings.forget,
             expert, shift, size, record, ring, place, issued,
         )  # fmt: skip
         gone = int(np.searchsorted(rows, rows[-1] - self.steps.max(), side="right"))
@@ -282,6 +300,7 @@ def follow(
     steps: np.ndarray | tuple[int, ...],
     quantiles: tuple[float, ...] = QUANTILES,
     settings: AdaptiveSettings | None = None,
+    calibrated_on: int | None = None,
 ) -> np.ndarray:
     """Adaptive offsets over a sequence of origins, from static ones: shape (n, Z, S, Q).
 
@@ -290,5 +309,8 @@ def follow(
     """
     gaps = np.diff(np.asarray(known))
     spacing = int(np.median(gaps)) if gaps.size else 1
-    state = AdaptiveState.start(offsets, steps=steps, quantiles=quantiles, settings=settings, spacing=max(1, spacing))
+    state = AdaptiveState.start(
+        offsets, steps=steps, quantiles=quantiles, settings=settings, spacing=max(1, spacing),
+        calibrated_on=calibrated_on,
+    )  # fmt: skip
     return state.follow(known, scores)[1]

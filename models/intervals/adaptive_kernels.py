@@ -16,7 +16,7 @@ def follow_cells(
     base: int,  # origins before row 0, so that a row keeps its place in `ring` from call to call
     told: np.ndarray,  # (S,) int64, first row whose reading has not come due
     scores: np.ndarray,  # (n, Z, S) scores by origin, nan where there is none; read once they have come due
-    levels: np.ndarray,  # (Q,) increasing; 0.5 stays 0
+    levels: np.ndarray,  # (S, Q) increasing; 0.5 stays 0
     rates: np.ndarray,  # (S, K) step sizes of the experts, in units of probability; 0 never moves
     hold: np.ndarray,  # (S,) step size of the correction that holds the coverage
     memory: float,  # readings after which an error counts 1/e in `size`
@@ -46,7 +46,7 @@ def follow_cells(
                     if np.isfinite(score):
                         unit = size[zone, h]
                         for q in range(n_levels):
-                            level = levels[q]
+                            level = levels[h, q]
                             if level == 0.5:
                                 continue
                             tail = min(level, 1.0 - level)
@@ -70,7 +70,7 @@ def follow_cells(
                 slot = place[h] + (base + row) % length
                 below = -np.inf
                 for q in range(n_levels):
-                    if levels[q] == 0.5:
+                    if levels[h, q] == 0.5:
                         below = max(below, 0.0)
                         issued[row - first, zone, h, q] = below
                         continue
@@ -90,7 +90,7 @@ def follow_cells(
                         value += part * expert[zone, h, q, k]
                         ring[zone, slot, q, k] = expert[zone, h, q, k]
                     value = value / total + shift[zone, h, q] * size[zone, h]
-                    value = min(value, 0.0) if levels[q] < 0.5 else max(value, 0.0)
+                    value = min(value, 0.0) if levels[h, q] < 0.5 else max(value, 0.0)
                     below = max(below, value)
                     ring[zone, slot, q, n_experts] = below
                     issued[row - first, zone, h, q] = below

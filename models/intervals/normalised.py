@@ -80,9 +80,12 @@ class SpreadModel:
 
     def spread(self, features: np.ndarray) -> np.ndarray:
         """Expected absolute score, above 0: shape (n, Z, S), float32."""
-        beta = self.coefficients
-        wander = np.einsum("nzsf,zsf->nzs", _finite(features), beta[..., :-1].astype(np.float32), optimize=True)
-        return np.asarray(np.exp(np.clip(wander, -_SPAN, _SPAN) + beta[..., -1].astype(np.float32)))
+        beta = self.coefficients.astype(np.float32)
+        x = _finite(features)
+        wander = np.zeros(x.shape[:-1], dtype=np.float32)
+        for f in range(x.shape[-1]):  # in this order for one origin and for a thousand, so that a replay is exact
+            wander += x[..., f] * beta[..., f]
+        return np.asarray(np.exp(np.clip(wander, -_SPAN, _SPAN) + beta[..., -1]))
 
     def pick(self, places: np.ndarray) -> SpreadModel:
         """Some of the zones."""

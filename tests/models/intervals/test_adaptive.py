@@ -221,3 +221,17 @@ def test_what_does_not_fit_is_named_all_at_once():
         AdaptiveSettings(rates=(), hold=2.0, memory=0.0)
     with pytest.raises(ScoresError, match="ring is missing"):
         state.restore({k: v for k, v in state.arrays().items() if k != "ring"})
+
+
+def test_few_scores_to_start_from_move_the_levels_outwards():
+    """40 origins: sqrt(0.05 x 0.95 / 40) x 0.12 = 0.0041 beyond 0.95; 12 steps ahead they are 3.33 stories: 0.0143."""
+    state = AdaptiveState.start(np.broadcast_to(LAPLACE, (1, 2, 7)), steps=(1, 12), calibrated_on=40)
+    np.testing.assert_allclose(state.levels[:, -1], [0.95414, 0.96433], atol=1e-5)
+    np.testing.assert_allclose(state.levels[:, 0], 1 - state.levels[:, -1])
+    assert (state.levels[:, 3] == 0.5).all()
+    rng = np.random.default_rng(11)
+    scores = rng.laplace(0, 1, (4000, 20, 1))
+    start = np.broadcast_to(LAPLACE, (20, 1, 7))
+    plain, wide = (follow(start, scores, known=np.arange(4000), steps=(1,), calibrated_on=k) for k in (None, 10))
+    below = [(scores <= offsets[..., -1])[1000:].mean() for offsets in (plain, wide)]
+    np.testing.assert_allclose(below, [0.95, 0.9583], atol=0.003)

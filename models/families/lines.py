@@ -47,7 +47,12 @@ class LineLearner(Learner):
         return self
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
-        coefficient, common, ahead = self._held(rows, places)
+        lines = self._lines()
+        return self._line(rows, places, lines if places is None else lines[places])
+
+    def _line(self, rows: Rows, places: np.ndarray | None, lines: np.ndarray) -> np.ndarray:
+        """Forecasts (n, Z, S) of lines (Z, S fitted on, 1 + F) of the zones of these rows."""
+        coefficient, common, ahead = self._held(rows, places, lines)
         f1 = common.shape[2]
         out = np.matmul(common.transpose(1, 0, 2), coefficient[:, :, 1 : 1 + f1].transpose(0, 2, 1)).transpose(1, 0, 2)
         for k in range(ahead.shape[3]):
@@ -56,7 +61,8 @@ class LineLearner(Learner):
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Coefficient times value, by `layout.names`; the constant last. They add up to the forecast exactly."""
-        coefficient, common, ahead = self._held(rows, np.array([place]))
+        places = np.array([place])
+        coefficient, common, ahead = self._held(rows, places, self._lines()[places])
         x = np.concatenate([common[0, 0], ahead[0, 0, horizon], [1.0]])
         return x * np.roll(coefficient[0, horizon], -1).astype(float)
 
@@ -104,12 +110,14 @@ class LineLearner(Learner):
         """Widen the range of the features of some zones."""
         widen_range(rows.common, rows.ahead, self.low[zones], self.high[zones])
 
-    def _held(self, rows: Rows, places: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Lines (Z, S, 1 + F) of these zones and horizons, and features held within the range seen."""
-        coefficient, low, high = self._lines(), self.low, self.high
+    def _held(
+        self, rows: Rows, places: np.ndarray | None, coefficient: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Lines (Z, S, 1 + F) of these horizons, and features held within the range seen."""
+        low, high = self.low, self.high
         f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
         if places is not None:
-            coefficient, low, high = coefficient[places], low[places], high[places]
+            low, high = low[places], high[places]
         shape = (low.shape[0], coefficient.shape[1], f2)
         low_ahead, high_ahead = low[:, f1:].reshape(shape), high[:, f1:].reshape(shape)
         if rows.layout.steps != self.layout.steps:  # type: ignore[union-attr]

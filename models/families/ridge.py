@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -60,36 +60,14 @@ class Ridge(LineLearner):
     gram: np.ndarray | None = None
 
     def _learn(self, rows: Rows, y: np.ndarray) -> None:
-        n, zones, horizons = rows.shape
+        _, zones, horizons = rows.shape
         width = rows.width + 2
-        folds = int(self.settings["folds"])
-        tried = np.asarray(self.settings["penalties"], np.float32)
-        if folds < 2 or tried.size == 0 or (tried <= 0).any():
-            raise SettingsError(
-                f"ridge needs 2 folds or more and penalties above 0, not folds={folds}, penalties={tried.tolist()}"
-            )
-        bounds, gap = block_bounds(n, folds), max(rows.layout.steps)
-        ease = self._ease(rows.layout)[None]
         coefficient = np.zeros((zones, horizons, width - 1), np.float32)
         self.penalty = np.empty((zones, horizons))
         self.gram = np.empty((zones, horizons, width, width), np.float32) if self.settings["refreshable"] else None
-        for some in zone_chunks(rows, folds):
-            part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
-            blocks = blocks_of(part, y[:, some], bounds, gap)
-            self._see(part, some)
-            systems = blocks.whole.shape[0] * horizons
-            error = left_out_errors(
-                blocks.whole.reshape(systems, -1, width, width),
-                blocks.judged.reshape(systems, -1, width, width),
-                tried,
-                ease.astype(np.float32),
-            )
-            best = choose(error[:, 0].reshape(-1, horizons, tried.size), float(self.settings["share"]))
-            self.penalty[some] = tried[best]
-            gram = blocks.whole.sum(axis=2)
-            coefficient[some] = ridge_lines(
-                gram.reshape(systems, width, width), self.penalty[some].reshape(-1), ease[0]
-            ).reshape(-1, horizons, width - 1)
+        for some, gram, penalty, lines in ridge_parts(rows, y, self.settings):
+            coefficient[some], self.penalty[some] = lines, penalty
+            self._see(Rows(rows.common[:, some], rows.ahead[:, some], rows.layout), some)
             if self.gram is not None:
                 self.gram[some] = gram
         self.coefficient = coefficient
@@ -115,13 +93,9 @@ class Ridge(LineLearner):
         add_rows(rows.common, rows.ahead, y, self.gram)
         self._see(rows, slice(None))
         self.coefficient = ridge_lines(
-            self.gram.reshape(-1, width, width), self.penalty.reshape(-1), self._ease(rows.layout)
+            self.gram.reshape(-1, width, width), self.penalty.reshape(-1), easing(rows.layout, self.settings["spared"])
         ).reshape(*self.gram.shape[:2], width - 1)
         return self
-
-    def _ease(self, layout: Layout) -> np.ndarray:
-        """How hard the constant, each feature and the outcome are penalised in comparison, shape (P,)."""
-        return np.array([1.0, *(self.settings["spared"].get(name, 1.0) for name in layout.names), 1.0])
 
     def state(self) -> State:
         meta, arrays, blobs = super().state()
@@ -129,6 +103,62 @@ class Ridge(LineLearner):
         if self.gram is not None:
             arrays["gram"] = self.gram
         return meta, arrays, blobs
+
+
+def ridge_parts(
+    rows: Rows, y: np.ndarray, settings: Mapping[str, Any]
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+    """Ridge lines of some zones at a time.
+
+    Parameters
+    ----------
+    rows : Rows
+    y : ndarray, shape (n, Z, S)
+    settings : mapping
+        `penalties`, `folds`, `spared`, `share` as in `Ridge`.
+
+    Yields
+    ------
+    slice
+        Places of the zones.
+    ndarray of float32, shape (z, S, P, P)
+        Their Gram matrices over all rows.
+    ndarray, shape (z, S)
+        Penalties chosen.
+    ndarray of float32, shape (z, S, P - 1)
+        Lines, constant first.
+
+    Raises
+    ------
+    SettingsError
+        Fewer than 2 folds, or penalties that are none or not above 0.
+    """
+    n, _, horizons = rows.shape
+    width = rows.width + 2
+    folds = int(settings["folds"])
+    tried = np.asarray(settings["penalties"], np.float32)
+    if folds < 2 or tried.size == 0 or not (tried > 0).all():
+        raise SettingsError(
+            f"a ridge needs 2 folds or more and penalties above 0, not folds={folds}, penalties={tried.tolist()}"
+        )
+    bounds, gap = block_bounds(n, folds), max(rows.layout.steps)
+    ease = easing(rows.layout, settings["spared"])
+    for some in zone_chunks(rows, folds):
+        part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
+        blocks = blocks_of(part, y[:, some], bounds, gap)
+        gram = blocks.whole.sum(axis=2)
+        shape = (gram.shape[0] * horizons, -1, width, width)
+        error = left_out_errors(
+            blocks.whole.reshape(shape), blocks.judged.reshape(shape), tried, ease[None].astype(np.float32)
+        )
+        penalty = tried[choose(error[:, 0].reshape(-1, horizons, tried.size), float(settings["share"]))].astype(float)
+        lines = ridge_lines(gram.reshape(-1, width, width), penalty.reshape(-1), ease)
+        yield some, gram, penalty, lines.reshape(-1, horizons, width - 1)
+
+
+def easing(layout: Layout, spared: Mapping[str, float]) -> np.ndarray:
+    """How hard the constant, each feature and the outcome are penalised in comparison, shape (P,)."""
+    return np.array([1.0, *(spared.get(name, 1.0) for name in layout.names), 1.0])
 
 
 def choose(error: np.ndarray, share: float) -> np.ndarray:

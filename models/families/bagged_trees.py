@@ -33,7 +33,7 @@ class BaggedTrees(ForestLearner):
         Blocks that the rows are cut into.
     shrink : float
         Rows of its parent's forecast that each node is thought to hold besides.
-    linear_first, ridge, max_bin, budget
+    linear_first, max_bin, budget
         As in `BoostedTrees` and `DecisionTree`.
 
     References
@@ -46,7 +46,7 @@ class BaggedTrees(ForestLearner):
     rank = 6.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "trees": 40, "max_leaves": 64, "max_depth": 12, "min_leaf": 5, "features": 0.4, "extra": False, "blocks": 32,
-        "shrink": 5.0, "max_bin": 32, "budget": 8_000, "linear_first": True, "ridge": 30.0,
+        "shrink": 5.0, "max_bin": 32, "budget": 8_000, "linear_first": True,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
         "max_leaves": (16, 64, 256), "features": (0.2, 0.4), "extra": (False, True), "linear_first": (True, False),

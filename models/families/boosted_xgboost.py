@@ -24,7 +24,7 @@ class XGBoost(Learner):
 
     Parameters
     ----------
-    loss, level, rounds, eta, max_depth, max_bin, patience, holdout, linear_first, ridge
+    loss, level, rounds, eta, max_depth, max_bin, patience, holdout, linear_first
         As in `BoostedTrees`.
     min_child_weight, shrink : float
         XGBoost's `min_child_weight` (rows, with squared loss) and `lambda`.
@@ -41,9 +41,9 @@ class XGBoost(Learner):
     family = "xgboost"
     rank = 5.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
-        "loss": "squared", "level": 0.5, "rounds": 100, "eta": 0.1, "max_depth": 4, "min_child_weight": 10.0,
+        "loss": "absolute", "level": 0.5, "rounds": 100, "eta": 0.1, "max_depth": 4, "min_child_weight": 10.0,
         "max_bin": 32, "shrink": 5.0, "sample": 0.7, "features": 0.7, "patience": 10, "holdout": 0.2,
-        "linear_first": True, "ridge": 30.0, "budget": 6_000,
+        "linear_first": True, "budget": 6_000,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
         "max_depth": (2, 3, 4, 5), "eta": (0.05, 0.1), "min_child_weight": (10.0, 30.0, 100.0),
@@ -59,14 +59,14 @@ class XGBoost(Learner):
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """As the contract says; zone by zone."""
         self.layout = rows.layout
-        _, zones, horizons = rows.shape
-        self.line = FirstLine.fit(rows, y, float(self.settings["ridge"])) if self.settings["linear_first"] else None
+        zones = rows.shape[1]
+        self.line = FirstLine.fit(rows, y) if self.settings["linear_first"] else None
         self._boosters = []
         for z in range(zones):
             place = np.array([z])
             mine, rest = rows.pick(place), y[:, place]
             if self.line is not None:
-                rest = rest - self.line.predict(mine, place, np.arange(horizons))
+                rest = rest - self.line.predict(mine, place)
             self._boosters.append(self._train(mine, rest))
         return self
 
@@ -94,7 +94,7 @@ class XGBoost(Learner):
                 common = np.broadcast_to(rows.common[:, k, None], (n, horizons, rows.common.shape[2]))
                 x = np.concatenate([common, rows.ahead[:, k], step], axis=2)
                 out[:, k] = booster.inplace_predict(x.reshape(n * horizons, -1)).reshape(n, horizons)
-        return out if self.line is None else out + self.line.predict(rows, places, self.horizon_places(rows))
+        return out if self.line is None else out + self.line.predict(rows, places)
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """The line's terms and XGBoost's own SHAP values (Lundberg et al. 2020, doi:10.1038/s42256-019-0138-9).
@@ -104,8 +104,7 @@ class XGBoost(Learner):
         x, out = rows.at(horizon)[0, 0], np.zeros(rows.width + 1)
         if self._boosters[place] is not None:
             out = folded_shap(self._boosters[place], np.append(x, self._step(rows)[horizon]), rows.width)
-        mine = int(self.horizon_places(rows)[horizon])
-        return out if self.line is None else out + self.line.shares(x, place, mine)
+        return out if self.line is None else out + self.line.shares(rows, horizon, place)
 
     def pick(self, places: np.ndarray) -> Self:
         """As the contract says."""
@@ -117,17 +116,17 @@ class XGBoost(Learner):
     def n_parameters(self) -> int:
         """As the contract says."""
         learned = sum(booster_parameters(booster) for booster in self._boosters if booster is not None)
-        return learned + (0 if self.line is None else int(self.line.coefficients.size))
+        return learned + (0 if self.line is None else self.line.n_parameters())
 
     def state(self) -> State:
         """As the contract says; boosters in XGBoost's own UBJSON."""
         blobs = {f"{k}.ubj": bytes(b.save_raw("ubj")) for k, b in enumerate(self._boosters) if b is not None}
-        arrays = {} if self.line is None else {"line": self.line.coefficients}
-        return {"zones": len(self._boosters)}, arrays, blobs
+        meta, arrays, _ = ({}, {}, {}) if self.line is None else self.line.state()
+        return {**meta, "zones": len(self._boosters)}, arrays, blobs
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
-        self.line = FirstLine(arrays["line"]) if "line" in arrays else None
+        self.line = FirstLine.restored(meta, arrays, self.layout)
         names = (f"{k}.ubj" for k in range(int(meta["zones"])))
         self._boosters = [load(blobs[name]) if name in blobs else None for name in names]
 

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from models.errors import SettingsError
+from models.families.first_line import FirstLine
 from models.families.forest import ForestLearner, Tree
 from models.families.growing import Grower, Growth
 from models.families.pairs import pairs_of
@@ -75,6 +77,9 @@ class DecisionTree(ForestLearner):
         The smallest tree within so many standard errors of the best is taken.
     budget : int
         Pairs of origin and horizon it learns from, evenly thinned.
+    first_line : {"none", "own", "all"}
+        What the tree corrects: nothing (then leaves hold forecasts), a ridge line on the zone's own last readings
+        (damped persistence), or one on all features.
 
     References
     ----------
@@ -86,11 +91,18 @@ class DecisionTree(ForestLearner):
     rank = 2.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "max_leaves": 32, "max_depth": 8, "min_leaf": 15, "max_bin": 64, "shrink": 10.0, "loss": "squared", "folds": 5,
-        "standard_errors": 0.5, "budget": 20_000,
+        "standard_errors": 0.5, "budget": 20_000, "first_line": "own",
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
         "max_leaves": (8, 16, 32, 64), "min_leaf": (30, 15), "loss": ("squared", "absolute"),
+        "first_line": ("own", "none", "all"),
     })  # fmt: skip
+
+    def _first_line(self, rows: Rows, y: np.ndarray) -> FirstLine | None:
+        kind = self.settings["first_line"]
+        if kind not in ("none", "own", "all"):
+            raise SettingsError(f"first_line={kind!r} of {self.family}: allowed are none, own, all")
+        return None if kind == "none" else FirstLine.fit(rows, y, own=kind == "own")
 
     def _grow(self, rows: Rows, rest: np.ndarray) -> list[list[Tree]]:
         wanted, horizons = self.settings, rest.shape[2]

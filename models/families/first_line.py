@@ -3,88 +3,132 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from models.rows import Rows
+from models.families.ridge import Ridge
+from models.learner import State
+from models.rows import Layout, Rows
+
+_POOLED_ROWS = 300_000  # origins times zones that one line for all zones is fitted on
 
 
 @dataclass(frozen=True, eq=False)
 class FirstLine:
-    """One line for each zone and horizon.
+    """A line for each zone and horizon, or one for all zones and each horizon.
 
     Attributes
     ----------
-    coefficients : ndarray of float32, shape (Z, S, F1 + F2 + 1)
-        By `Layout.names`, the constant last.
+    ridge : Ridge
+        Fitted; on the zone's rows, or with all zones as if they were one.
+    pooled : bool
+    columns : ndarray of int or None
+        Places in `Layout.common` that the line sees; None for all features, those ahead included.
     """
 
-    coefficients: np.ndarray
+    ridge: Ridge
+    pooled: bool = False
+    columns: np.ndarray | None = None
 
     @classmethod
-    def fit(cls, rows: Rows, y: np.ndarray, ridge: float) -> FirstLine:
-        """Ridge regression (Hoerl & Kennard 1970, doi:10.1080/00401706.1970.10488634), zone by zone.
+    def fit(cls, rows: Rows, y: np.ndarray, *, pooled: bool = False, own: bool = False) -> FirstLine:
+        """Fit `Ridge` with its defaults.
 
         Parameters
         ----------
         rows : Rows
         y : ndarray, shape (n, Z, S)
-            `nan` where unknown; a zone and horizon without any gets a line of zeros.
-        ridge : float
-            Rows in which each feature is 1 and the outcome 0, in effect; the constant is not held back.
+            `nan` where unknown.
+        pooled : bool
+            One line for all zones; from every k-th origin where there are too many rows.
+        own : bool
+            On the zone's own readings alone (`own_lag_...`, `own_mean_...`): damped persistence.
         """
+        columns = None
+        if own:
+            names = enumerate(rows.layout.common)
+            columns = np.array([k for k, name in names if name.startswith(("own_lag_", "own_mean_"))], dtype=np.int64)
         n, zones, horizons = rows.shape
-        f1, width = rows.common.shape[2], rows.width
-        coefficients = np.zeros((zones, horizons, width + 1), dtype=np.float32)
-        penalty = np.full(width + 1, ridge)
-        penalty[-1] = 1e-6
-        x = np.ones((n, width + 1), dtype=np.float32)
-        for z in range(zones):
-            x[:, :f1] = rows.common[:, z]
-            for s in range(horizons):
-                known = np.isfinite(y[:, z, s])
-                if not known.any():
-                    continue
-                x[:, f1:-1] = rows.ahead[:, z, s]
-                some = x if known.all() else x[known]
-                gram = (some.T @ some).astype(np.float64)
-                gram[np.diag_indices(width + 1)] += penalty
-                moment = some.T @ y[known, z, s].astype(np.float32)
-                coefficients[z, s] = np.linalg.solve(gram, moment.astype(np.float64))
-        return cls(coefficients)
+        seen = _seen(rows, columns)
+        if pooled:
+            some = slice(None, None, max(1, -(-n * zones // _POOLED_ROWS)))
+            seen = _as_one_zone(seen.take(some))
+            y = y[some].reshape(-1, 1, horizons)
+        return cls(Ridge().fit(seen, y), pooled, columns)
 
-    @classmethod
-    def pooled(cls, rows: Rows, y: np.ndarray, ridge: float) -> FirstLine:
-        """One line for all zones and each horizon: `coefficients` of one zone."""
-        zones, horizons = rows.shape[1:]
-        f1, width = rows.common.shape[2], rows.width
-        gram = np.zeros((horizons, width + 1, width + 1))
-        moment = np.zeros((horizons, width + 1))
-        x = np.ones((rows.shape[0], width + 1), dtype=np.float32)
-        for z in range(zones):
-            x[:, :f1] = rows.common[:, z]
-            for s in range(horizons):
-                known = np.isfinite(y[:, z, s])
-                x[:, f1:-1] = rows.ahead[:, z, s]
-                some = x[known]
-                gram[s] += some.T @ some
-                moment[s] += some.T @ y[known, z, s]
-        gram[:, np.arange(width), np.arange(width)] += ridge
-        gram[:, -1, -1] += 1e-6
-        return cls(np.linalg.solve(gram, moment[..., None])[None, ..., 0].astype(np.float32))
+    def predict(self, rows: Rows, places: np.ndarray) -> np.ndarray:
+        """Values of the lines, shape (n, Z, S), float32; rows as in `Learner.predict`."""
+        seen = _seen(rows, self.columns)
+        if self.pooled:
+            return self.ridge.predict(_as_one_zone(seen)).reshape(rows.shape).astype(np.float32, copy=False)
+        return self.ridge.predict(seen, places).astype(np.float32, copy=False)
 
-    def predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
-        """Values of the lines, shape (n, Z, S), for zones and horizons at these places."""
-        f1 = rows.common.shape[2]
-        some = self.coefficients[places[:, None], horizons]
-        common = np.matmul(rows.common.transpose(1, 0, 2), some[:, :, :f1].transpose(0, 2, 1)).transpose(1, 0, 2)
-        ahead = np.einsum("nzsf,zsf->nzs", rows.ahead, some[:, :, f1:-1])
-        return np.asarray(common + ahead + some[:, :, -1], dtype=np.float32)
+    def held(self, rows: Rows, places: np.ndarray) -> Rows:
+        """The same rows, features held within the range that each zone's line was fitted on."""
+        assert self.columns is None and not self.pooled
+        f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
+        low, high = self.ridge.low[places], self.ridge.high[places]
+        common = np.minimum(np.maximum(rows.common, low[:, :f1]), high[:, :f1])
+        horizons = self.ridge.horizon_places(rows)
+        low, high = (limit[:, f1:].reshape(places.size, -1, f2)[:, horizons] for limit in (low, high))
+        return Rows(common, np.minimum(np.maximum(rows.ahead, low), high), rows.layout)
 
-    def shares(self, x: np.ndarray, place: int, horizon: int) -> np.ndarray:
-        """Terms of one forecast, shape (F1 + F2 + 1,), the constant last."""
-        return np.append(x, 1.0) * self.coefficients[place, horizon].astype(np.float64)
+    def line(self, place: int, horizon: int) -> np.ndarray:
+        """Coefficients by `Layout.names`, the constant last; `horizon` as fitted on."""
+        return np.asarray(self.ridge.coefficients(0 if self.pooled else place, horizon), dtype=np.float64)
+
+    def shares(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
+        """Terms of one forecast, shape (F1 + F2 + 1,), the constant last; arguments as in `Learner.contributions`."""
+        found = self.ridge.contributions(_seen(rows, self.columns), horizon, 0 if self.pooled else place)
+        if self.columns is None:
+            return found
+        out = np.zeros(rows.width + 1)
+        out[self.columns], out[-1] = found[:-1], found[-1]
+        return out
 
     def pick(self, places: np.ndarray) -> FirstLine:
         """Lines of some zones."""
-        return FirstLine(self.coefficients[places])
+        return self if self.pooled else FirstLine(self.ridge.pick(places), False, self.columns)
+
+    def n_parameters(self) -> int:
+        """Coefficients that are not 0."""
+        return self.ridge.n_parameters()
+
+    def state(self) -> State:
+        """As in `Learner.state`; arrays are named `line_...`."""
+        _, arrays, _ = self.ridge.state()
+        arrays = {f"line_{name}": value for name, value in arrays.items()}
+        if self.columns is not None:
+            arrays["line_columns"] = self.columns
+        return {"line_pooled": self.pooled}, arrays, {}
+
+    @classmethod
+    def restored(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray], layout: Layout | None) -> FirstLine | None:
+        """Inverse of `state`; None where no line was kept."""
+        if "line_pooled" not in meta:
+            return None
+        assert layout is not None
+        kept = {name[5:]: value for name, value in arrays.items() if name.startswith("line_")}
+        columns = kept.pop("columns", None)
+        ridge = Ridge()
+        ridge.layout = layout if columns is None else _columns(layout, columns)
+        ridge.restore({}, kept, {})
+        return cls(ridge, bool(meta["line_pooled"]), columns)
+
+
+def _seen(rows: Rows, columns: np.ndarray | None) -> Rows:
+    if columns is None:
+        return rows
+    return Rows(rows.common[:, :, columns], rows.ahead[..., :0], _columns(rows.layout, columns))
+
+
+def _columns(layout: Layout, columns: np.ndarray) -> Layout:
+    return Layout(tuple(layout.common[int(k)] for k in columns), (), layout.steps)
+
+
+def _as_one_zone(rows: Rows) -> Rows:
+    """All zones' rows one after another, origin by origin."""
+    n, zones, horizons = rows.shape
+    ahead = rows.ahead.reshape(n * zones, 1, horizons, -1) if rows.ahead.size else rows.ahead[:, :1]
+    return Rows(rows.common.reshape(n * zones, 1, -1), ahead, rows.layout)

@@ -99,13 +99,21 @@ class Forest:
 
     def predict(self, rows: Rows, places: np.ndarray, horizons: np.ndarray) -> np.ndarray:
         """Sums of the trees, shape (n, Z, S), for zones and horizons at these places."""
-        return forest_forecast(rows.common, rows.ahead, places, horizons, self.per_zone, *self._nodes(), self.owner)
+        found: np.ndarray = forest_forecast(
+            rows.common, rows.ahead, places, horizons, self.per_zone, self.feature, self.threshold, self.left,
+            self.value, self.tree, self.owner,
+        )  # fmt: skip
+        return found
 
     def shares(self, x: np.ndarray, place: int, horizon: int) -> np.ndarray:
         """What the splits on each feature add, shape (F + 1,), the mean last (Saabas 2014, treeinterpreter)."""
         mine = place * self.per_zone + (0 if self.per_zone == 1 else horizon)
         column = horizon if self.per_zone == 1 else 0
-        return forest_shares(x, column, self.owner[mine], self.owner[mine + 1], *self._nodes())
+        found: np.ndarray = forest_shares(
+            x, column, self.owner[mine], self.owner[mine + 1], self.feature, self.threshold, self.left, self.value,
+            self.tree,
+        )  # fmt: skip
+        return found
 
     def trees_of(self, owner: int) -> list[Tree]:
         """Trees of one zone (and horizon)."""
@@ -130,9 +138,6 @@ class Forest:
         """What `Forest(per_zone, **arrays)` takes."""
         return {name: getattr(self, name) for name in ("feature", "threshold", "left", "value", "tree", "owner")}
 
-    def _nodes(self) -> tuple[np.ndarray, ...]:
-        return self.feature, self.threshold, self.left, self.value, self.tree
-
 
 class ForestLearner(Learner):
     """Trees of each zone's own, after a ridge line where `linear_first` is set."""
@@ -146,19 +151,20 @@ class ForestLearner(Learner):
         """As the contract says; zone by zone, so that memory does not grow with their number."""
         self.layout = rows.layout
         _, zones, horizons = rows.shape
-        self.line = None
-        if self.settings.get("linear_first"):
-            self.line = FirstLine.fit(rows, y, float(self.settings["ridge"]))
+        self.line = self._first_line(rows, y)
         owners: list[list[Tree]] = []
         for z in range(zones):
             place = np.array([z])
             rest = y[:, place]
             if self.line is not None:
-                rest = rest - self.line.predict(rows.pick(place), place, np.arange(horizons))
+                rest = rest - self.line.predict(rows.pick(place), place)
             owners += self._grow(rows.pick(place), rest)
         per_zone = len(owners) // max(zones, 1) or 1
         self.forest = Forest.build(owners, per_zone=per_zone, values=horizons if per_zone == 1 else 1)
         return self
+
+    def _first_line(self, rows: Rows, y: np.ndarray) -> FirstLine | None:
+        return FirstLine.fit(rows, y) if self.settings["linear_first"] else None
 
     @abstractmethod
     def _grow(self, rows: Rows, rest: np.ndarray) -> list[list[Tree]]:
@@ -168,9 +174,8 @@ class ForestLearner(Learner):
         """As the contract says."""
         assert self.forest is not None
         places = np.arange(self.forest.zones) if places is None else np.asarray(places, dtype=np.int64)
-        horizons = self.horizon_places(rows)
-        out = self.forest.predict(rows, places, horizons)
-        return out if self.line is None else out + self.line.predict(rows, places, horizons)
+        out = self.forest.predict(rows, places, self.horizon_places(rows))
+        return out if self.line is None else out + self.line.predict(rows, places)
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """The line's terms and the change of the trees' values from node to node."""
@@ -178,7 +183,7 @@ class ForestLearner(Learner):
         mine = int(self.horizon_places(rows)[horizon])
         x = np.ascontiguousarray(rows.at(horizon)[0, 0], dtype=np.float32)
         out = self.forest.shares(x, place, mine)
-        return out if self.line is None else out + self.line.shares(x, place, mine)
+        return out if self.line is None else out + self.line.shares(rows, horizon, place)
 
     def pick(self, places: np.ndarray) -> Self:
         """As the contract says."""
@@ -191,19 +196,16 @@ class ForestLearner(Learner):
     def n_parameters(self) -> int:
         """As the contract says."""
         assert self.forest is not None
-        return self.forest.n_parameters() + (0 if self.line is None else int(self.line.coefficients.size))
+        return self.forest.n_parameters() + (0 if self.line is None else self.line.n_parameters())
 
     def state(self) -> State:
         """As the contract says."""
         assert self.forest is not None
-        arrays = self.forest.arrays()
-        if self.line is not None:
-            arrays["line"] = self.line.coefficients
-        return {"per_zone": self.forest.per_zone}, arrays, {}
+        meta, arrays, _ = ({}, {}, {}) if self.line is None else self.line.state()
+        return {**meta, "per_zone": self.forest.per_zone}, {**arrays, **self.forest.arrays()}, {}
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
-        arrays = dict(arrays)
-        line = arrays.pop("line", None)
-        self.line = None if line is None else FirstLine(line)
-        self.forest = Forest(int(meta["per_zone"]), **arrays)
+        self.line = FirstLine.restored(meta, arrays, self.layout)
+        trees = {name: value for name, value in arrays.items() if not name.startswith("line_")}
+        self.forest = Forest(int(meta["per_zone"]), **trees)

@@ -32,8 +32,8 @@ class ModelTree(Learner):
         Origins in a leaf.
     line_features : int
         Features whose slopes a leaf may change.
-    ridge, leaf_ridge : float
-        Rows that hold back the root's slopes and each change of them.
+    leaf_ridge : float
+        Rows that hold back each change of a slope.
     smooth : float
         Rows of its parent's line that each node is thought to hold besides (M5 takes 15).
     max_bin, folds, standard_errors, budget
@@ -48,7 +48,7 @@ class ModelTree(Learner):
     family = "model_tree"
     rank = 3.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
-        "max_leaves": 6, "min_leaf": 60, "line_features": 6, "ridge": 30.0, "leaf_ridge": 30.0, "smooth": 30.0,
+        "max_leaves": 6, "min_leaf": 60, "line_features": 6, "leaf_ridge": 30.0, "smooth": 30.0,
         "max_bin": 16, "folds": 4, "standard_errors": 0.5, "budget": 8_000,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
@@ -57,7 +57,7 @@ class ModelTree(Learner):
 
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(seed=seed, **settings)
-        self.line = FirstLine(np.zeros((0, 0, 0), dtype=np.float32))
+        self.line: FirstLine | None = None
         self.feature = np.zeros(0, dtype=np.int16)  # (nodes,) of all zones' trees, as in `forest.Forest`
         self.threshold = np.zeros(0, dtype=np.float32)
         self.left = np.zeros(0, dtype=np.int16)
@@ -69,19 +69,20 @@ class ModelTree(Learner):
         """As the contract says; zone by zone."""
         self.layout = rows.layout
         zones, horizons = rows.shape[1:]
-        self.line = FirstLine.fit(rows, y, float(self.settings["ridge"]))
+        self.line = FirstLine.fit(rows, y)
         k = min(int(self.settings["line_features"]), rows.width)
         self.chosen = np.zeros((zones, k), dtype=np.int64)
         grown = []
         for z in range(zones):
             place = np.array([z])
             mine = rows.pick(place)
-            rest = y[:, place] - self.line.predict(mine, place, np.arange(horizons))
+            rest = y[:, place] - self.line.predict(mine, place)
             pairs = pairs_of(mine, rest, 0, self.settings["budget"])
             if pairs.size == 0:
                 grown.append(_Lines.none(horizons, k))
                 continue
-            strength = np.abs(self.line.coefficients[z, :, :-1]).mean(axis=0) * pairs.x.std(axis=0)
+            slopes = np.array([self.line.line(z, s)[:-1] for s in range(horizons)])
+            strength = np.abs(slopes).mean(axis=0) * pairs.x.std(axis=0)
             self.chosen[z] = np.sort(np.argsort(-strength, kind="stable")[:k])
             grown.append(self._grow(pairs, self.chosen[z], rest.shape))
         self._join(grown)
@@ -111,8 +112,10 @@ class ModelTree(Learner):
             return feature, cut, left, rank, lines
 
         def held_out(out: np.ndarray, known: np.ndarray) -> np.ndarray:
-            parts = grow(known, wanted["max_leaves"])
-            found = line_errors_by_size(bins, lines_x, y, pairs.horizon, out, *parts, wanted["max_leaves"])
+            feature, cut, left, rank, lines = grow(known, wanted["max_leaves"])
+            found = line_errors_by_size(
+                bins, lines_x, y, pairs.horizon, out, feature, cut, left, rank, lines, wanted["max_leaves"]
+            )
             return np.asarray(found / max(out.size, 1))
 
         leaves = int(wanted["max_leaves"])
@@ -138,12 +141,13 @@ class ModelTree(Learner):
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """As the contract says."""
         places = np.arange(self.tree.size - 1) if places is None else np.asarray(places, dtype=np.int64)
-        horizons = self.horizon_places(rows)
+        assert self.line is not None
+        held, horizons = self.line.held(rows, places), self.horizon_places(rows)
         bent = leaf_forecast(
-            rows.common, rows.ahead, places, horizons, self.feature, self.threshold, self.left, self.tree, self.lines,
+            held.common, held.ahead, places, horizons, self.feature, self.threshold, self.left, self.tree, self.lines,
             self.chosen,
         )  # fmt: skip
-        return self.line.predict(rows, places, horizons) + bent
+        return self.line.predict(rows, places) + bent
 
     def leaf(self, x: np.ndarray, place: int) -> int:
         """Leaf that a row of features (`Rows.at`) leads to in a zone's tree: 0 is the root; -1 without a tree."""
@@ -157,7 +161,8 @@ class ModelTree(Learner):
 
     def leaf_line(self, place: int, leaf: int, horizon: int) -> np.ndarray:
         """Line of a leaf, shape (F1 + F2 + 1,): by `Layout.names`, the constant last; `horizon` as fitted on."""
-        line = self.line.coefficients[place, horizon].astype(np.float64)
+        assert self.line is not None
+        line = self.line.line(place, horizon)
         if leaf >= 0:
             change = self.lines[self.tree[place] + leaf, horizon]
             line[self.chosen[place]] += change[:-1]
@@ -166,7 +171,8 @@ class ModelTree(Learner):
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Terms of the leaf's line."""
-        x = rows.at(horizon)[0, 0]
+        assert self.line is not None
+        x = self.line.held(rows, np.array([place])).at(horizon)[0, 0]
         mine = int(self.horizon_places(rows)[horizon])
         return np.append(x, 1.0) * self.leaf_line(place, self.leaf(x, place), mine)
 
@@ -177,6 +183,7 @@ class ModelTree(Learner):
     def pick(self, places: np.ndarray) -> Self:
         """As the contract says."""
         part = type(self)(seed=self.seed, **self.settings)
+        assert self.line is not None
         part.layout, part.line, part.chosen = self.layout, self.line.pick(places), self.chosen[places]
         spans = [slice(self.tree[place], self.tree[place + 1]) for place in places]
         part._join([_Lines(self.feature[s], self.threshold[s], self.left[s], self.lines[s]) for s in spans])
@@ -187,15 +194,18 @@ class ModelTree(Learner):
         inner = self.feature >= 0
         split = np.repeat(self.leaves() > 1, np.diff(self.tree))
         changes = int((~inner & split).sum()) * int(np.prod(self.lines.shape[1:]))
-        return int(self.line.coefficients.size) + 2 * int(inner.sum()) + changes
+        assert self.line is not None
+        return self.line.n_parameters() + 2 * int(inner.sum()) + changes
 
     def state(self) -> State:
         """As the contract says."""
-        return {}, {name: getattr(self, name) for name in _STORED} | {"line": self.line.coefficients}, {}
+        assert self.line is not None
+        meta, arrays, _ = self.line.state()
+        return meta, arrays | {name: getattr(self, name) for name in _STORED}, {}
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
-        self.line = FirstLine(arrays["line"])
+        self.line = FirstLine.restored(meta, arrays, self.layout)
         for name in _STORED:
             setattr(self, name, arrays[name])
 

@@ -28,8 +28,6 @@ class PooledXGBoost(Learner):
         Whether trees correct one ridge line for all zones (a line a horizon) or do all.
     zone_line : bool
         With `linear_first`, a line for each zone and horizon.
-    ridge : float
-        Penalty of the lines, rows.
     budget : int
         Rows (origin, zone, horizon) it learns from, evenly thinned over all of them.
 
@@ -49,9 +47,9 @@ class PooledXGBoost(Learner):
     scope = "city"
     rank = 8.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
-        "loss": "squared", "level": 0.5, "rounds": 300, "eta": 0.08, "max_depth": 6, "min_child_weight": 30.0,
+        "loss": "absolute", "level": 0.5, "rounds": 300, "eta": 0.08, "max_depth": 6, "min_child_weight": 30.0,
         "max_bin": 64, "shrink": 5.0, "sample": 0.7, "features": 0.6, "patience": 15, "holdout": 0.15,
-        "linear_first": True, "zone_line": False, "ridge": 30.0, "budget": 150_000,
+        "linear_first": True, "zone_line": False, "budget": 150_000,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
         "loss": ("squared", "absolute"), "linear_first": (True, False), "zone_line": (False, True),
@@ -61,14 +59,14 @@ class PooledXGBoost(Learner):
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(seed=seed, **settings)
         check_boosting(self.family, self.settings)
-        self.line: FirstLine | None = None  # of one zone, or of all
+        self.line: FirstLine | None = None
         self.extra = np.zeros((0, 0), dtype=np.float32)  # (Z, E) what each zone is like
         self._booster: Any = None
 
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """As the contract says."""
         self.layout, wanted = rows.layout, self.settings
-        _, zones, horizons = rows.shape
+        zones = rows.shape[1]
         given = np.zeros((zones, 0)) if zone_features is None else np.nan_to_num(np.asarray(zone_features, float))
         self.extra = np.column_stack([zone_statistics(rows, y), given]).astype(np.float32)
         self.line, self._booster = None, None
@@ -77,9 +75,8 @@ class PooledXGBoost(Learner):
             return self
         target = y[origin, zone, horizon].astype(np.float32)
         if wanted["linear_first"]:
-            ridge = float(wanted["ridge"])
-            self.line = FirstLine.fit(rows, y, ridge) if wanted["zone_line"] else FirstLine.pooled(rows, y, ridge)
-            target = target - self._line_at(rows, np.arange(zones), np.arange(horizons), origin, zone, horizon)
+            self.line = FirstLine.fit(rows, y, pooled=not wanted["zone_line"])
+            target = target - self._line(rows, np.arange(zones))[origin, zone, horizon]
         x = self._inputs(rows, np.arange(zones), origin, zone, horizon)
         self._booster = train(wanted, x, target, origin, self.seed)
         return self
@@ -92,19 +89,12 @@ class PooledXGBoost(Learner):
         parts = [rows.common[origin, zone], rows.ahead[origin, zone, horizon], step[:, None]]
         return np.concatenate([*parts, self.extra[places[zone]]], axis=1, dtype=np.float32)
 
-    def _line_at(
-        self, rows: Rows, places: np.ndarray, horizons: np.ndarray, origin: np.ndarray, zone: np.ndarray,
-        horizon: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
-        """Values of the lines at these rows."""
+    def _line(self, rows: Rows, places: np.ndarray) -> np.ndarray:
+        """Values of the lines, shape (n, Z, S); a chunk of origins at a time."""
         assert self.line is not None
-        f1, lines = rows.common.shape[2], self.line.coefficients
-        own = lines[np.zeros_like(places) if lines.shape[0] == 1 else places][:, horizons]
-        out = own[zone, horizon, -1].copy()
-        for k in range(rows.width):
-            column = rows.common[origin, zone, k] if k < f1 else rows.ahead[origin, zone, horizon, k - f1]
-            out += column * own[zone, horizon, k]
-        return out
+        chunk = max(1, _CHUNK_ROWS // max(1, places.size * rows.shape[2]))
+        parts = [self.line.predict(rows.take(slice(k, k + chunk)), places) for k in range(0, rows.shape[0], chunk)]
+        return np.concatenate(parts)
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """As the contract says; a chunk of origins at a time."""
@@ -114,15 +104,14 @@ class PooledXGBoost(Learner):
         if self._booster is None:
             return out
         chunk = max(1, _CHUNK_ROWS // max(1, zones * horizons))
-        where = self.horizon_places(rows)
         for first in range(0, n, chunk):
             part = rows.take(slice(first, first + chunk))
             m = part.shape[0]
             origin, zone, horizon = (a.ravel() for a in np.indices((m, zones, horizons)))
             added = self._booster.inplace_predict(self._inputs(part, places, origin, zone, horizon))
-            if self.line is not None:
-                added = added + self._line_at(part, places, where, origin, zone, horizon)
             out[first : first + m] = added.reshape(m, zones, horizons)
+            if self.line is not None:
+                out[first : first + m] += self.line.predict(part, places)
         return out
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
@@ -136,32 +125,31 @@ class PooledXGBoost(Learner):
         here = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([horizon]))
         out += folded_shap(self._booster, self._inputs(rows, np.array([place]), *here)[0], rows.width)
         if self.line is not None:
-            mine = int(self.horizon_places(rows)[horizon])
-            out += self.line.shares(rows.at(horizon)[0, 0], place if self.settings["zone_line"] else 0, mine)
+            out += self.line.shares(rows, horizon, place)
         return out
 
     def pick(self, places: np.ndarray) -> Self:
         """As the contract says; the booster serves all zones."""
         part = type(self)(seed=self.seed, **self.settings)
         part.layout, part.extra, part._booster = self.layout, self.extra[places], self._booster
-        own = self.line is not None and self.settings["zone_line"]
-        part.line = self.line.pick(places) if own and self.line is not None else self.line
+        part.line = None if self.line is None else self.line.pick(places)
         return part
 
     def n_parameters(self) -> int:
         """As the contract says."""
         learned = 0 if self._booster is None else booster_parameters(self._booster)
-        return learned + (0 if self.line is None else int(self.line.coefficients.size)) + int(self.extra.size)
+        return learned + (0 if self.line is None else self.line.n_parameters()) + int(self.extra.size)
 
     def state(self) -> State:
         """As the contract says; the booster in XGBoost's own UBJSON."""
-        arrays = {"extra": self.extra} | ({} if self.line is None else {"line": self.line.coefficients})
-        return {}, arrays, {} if self._booster is None else {"booster.ubj": bytes(self._booster.save_raw("ubj"))}
+        meta, arrays, _ = ({}, {}, {}) if self.line is None else self.line.state()
+        arrays["extra"] = self.extra
+        return meta, arrays, {} if self._booster is None else {"booster.ubj": bytes(self._booster.save_raw("ubj"))}
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
         self.extra = arrays["extra"]
-        self.line = FirstLine(arrays["line"]) if "line" in arrays else None
+        self.line = FirstLine.restored(meta, arrays, self.layout)
         self._booster = load(blobs["booster.ubj"]) if "booster.ubj" in blobs else None
 
 
@@ -194,4 +182,5 @@ def _thinned(y: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray, np.nda
     n, zones, horizons = y.shape
     gap = max(1, -(-int(np.isfinite(y).sum()) // budget))
     turn = np.arange(n)[:, None, None] + 7 * np.arange(zones)[:, None] + 3 * np.arange(horizons)
-    return np.nonzero(np.isfinite(y) & (turn % gap == 0))
+    origin, zone, horizon = np.nonzero(np.isfinite(y) & (turn % gap == 0))
+    return origin, zone, horizon

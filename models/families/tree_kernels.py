@@ -57,7 +57,7 @@ def bin_edges(
 
 
 @njit(cache=True, nogil=True)
-def _between(low: float, high: float) -> float:
+def _between(low: np.float32, high: np.float32) -> np.float32:
     middle = np.float32(0.5 * (low + high))
     return middle if middle < high else low
 

@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from models.errors import NotFittedError, SettingsError
-from models.families.block_lines import CHUNK_BYTES, block_edges
+from models.families.block_lines import CHUNK_BYTES
+from models.families.gram import block_bounds
 from models.logistic import chance, log_odds, logistic_lines
 from models.reliability import brier, brier_skill, log_score, probability_scores, reliability, roc_auc
 from models.rows import Layout, Rows
@@ -162,7 +163,7 @@ class ExceedanceClassifier:
             "cases": np.zeros((zones, horizons), dtype=np.int64),
             "status": np.zeros((zones, horizons), dtype=np.int64),
         }
-        edges = block_edges(n, int(self.settings["blocks"]))
+        edges = block_bounds(n, int(self.settings["blocks"]))
         for horizon in range(horizons):
             self._fit_horizon(rows, np.asarray(y_exceed[:, :, horizon].T, dtype=np.float64), horizon, extra, edges)
         return self

@@ -26,11 +26,6 @@ def zone_chunks(rows: Rows, extra_columns: int = 2) -> Iterator[slice]:
         yield slice(start, min(start + size, zones))
 
 
-def block_edges(n: int, blocks: int) -> np.ndarray:
-    """Edges of `blocks` stretches of time of about equal length, shape (k + 1,); fewer where rows are few."""
-    return np.linspace(0, n, min(max(blocks, 1), max(n, 1)) + 1).astype(np.int64)
-
-
 def design(rows: Rows, zones: slice, horizon: int) -> np.ndarray:
     """Features of one horizon and a constant, by zone: float32, shape (Z, n, F + 1)."""
     common, ahead = rows.common[:, zones], rows.ahead[:, zones, horizon]

@@ -18,7 +18,6 @@ import numpy as np
 from models.errors import SettingsError
 from models.families import regime_kernels as kernels
 from models.families.block_lines import (
-    block_edges,
     block_moments,
     choose,
     clipped,
@@ -29,6 +28,8 @@ from models.families.block_lines import (
     ridge_path,
     zone_chunks,
 )  # fmt: skip
+from models.families.gram import block_bounds, blocks_of
+from models.families.gram_kernels import left_out_errors, ridge_lines
 from models.learner import Learner, State
 from models.rows import Layout, Rows
 
@@ -78,19 +79,21 @@ class RegimeLearner(Learner):
     -----
     A mixture of experts (Jacobs et al. 1991, doi:10.1162/neco.1991.3.1.79) whose gate is a Gaussian mixture of the
     state alone. Settings: `most` regimes tried, `bent` features (besides a constant) whose coefficients may differ
-    between regimes, `strengths` of the common line's ridge penalty tried and `shrinks` of the corrections' (in shares
-    of a feature's sum of squares), `blocks` of time left out in turn, `caution` (standard errors over the blocks by
-    which more regimes must be better than one).
+    between regimes, `penalties` and `spared` of the common line (as in `ridge`), `shrinks` of the corrections tried
+    (ridge penalty in shares of a feature's sum of squares), `blocks` of time left out in turn, `caution` (standard
+    errors over the blocks by which more regimes must be better than one).
     """
 
     family: ClassVar[str] = "regime"
     scope: ClassVar[Literal["zone", "city"]] = "zone"
     rank: ClassVar[float] = 4.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"most": 4, "bent": 12, "strengths": [0.0001, 0.001, 0.01, 0.05, 0.2, 1.0, 10.0, 1000.0],
-         "shrinks": [0.05, 0.2, 1.0, 5.0, 1000.0], "blocks": 5, "caution": 1.0}
+        {"most": 4, "bent": 12, "shrinks": (0.05, 0.2, 1.0, 5.0, 1000.0), "blocks": 5, "caution": 0.0,
+         "penalties": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0), "spared": {"own_lag_0": 0.01}}
     )  # fmt: skip
-    space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({"most": (2, 4), "bent": (4, 12, 24)})
+    space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"most": (1, 2, 4), "bent": (4, 12, 24), "caution": (1.0, 0.0)}
+    )
 
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(seed=seed, **settings)
@@ -98,7 +101,7 @@ class RegimeLearner(Learner):
         rules = (
             ("most", "a whole number from 1", int(s["most"]) >= 1),
             ("bent", "a whole number from 0", int(s["bent"]) >= 0),
-            ("strengths", "at least one, each above 0", len(s["strengths"]) and min(s["strengths"]) > 0),
+            ("penalties", "at least one, each above 0", len(s["penalties"]) and min(s["penalties"]) > 0),
             ("shrinks", "at least one, each above 0", len(s["shrinks"]) and min(s["shrinks"]) > 0),
             ("blocks", "a whole number from 2", int(s["blocks"]) >= 2),
             ("caution", "0 or more", float(s["caution"]) >= 0),
@@ -126,7 +129,7 @@ class RegimeLearner(Learner):
             "middle": np.zeros((zones, len(names)), dtype=np.float32),
             "whiten": np.tile(np.eye(len(names), dtype=np.float32), (zones, 1, 1)),
         }
-        edges = block_edges(n, int(self.settings["blocks"]))
+        edges = block_bounds(n, int(self.settings["blocks"]))
         if len(edges) > 2:
             for chunk in zone_chunks(rows, extra_columns=most * (len(bent) + 1)):
                 self._fit_zones(rows, y, chunk, matrix, bent, edges)
@@ -144,12 +147,18 @@ class RegimeLearner(Learner):
         splits = np.argsort(sample, axis=1, kind="stable").transpose(2, 0, 1)
         sample = np.ascontiguousarray((sample - middle[:, None]) @ whiten)
         found = {count: _clusters(sample, splits, count) for count in range(2, int(self.settings["most"]) + 1)}
+        lines = self._common(rows, y, chunk, edges)
         errors = {count: np.zeros((len(edges) - 1, zones)) for count in (1, *found)}
         bends = {count: np.zeros((zones, horizons, count, len(bent) + 1)) for count in found}
+        # rows beside another block have outcomes that reach into it
+        gap = min(max(rows.layout.steps), int(np.diff(edges).min()) // 4)
+        beside = np.concatenate([np.arange(edge - gap, edge + gap) for edge in edges[1:-1]])
         for horizon in range(horizons):
             x = design(rows, chunk, horizon)
             target = y[:, chunk, horizon].T
-            rest = self._common(x, target, chunk, horizon, edges)
+            fitted = [x[:, a:b] @ lines[k][:, horizon, :, None] for k, (a, b) in enumerate(pairwise(edges))]
+            rest = target - np.concatenate(fitted, axis=1)[:, :, 0]
+            rest[:, beside] = np.nan
             state = (x[:, :, :-1] @ matrix - middle[:, None]) @ whiten
             z = x[:, :, np.append(bent, x.shape[2] - 1)]
             known = np.isfinite(rest)
@@ -174,13 +183,26 @@ class RegimeLearner(Learner):
         ahead = np.stack([rows.ahead[i, chunk, k % horizons] for k, i in enumerate(at)])
         return np.concatenate([common, ahead], axis=2).transpose(1, 0, 2) @ matrix
 
-    def _common(self, x: np.ndarray, target: np.ndarray, chunk: slice, horizon: int, edges: np.ndarray) -> np.ndarray:
-        """Keep the common lines; what lines that have not seen them leave over of the outcomes, (Z, n)."""
-        lines, errors = ridge_path(block_moments(x, target, edges), tuple(self.settings["strengths"]))
-        best = of_zone(lines, choose(errors)).astype(np.float32)
-        self.arrays["lines"][chunk, horizon] = best[-1]
-        fitted = [x[:, a:b] @ best[k][:, :, None] for k, (a, b) in enumerate(pairwise(edges))]
-        return target - np.concatenate(fitted, axis=1)[:, :, 0]
+    def _common(self, rows: Rows, y: np.ndarray, chunk: slice, edges: np.ndarray) -> np.ndarray:
+        """Keep the common lines; return the lines without each block, shape (K, Z, S, P), constant last.
+
+        They are those of `ridge`: the penalty with which left-out blocks are forecast best, the last reading spared.
+        """
+        part = Rows(rows.common[:, chunk], rows.ahead[:, chunk], rows.layout)
+        blocks = blocks_of(part, y[:, chunk], edges, max(rows.layout.steps))
+        count, horizons, folds, width, _ = blocks.whole.shape
+        whole = blocks.whole.reshape(-1, folds, width, width)
+        spared = self.settings["spared"]
+        ease = np.array([1.0, *(spared.get(name, 1.0) for name in rows.layout.names), 1.0])
+        tried = np.asarray(self.settings["penalties"], np.float32)
+        errors = left_out_errors(whole, blocks.judged.reshape(whole.shape), tried, ease[None].astype(np.float32))
+        penalty = tried[errors[:, 0].argmin(axis=1)].astype(float)
+        total = whole.sum(axis=1, dtype=float)
+        lines = [ridge_lines(total - whole[:, k], penalty, ease) for k in range(folds)]
+        lines.append(ridge_lines(total, penalty, ease))
+        found = np.roll(np.stack(lines), -1, axis=2).reshape(folds + 1, count, horizons, -1)
+        self.arrays["lines"][chunk] = found[-1]
+        return found[:-1]
 
     def _decide(
         self,

@@ -7,6 +7,7 @@ import pytest
 
 from models.errors import SettingsError
 from models.families.graph import PARTS, GraphLearner, PooledGraphLearner, propagated
+from models.families.ridge import Ridge
 from models.rows import Layout, Rows
 
 LAGS = 4
@@ -37,35 +38,36 @@ def test_hop_weights_times_a_filter_are_recovered():
     rows = _rows(4000, 2, seed=2)
     truth = np.outer([1.0, 0.5], [0.6, 0.3, 0.15, 0.075]).ravel()
     y = (rows.common[:, :, 4:] @ truth)[:, :, None] + 0.1 * np.random.default_rng(3).standard_normal((4000, 2, 2))
-    learner = GraphLearner(filters=1, strengths=[1e-4], hop_decay=0.0, decays=[0.0]).fit(rows, y.astype(np.float32))
-    assert learner.lines[:, :, 4:12] == pytest.approx(np.broadcast_to(truth, (2, 2, 8)), abs=0.01)
+    learner = GraphLearner(filters=[1], penalties=[1e-4], hop_decay=0.0, decays=[0.0]).fit(rows, y.astype(np.float32))
+    assert learner.coefficient[:, :, 5:13] == pytest.approx(np.broadcast_to(truth, (2, 2, 8)), abs=0.01)
 
 
 def test_one_filter_costs_hops_plus_lags_not_hops_times_lags():
     """A zone and horizon: 4 own lags, ahead_day and the constant, and 2 hops + 4 lags: 12 numbers, not 14."""
-    rows = _rows(200, 1)
-    learner = GraphLearner(filters=1).fit(rows, np.zeros((200, 1, 2), dtype=np.float32))
+    rows = _rows(400, 1)
+    signal = (rows.common[:, :, 4:] @ np.outer([1.0, 0.5], [0.6, 0.3, 0.15, 0.075]).ravel())[:, :, None]
+    y = signal + 2.0 * np.random.default_rng(3).standard_normal((400, 1, 2))
+    learner = GraphLearner(filters=[1]).fit(rows, y.astype(np.float32))
+    assert learner.used.tolist() == [[1, 1]]
     assert learner.n_parameters() == 2 * (6 + 6)
 
 
-def test_with_every_filter_it_is_the_ridge_line():
-    """As many filters as hops restrict nothing: the line is (G + strength x diag G)^-1 c, computed here in full."""
-    rows = _rows(600, 1, seed=4, steps=(1,))
-    y = np.random.default_rng(5).standard_normal((600, 1, 1)).astype(np.float32)
-    learner = GraphLearner(filters=2, strengths=[0.1], decays=[0.0], hop_decay=0.0).fit(rows, y)
-    x = np.append(rows.at(0)[:, 0], np.ones((600, 1)), axis=1).astype(np.float64)
-    gram = x.T @ x
-    line = np.linalg.solve(gram + 0.1 * np.diag(np.diag(gram)), x.T @ y[:, 0, 0])
-    assert learner.lines[0, 0] == pytest.approx(line, abs=1e-4)
+def test_without_shared_filters_or_decay_it_is_the_ridge_family():
+    """The same penalties on the same blocks: the same line."""
+    rows = _rows(600, 2, seed=4)
+    y = (0.5 * rows.common[:, :, :1] + np.random.default_rng(5).standard_normal((600, 2, 2))).astype(np.float32)
+    learner = GraphLearner(filters=[], decays=[0.0], hop_decay=0.0).fit(rows, y)
+    assert learner.coefficient == pytest.approx(Ridge().fit(rows, y).coefficient, abs=1e-5)
 
 
-def test_old_readings_are_shrunk_faster_where_they_tell_nothing():
-    """Only the latest readings matter, and rows are few: the decay chosen on left-out blocks is above 0."""
-    rows = _rows(60, 12, seed=6)
-    noise = np.random.default_rng(7).standard_normal((60, 12, 2)).astype(np.float32)
-    y = 0.6 * rows.common[:, :, [0]] + 0.4 * rows.common[:, :, [4]] + 0.8 * noise
-    learner = GraphLearner().fit(rows, y)
-    assert (learner.chosen[:, :, 1] > 0).mean() > 0.6
+def test_old_readings_are_shrunk_faster_with_a_decay():
+    """A decay of 1: lag 3 is penalised e^3 = 20 times as much as lag 0, at two hops e^0.5 times that; lag 0 spared."""
+    layout = _rows(1, 1).layout
+    ease = GraphLearner(decays=[0.0, 1.0], hop_decay=0.5)._eases(layout)
+    assert ease[1, 4] == pytest.approx(np.exp(3.0))
+    assert ease[1, 1 + 4 + 3] == pytest.approx(np.exp(3.0))
+    assert ease[1, 1 + 8 + 3] == pytest.approx(np.exp(3.5))
+    assert ease[0, [1, 2, 5]] == pytest.approx([0.01, 1.0, 1.0])
 
 
 def test_the_city_has_one_set_of_coefficients():
@@ -73,8 +75,8 @@ def test_the_city_has_one_set_of_coefficients():
     rows = _rows(120, 10, seed=8)
     y = 0.5 * rows.common[:, :, [4]] + np.random.default_rng(9).standard_normal((120, 10, 2)).astype(np.float32)
     pooled, single = PooledGraphLearner().fit(rows, y), GraphLearner().fit(rows, y)
-    assert pooled.lines.shape[0] == 1
-    assert abs(pooled.lines[0, :, 4] - 0.5).mean() < abs(single.lines[:, :, 4] - 0.5).mean()
+    assert pooled.coefficient.shape[0] == 1
+    assert abs(pooled.coefficient[0, :, 5] - 0.5).mean() < abs(single.coefficient[:, :, 5] - 0.5).mean()
 
 
 def test_only_lags_that_every_hop_has_are_propagated():
@@ -88,5 +90,5 @@ def test_only_lags_that_every_hop_has_are_propagated():
 
 def test_every_wrong_setting_is_named_at_once():
     """Three faults, one message."""
-    with pytest.raises(SettingsError, match=r"strengths.*filters.*blocks"):
-        GraphLearner(strengths=[], filters=0, blocks=1)
+    with pytest.raises(SettingsError, match=r"penalties.*filters.*folds"):
+        GraphLearner(penalties=[], filters=[0], folds=1)

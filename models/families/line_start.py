@@ -120,6 +120,13 @@ class LineStart:
         """Those of some zones."""
         return LineStart(*(getattr(self, f.name)[places] for f in fields(self)))
 
+    def put(self, places: np.ndarray, other: LineStart) -> LineStart:
+        """The same with the lines of `other` at some places."""
+        made = {f.name: getattr(self, f.name).copy() for f in fields(self) if f.name != "early_weights"}
+        for name, values in made.items():
+            values[places] = getattr(other, name)
+        return LineStart(**made, early_weights=np.zeros((len(self.centre), 0), dtype=np.float32))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """For storing; see `restore`."""
         return {f"line_{f.name}": getattr(self, f.name) for f in fields(self) if f.name != "early_weights"}

@@ -31,8 +31,10 @@ from models.families.tape import Node, Tape
 from models.learner import Learner, State
 from models.rows import Rows
 
-_PIECE = 8192  # samples of a forecast computed at a time
+PIECE = 8192  # samples of a forecast computed at a time
+_FEWEST_SAMPLES = 32  # of a step
 _HELD_SAMPLES = 20_000  # at most, for one look at the held-out rows
+_GAIN_TOLERANCE = 0.01  # forecasts shrink only where the loss falls by more than this share (assumed)
 _GAINS = np.linspace(0.0, 1.0, 21)
 
 
@@ -76,8 +78,9 @@ class PooledNetwork(Learner):
     --------
     loss : str
         "absolute", "huber", "squared" or "pinball" (with `quantile`).
-    updates, batch : int
-        Steps, and samples of a step; the cost is bounded by these whatever the number of zones and rows.
+    updates, passes, batch : int
+        Steps at most, passes over the samples at most, and samples of a step (fewer where there are few samples). The
+        cost is bounded whatever the number of zones and rows.
     rate, decay, dropout : float
         Peak learning rate, weight decay, share of units left out.
     embedding : int
@@ -99,11 +102,12 @@ class PooledNetwork(Learner):
             "loss": "absolute",
             "quantile": 0.5,
             "updates": 3000,
+            "passes": 10,
             "batch": 512,
-            "rate": 3e-3,
+            "rate": 1e-3,
             "decay": 0.02,
             "dropout": 0.1,
-            "embedding": 8,
+            "embedding": 4,
             "members": 3,
             "holdout": 0.1,
             "average": 0.02,
@@ -119,6 +123,7 @@ class PooledNetwork(Learner):
             {
                 "quantile": (0.001, 0.999),
                 "updates": (1, 10_000_000),
+                "passes": (1, 10_000),
                 "batch": (1, 1_000_000),
                 "rate": (1e-6, 1.0),
                 "decay": (0.0, 10.0),
@@ -192,21 +197,23 @@ class PooledNetwork(Learner):
         plain = [name for name, shape in p.shapes.items() if len(shape) > 1]
         adam = AdamW(p, s["decay"] * p.mask(plain))
         mean = p.like(p.flat.copy())
-        fade = 1 - 1 / max(1.0, s["average"] * s["updates"])
+        size = int(min(s["batch"], len(samples), max(_FEWEST_SAMPLES, len(samples) // 30)))
+        updates = min(s["updates"], max(1, round(s["passes"] * len(samples) / size)))
+        fade = 1 - 1 / max(1.0, s["average"] * updates)
         best, best_loss, best_out = p.flat.copy(), np.inf, np.zeros((len(look), horizons), np.float32)
         if len(look):
             best_loss = self._held_loss(best_out, outcome[look])
-        every = max(1, s["updates"] // 20)
+        every = max(1, updates // 20)
         everywhere = np.arange(horizons)
         found = not len(look)
-        for update in range(1, s["updates"] + 1):
-            chosen = samples[rng.integers(0, len(samples), min(s["batch"], len(samples)))]
+        for update in range(1, updates + 1):
+            chosen = samples[rng.integers(0, len(samples), size)]
             grad = self._gradient(p, self._batch(rows, chosen, zones, everywhere, rng), outcome[chosen])
-            adam.step(grad, learning_rate(update / s["updates"], s["rate"]))
+            adam.step(grad, learning_rate(update / updates, s["rate"]))
             now = min(fade, (update - 1) / update)
             mean.flat *= now
             mean.flat += (1 - now) * p.flat
-            if update % every == 0 or update == s["updates"]:
+            if update % every == 0 or update == updates:
                 if not len(look):
                     best = mean.flat
                     continue
@@ -216,8 +223,9 @@ class PooledNetwork(Learner):
                     best, best_loss, best_out, found = mean.flat.copy(), loss, out, True
         gain = np.full(horizons, float(found))
         if len(look) and found:
-            losses = [self._loss_by_horizon(share * best_out, outcome[look]) for share in _GAINS]
-            gain = _GAINS[np.argmin(np.stack(losses)[::-1], axis=0) * -1 - 1]
+            losses = np.stack([self._loss_by_horizon(share * best_out, outcome[look]) for share in _GAINS])
+            near = losses <= losses.min(axis=0) * (1 + _GAIN_TOLERANCE)
+            gain = _GAINS[len(_GAINS) - 1 - np.argmax(near[::-1], axis=0)]
         final = p.like(best)
         vectors = final["vectors"].copy()
         if s["embedding"]:
@@ -261,8 +269,8 @@ class PooledNetwork(Learner):
         w = {name: Node(p[name]) for name in p.shapes}
         out = np.empty((len(samples), rows.shape[2]), dtype=np.float32)
         at = self.horizon_places(rows)
-        for start in range(0, len(samples), _PIECE):
-            here = slice(start, start + _PIECE)
+        for start in range(0, len(samples), PIECE):
+            here = slice(start, start + PIECE)
             batch, tape = self._batch(rows, samples[here], zones, at), Tape(record=False)
             out[here] = self._outputs(tape, w, batch, self._zone_node(w, batch)).value
         return out
@@ -285,8 +293,8 @@ class PooledNetwork(Learner):
         at = self.horizon_places(rows)
         total = np.zeros((n * zones, horizons), dtype=np.float32)
         networks = [self._network(member) for member in range(len(self._flat))]
-        for start in range(0, len(total), _PIECE):
-            samples = np.arange(start, min(start + _PIECE, len(total)))
+        for start in range(0, len(total), PIECE):
+            samples = np.arange(start, min(start + PIECE, len(total)))
             batch = self._batch_at(rows, samples, places, at)
             for w, vectors in networks:
                 w = {**w, "vectors": Node(vectors)}

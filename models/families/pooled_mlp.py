@@ -6,15 +6,18 @@ the features of its own interval, so that a forecast for one horizon never needs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from models.families.network import Parameters, check_ranges
-from models.families.pooled import Batch, PooledNetwork
+from models.families.pooled import PIECE, Batch, PooledNetwork
 from models.families.tape import Node, Tape
+from models.rows import Rows
+
+_AT_ZERO = ("late_out", "out", "line", "line_ahead", "vectors", "late_b")
 
 
 class PooledMLP(PooledNetwork):
@@ -43,9 +46,9 @@ class PooledMLP(PooledNetwork):
         {
             "width": (64, 128, 256),
             "blocks": (0, 1, 2),
-            "embedding": (0, 8, 24),
+            "embedding": (0, 4, 12),
             "dropout": (0.0, 0.1, 0.25),
-            "updates": (1000, 3000),
+            "rate": (3e-4, 1e-3, 3e-3),
         }
     )
 
@@ -68,6 +71,18 @@ class PooledMLP(PooledNetwork):
         first = tape.concat(Node(batch.common), zone)
         body = trunk(tape, w, batch, first, self.settings["blocks"], self.settings["dropout"])
         return late(tape, w, batch, body, first, self.settings["late"])
+
+    def units(self, rows: Rows, places: np.ndarray) -> np.ndarray:
+        """What the trunk of the first member says of rows of the zones at `places`, (n * len(places), width)."""
+        w, vectors = self._network(0)
+        n, zones, _ = rows.shape
+        out = np.empty((n * zones, self.settings["width"]), dtype=np.float32)
+        for start in range(0, len(out), PIECE):
+            samples = np.arange(start, min(start + PIECE, len(out)))
+            batch, tape = self._batch_at(rows, samples, places, self.horizon_places(rows)), Tape(record=False)
+            first = tape.concat(Node(batch.common), self._zone_node({**w, "vectors": Node(vectors)}, batch))
+            out[samples] = trunk(tape, w, batch, first, self.settings["blocks"], 0.0).value
+        return out
 
 
 def trunk_shapes(inputs: int, zone: int, width: int, blocks: int) -> dict[str, tuple[int, ...]]:
@@ -95,7 +110,7 @@ def late_shapes(width: int, inputs: int, f2: int, horizons: int, units: int) -> 
 def begin(p: Parameters, rng: np.random.Generator) -> None:
     """Starting values: layers by their fan-in (He et al. 2015, doi:10.1109/ICCV.2015.123), what leads out at 0."""
     for name, shape in p.shapes.items():
-        if len(shape) == 2 and name not in ("late_out", "out", "line", "line_ahead", "vectors"):
+        if len(shape) == 2 and name not in _AT_ZERO:
             p[name] = rng.standard_normal(shape) * np.sqrt(2 / max(shape[0], 1))
 
 
@@ -108,8 +123,13 @@ def trunk(tape: Tape, w: dict[str, Node], batch: Batch, first: Node, blocks: int
     return body
 
 
-def late(tape: Tape, w: dict[str, Node], batch: Batch, body: Node, first: Node, units: int) -> Node:
-    """Each horizon's own layer, which sees its features ahead, and the lines that skip all layers: (B, S)."""
+def late(
+    tape: Tape, w: dict[str, Node], batch: Batch, body: Node, first: Node, units: int, more: Sequence[Node] = ()
+) -> Node:
+    """Each horizon's own layer, which sees its features ahead, and the lines that skip all layers: (B, S).
+
+    `more` are what other parts of a network add to that layer before its threshold, (B, S, units).
+    """
     at, size = batch.at, len(batch.zone)
     whole = w["late_b"].value.shape[0]
     middle = tape.reshape(tape.linear(body, w["late"]), (size, whole, units))
@@ -118,7 +138,7 @@ def late(tape: Tape, w: dict[str, Node], batch: Batch, body: Node, first: Node, 
     if len(at) < whole or not np.array_equal(at, np.arange(whole)):
         middle, out = Node(middle.value[:, at]), Node(out.value[:, at])
         threshold, weight, line = (Node(node.value[at]) for node in (threshold, weight, line))
-    parts = [middle, threshold]
+    parts = [middle, threshold, *more]
     if batch.ahead.shape[2]:
         ahead = Node(batch.ahead)
         parts.append(tape.linear(ahead, w["late_ahead"]))

@@ -185,6 +185,20 @@ class Tape:
 
         return self._emit(x.value[..., start:stop], (x,), step)
 
+    def windows(self, x: Node, size: int, stride: int) -> Node:
+        """Neighbouring steps side by side, to convolve with `linear`: x (B, T, C) to (B, T', size * C)."""
+        batch, steps, channels = x.value.shape
+        count = (steps - size) // stride + 1
+        value = np.concatenate([x.value[:, k : k + stride * count : stride] for k in range(size)], axis=2)
+
+        def step(grad: np.ndarray) -> None:
+            whole = np.zeros_like(x.value)
+            for k in range(size):
+                whole[:, k : k + stride * count : stride] += grad[:, :, k * channels : (k + 1) * channels]
+            x.receive(whole)
+
+        return self._emit(value, (x,), step)
+
     def look_up(self, table: Node, index: np.ndarray) -> Node:
         """Rows of a table: table (Z, E), index (B,), result (B, E)."""
         rows = table.value.shape[0]

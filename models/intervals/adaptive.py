@@ -46,13 +46,13 @@ class AdaptiveSettings:
         with few, some zones turn out to be covered less than promised, and this lifts the lowest.
     """
 
-    rates: tuple[float, ...] = (0.0, 0.002, 0.005, 0.01, 0.02, 0.05)
+    rates: tuple[float, ...] = (0.0, 0.002, 0.005, 0.01)
     rate_exponent: float = 1.0
     hold: float = 0.01
     hold_exponent: float = 0.5
     memory: float = 200.0
     forget: float = 0.999
-    margin: float = 0.12
+    margin: float = 0.14
 
     def __post_init__(self) -> None:
         faults = []

@@ -76,8 +76,8 @@ def test_exchangeable_scores_are_covered_as_promised(steps):
     assert np.abs(by_zone - 0.9).max() < 4 * np.sqrt(0.09 / 2000)
 
 
-def test_a_jump_in_variance_is_followed_within_two_hundred_steps():
-    """Errors grow fourfold: coverage falls to about 0.5, and is back within 0.87 and 0.93 after 200 steps."""
+def test_a_jump_in_variance_is_followed_within_a_hundred_steps():
+    """Errors grow fourfold: coverage falls to a half, is above 0.87 after 100 steps, and within 0.03 after 400."""
     rng = np.random.default_rng(2)
     scores = rng.normal(0, 1, (2000, 50, 1))
     scores[1000:] *= 4.0
@@ -85,7 +85,8 @@ def test_a_jump_in_variance_is_followed_within_two_hundred_steps():
     offsets = follow(static, scores, known=np.arange(2000), steps=(1,))
     inside = (scores >= offsets[..., 0]) & (scores <= offsets[..., -1])
     assert inside[1000:1010].mean() < 0.7
-    assert 0.87 < inside[1200:1400].mean() < 0.93
+    assert inside[1100:1200].mean() > 0.87
+    assert 0.87 < inside[1400:1700].mean() < 0.93
     fixed = (scores >= static[..., 0]) & (scores <= static[..., -1])
     assert fixed[1200:].mean() < 0.65
 
@@ -224,9 +225,9 @@ def test_what_does_not_fit_is_named_all_at_once():
 
 
 def test_few_scores_to_start_from_move_the_levels_outwards():
-    """40 origins: sqrt(0.05 x 0.95 / 40) x 0.12 = 0.0041 beyond 0.95; 12 steps ahead they are 3.33 stories: 0.0143."""
+    """40 origins: sqrt(0.05 x 0.95 / 40) x 0.14 = 0.0048 beyond 0.95; 12 steps ahead they are 3.33 stories: 0.0167."""
     state = AdaptiveState.start(np.broadcast_to(LAPLACE, (1, 2, 7)), steps=(1, 12), calibrated_on=40)
-    np.testing.assert_allclose(state.levels[:, -1], [0.95414, 0.96433], atol=1e-5)
+    np.testing.assert_allclose(state.levels[:, -1], [0.95482, 0.96671], atol=1e-5)
     np.testing.assert_allclose(state.levels[:, 0], 1 - state.levels[:, -1])
     assert (state.levels[:, 3] == 0.5).all()
     rng = np.random.default_rng(11)
@@ -234,4 +235,4 @@ def test_few_scores_to_start_from_move_the_levels_outwards():
     start = np.broadcast_to(LAPLACE, (20, 1, 7))
     plain, wide = (follow(start, scores, known=np.arange(4000), steps=(1,), calibrated_on=k) for k in (None, 10))
     below = [(scores <= offsets[..., -1])[1000:].mean() for offsets in (plain, wide)]
-    np.testing.assert_allclose(below, [0.95, 0.9583], atol=0.003)
+    np.testing.assert_allclose(below, [0.95, 0.9596], atol=0.003)

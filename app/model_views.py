@@ -83,7 +83,6 @@ def explain(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.
 
 def load(queries: Queries, zone_id: str, target: str) -> Any:
     """A stored model in force; None where there is none."""
-    import models.training  # noqa: F401  # makes every family known to the registry
     from models.errors import RegistryError
     from models.registry import Registry
 

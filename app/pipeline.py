@@ -213,10 +213,10 @@ class Job:
             for (zone, target), model in final.micromodels.items():
                 row = choices.loc[(zone, target)]
                 told = {k: _plain(row[k]) for k in row.index if k != "settings"}
-                fit = training.seconds.get((model.family, target, zone))
+                fit = training.seconds.get((model.family, target), float("nan")) / len(training.zones(target))
                 registry.save(zone, target, model, {"training_run": ids["training"], "fit_seconds": fit, **told})
             for target, model in final.macromodels.items():
-                fit = training.seconds.get((model.family, target, ""))
+                fit = training.seconds.get((model.family, target))
                 registry.save("_city", target, model, {"training_run": ids["training"], "fit_seconds": fit})
         self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
 

@@ -5,47 +5,27 @@ near the mean comes to the annual limit, or the worst tenth of days to the daily
 kilometre takes in the slowest tenth of the time than on a free street. Air wins where its stake is at least half the
 limit and above the traffic's; in traffic, speed wins where it falls by a fifth, else flow.
 
-**Model in use.** By out-of-fold errors on the same rows inside the training part: a mix where it beats both by half a
-percent; else whichever wins clear of chance over days; in a draw the micromodel, which is smaller and is learned
-again from one zone's readings alone. Both rules give way to a table by hand.
+**Model in use.** By out-of-fold errors on the same rows inside the training part (see `select`): a mix where it beats
+both by half a percent; else whichever wins clear of chance over days; in a draw the micromodel, which is smaller and
+is learned again from one zone's readings alone. Both rules give way to a table by hand.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from data.schemas import AIR_TARGETS, MODELS_IN_USE, TARGETS
 from data.units import DISPLAY
-from models.contract import Forecaster
 from models.errors import AssignmentError
 from models.panel import Panel
-from models.scale import from_scale
-from models.select import by_day, horizon_unit
+from models.select import InUse
 
 #: Limit values from 2030, ug/m3, of a daily and of an annual mean: Directive (EU) 2024/2881, Annex I.
 DAILY_LIMIT = {"no2_ug_per_m3": 50.0, "pm25_ug_per_m3": 25.0}
 ANNUAL_LIMIT = {"no2_ug_per_m3": 20.0, "pm25_ug_per_m3": 10.0}
 AIR_STAKE = 0.5  # share of the limit from which air may be the task
 SPEED_STAKE = 0.25  # excess travel time from which speed, not flow, is the traffic task: a fall by a fifth
-MIX_GAIN = 0.005  # least gain of a mix over the better part
-CLEAR = 1.645  # two-sided 90 % of a normal
-WEIGHTS = np.linspace(0.0, 1.0, 21)
-
-
-@dataclass(frozen=True, slots=True)
-class InUse:
-    """Which model serves a zone, and the numbers that say so: mean errors over the anchors, in the target's unit."""
-
-    model: str
-    weight_micro: float
-    micro_mae: float
-    macro_mae: float
-    naive_mae: float
-    mix_mae: float
-    reason: str
 
 
 def stake(panel: Panel, target: str, zone_id: str) -> float:
@@ -62,7 +42,7 @@ def stake(panel: Panel, target: str, zone_id: str) -> float:
     if known.mean() < 0.2:
         return 0.0
     if target in DAILY_LIMIT:
-        daily = by_day(values[:, None], panel.calendar.day[: values.size])
+        daily = pd.Series(values).groupby(panel.calendar.day[: values.size]).mean().to_numpy()
         mean = float(values[known].mean()) / ANNUAL_LIMIT[target]
         return max(mean, float(np.nanpercentile(daily, 90)) / DAILY_LIMIT[target])
     if target == "speed_mps":
@@ -87,56 +67,19 @@ def choose_task(panel: Panel, zone_id: str, sensed: tuple[str, ...]) -> tuple[st
     return "flow_veh_per_h", f"Streets stay fluent ({100 * slow:.0f} % longer at worst), so flow is watched{beside}"
 
 
-def choose_in_use(micro: Forecaster, macro: Forecaster | None, reference: Forecaster) -> InUse:
-    """Micromodel, macromodel or mix for one zone and target, from forecasts of readings that none had seen.
-
-    Parameters
-    ----------
-    micro : Forecaster
-        The zone's chosen micromodel with its validation.
-    macro : Forecaster or None
-        The macromodel with its validation on the same rows; None where there is none.
-    reference : Forecaster
-        Seasonal naive on the same rows, for comparison.
-    """
-    zone = micro.zone_ids
-    own = micro.validation
-    assert own is not None and reference.validation is not None
-    naive_mae = _mae(np.abs(own.actual - reference.validation.point[:, reference.places(zone)]))
-    micro_mae = _mae(np.abs(own.actual - own.point))
-    what = _words(micro.target)
-    if macro is None or macro.validation is None:
-        reason = f"There is no macromodel; the micromodel ({micro.family}) errs by {what(micro_mae)}"
-        return InUse("micromodel", 1.0, micro_mae, float("nan"), naive_mae, float("nan"), reason)
-    there = macro.validation.pick(macro.places(zone))
-    city = there.point
-    unit = horizon_unit(reference, zone)
-    levels = there.level + WEIGHTS[:, None, None, None] * (own.level - there.level)
-    errors = own.actual - from_scale(micro.target, levels)
-    losses = np.nanmean(np.abs(errors / unit), axis=(1, 2, 3))
-    best = int(np.argmin(losses))
-    macro_mae, mix_mae = _mae(np.abs(own.actual - city)), _mae(np.abs(errors[best]))
-    gap = by_day(((np.abs(errors[-1]) - np.abs(errors[0])) / unit).reshape(len(own.day), -1), own.day)
-    days = int(np.isfinite(gap).sum())
-    error = float(np.nanstd(gap, ddof=1) / np.sqrt(days)) if days > 1 else float("inf")
-    clear = abs(float(np.nanmean(gap))) > CLEAR * error
+def reason_in_use(use: InUse, *, family: str, macro: str, target: str, weight_micro: float) -> str:
+    """Why a model serves a zone, in a sentence with the numbers."""
+    what = _words(target)
     numbers = (
-        f"mean error on {days} days left out: micromodel ({micro.family}) {what(micro_mae)}, macromodel"
-        f" {what(macro_mae)}, same time last week {what(naive_mae)}"
+        f"mean error on {use.days} days left out: micromodel ({family}) {what(use.micro_mae)}, macromodel ({macro})"
+        f" {what(use.macro_mae)}, same time last week {what(use.naive_mae)}"
     )
-    share = (losses[-1] - losses[0]) / losses[0]
-    if losses[best] < (1 - MIX_GAIN) * min(losses[0], losses[-1]):
-        weight = float(WEIGHTS[best])
-        gain = 1 - losses[best] / min(losses[0], losses[-1])
-        reason = (
-            f"Mix, {100 * weight:.0f} % micromodel: {100 * gain:.1f} % less error than the better of the two; {numbers}"
-        )
-        return InUse("mix", weight, micro_mae, macro_mae, naive_mae, mix_mae, reason)
-    if clear and share > 0:
-        reason = f"Macromodel: {100 * share:.1f} % more error without it, clear of chance; {numbers}"
-        return InUse("macromodel", 0.0, micro_mae, macro_mae, naive_mae, mix_mae, reason)
-    how = f"{-100 * share:.1f} % less error, clear of chance" if clear else "a draw, so the smaller model serves"
-    return InUse("micromodel", 1.0, micro_mae, macro_mae, naive_mae, mix_mae, f"Micromodel: {how}; {numbers}")
+    if not macro:
+        return f"There is no macromodel; the micromodel ({family}) errs by {what(use.micro_mae)}"
+    name = use.model.capitalize()
+    if use.model == "mix":
+        name = f"Mix, {100 * weight_micro:.0f} % micromodels"
+    return f"{name}: {use.comparison}; {numbers}"
 
 
 def check_overrides(overrides: pd.DataFrame | None, panel: Panel, families: tuple[str, ...]) -> pd.DataFrame:
@@ -167,11 +110,6 @@ def check_overrides(overrides: pd.DataFrame | None, panel: Panel, families: tupl
     if faults:
         raise AssignmentError("assignment by hand cannot be followed: " + "; ".join(faults))
     return table
-
-
-def _mae(errors: np.ndarray) -> float:
-    known = errors[np.isfinite(errors)]
-    return float(known.mean()) if known.size else float("nan")
 
 
 def _words(target: str):  # type: ignore[no-untyped-def]

@@ -16,12 +16,14 @@ import pandas as pd
 from data.schemas import SCORES, validate
 from data.units import DISPLAY
 from models.backtest import METRICS, DailySums, TestRows, block_sums, bootstrap_weights, bounds
+from models.choosing import SCORED_HORIZONS_S
 from models.contract import Forecaster
-from models.horizons import horizon_steps
+from models.ensemble import EnsembleForecaster
+from models.horizons import between, horizon_steps
 from models.intervals import QUANTILES
 from models.metrics import mase_scale
 from models.panel import Panel
-from models.training import SCORED_HORIZONS_S, Training
+from models.training import Training
 
 DRAWS = 500
 TIE_SHARE = 0.01  # of the macromodel's error
@@ -121,7 +123,7 @@ def compare(
     scores, paired, hourly, costs = [], [], [], []
     targets = list(dict.fromkeys(target for _, target in training.micromodels))
     for k, target in enumerate(targets):
-        zones = [zone for zone, t in training.micromodels if t == target]
+        zones = list(training.zones(target))
         rows = TestRows.of(panel, target=target, zone_ids=zones, test_from=test_from, test_to=test_to, steps=steps)
         end = int(panel.known(training.train_end)[0]) + 1
         history = panel.values[target][:end, panel.columns(zones)]
@@ -151,48 +153,51 @@ def model_forecasts(
 ) -> dict[str, np.ndarray]:
     """Quantiles of every model at the same origins: name to (n, Z, S, Q)."""
     found: dict[str, np.ndarray] = {}
-    families = list(dict.fromkeys(f for z, t, f in training.candidates if t == target and f != "historical_average"))
-    here = np.array([0])
-    points: dict[tuple[str, str], np.ndarray] = {}
+    points: dict[int, np.ndarray] = {}
 
-    def ask(model: Forecaster, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        point, _ = model._point(panel, known, places, steps)
-        return point, model.around(panel, point, known, places, steps)
+    def ask(model: Forecaster) -> np.ndarray:
+        places = model.places(zones)
+        if id(model) not in points:
+            if isinstance(model, EnsembleForecaster) and model.members:
+                points[id(model)] = _mixed(model, points, zones, panel, known, steps)
+            else:
+                points[id(model)] = model._point(panel, known, places, steps)[0]
+        return model.around(panel, points[id(model)], known, places, steps)
 
-    for family in families:
-        parts = []
-        for zone in zones:
-            model = training.candidates.get((zone, target, family))
-            if model is None:
-                break
-            points[zone, family], quantiles = ask(model, here)
-            parts.append(quantiles)
-        if len(parts) == len(zones):
-            found[family] = np.concatenate(parts, axis=1)
-    micro = []
-    for k, zone in enumerate(zones):
-        model = training.micromodels[zone, target]
-        if model.family in found:
-            micro.append(found[model.family][:, k : k + 1])
-        else:
-            points[zone, model.family], quantiles = ask(model, here)
-            micro.append(quantiles)
-    found["micromodel"] = np.concatenate(micro, axis=1)
-    if target in training.macromodels:
-        macro = training.macromodels[target]
-        city, found["macromodel"] = ask(macro, macro.places(zones))
-        mixed = []
-        for k, zone in enumerate(zones):
-            mix = training.mixes[zone, target]
-            own = points[zone, training.micromodels[zone, target].family]
-            point = mix.weight * own + (1 - mix.weight) * city[:, k : k + 1]
-            mixed.append(mix.around(panel, point, known, here, steps))
-        found["mix"] = np.concatenate(mixed, axis=1)
     for (family, of), model in training.baselines.items():
         if of == target:
-            found[family] = ask(model, model.places(zones))[1]
-    first = ("micromodel", "macromodel", "mix")
+            found[family] = ask(model)
+    for (name, of), model in training.candidates.items():
+        if of == target:
+            found[name] = ask(model)
+    chosen = [training.micromodels[zone, target].family for zone in zones]
+    found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
+    if target in training.macromodels:
+        found["macromodel"] = ask(training.macromodels[target])
+    if target in training.mixes:
+        found["mix"] = ask(training.mixes[target])
+    found["in_use"] = _in_use(training, target, zones, found)
+    first = ("in_use", "micromodel", "macromodel", "mix")
     return {name: found[name] for name in (*first, *(n for n in found if n not in first)) if name in found}
+
+
+def _mixed(mix, points, zones, panel, known, steps):  # type: ignore[no-untyped-def]
+    """Point forecasts of a mix from those that its members have made already, (n, Z, S) on the model's scale."""
+    below, above, share = between(mix.anchors, steps)
+    weights = mix.weights[:, mix.places(zones)]
+    weights = weights[:, :, below] + share * (weights[:, :, above] - weights[:, :, below])
+    total = np.zeros((known.size, len(zones), len(steps)))
+    for member, weight in zip(mix.members, weights):
+        if id(member) not in points:
+            points[id(member)] = member._point(panel, known, member.places(zones), steps)[0]
+        total += points[id(member)] * weight
+    return total
+
+
+def _in_use(training: Training, target: str, zones: Sequence[str], found: dict[str, np.ndarray]) -> np.ndarray:
+    """Forecasts of whichever model serves each zone: the automatic choice."""
+    rows = training.choices[training.choices["target"] == target].set_index("zone_id")["model_in_use"]
+    return np.stack([found[str(rows[zone])][:, k] for k, zone in enumerate(zones)], axis=1)
 
 
 def _score_table(
@@ -299,21 +304,20 @@ def _costs(
     groups: dict[str, list[Forecaster]] = {"micromodel": [training.micromodels[z, target] for z in zones]}
     if target in training.macromodels:
         groups["macromodel"] = [training.macromodels[target]]
-        groups["mix"] = [training.mixes[z, target] for z in zones]
-    for family in dict.fromkeys(f for _, t, f in training.candidates if t == target):
-        groups.setdefault(family, [m for (_, t, f), m in training.candidates.items() if t == target and f == family])
-    for (family, of), model in training.baselines.items():
+    seconds = {"micromodel": sum(training.seconds[f, target] for f in {m.family for m in groups["micromodel"]})}
+    for (name, of), model in {**training.candidates, **training.baselines}.items():
         if of == target:
-            groups[family] = [model]
+            groups[name] = [model.one(zone) for zone in zones] if model.scope == "zone" else [model]
+            seconds[name] = training.seconds.get((name, target), float("nan"))
+            if groups.get("macromodel", [None])[0] is model:
+                seconds["macromodel"] = seconds[name]
     rows = []
     for name, models in groups.items():
-        keys = [(m.family, target, m.zone_ids[0] if len(m.zone_ids) == 1 else "") for m in models]
-        taken = [training.seconds.get(key, float("nan")) for key in keys]
         p50, p99 = latency_ms(panel, models, known)
-        size = sum(sum(map(len, m.save().values())) for m in models) if name != "mix" else float("nan")
         rows.append(
-            {"model": name, "target": target, "zones": len(zones), "fit_seconds": float(np.nansum(taken)),
-             "latency_ms_p50": p50, "latency_ms_p99": p99, "bytes": float(size)}
+            {"model": name, "target": target, "zones": len(zones), "fit_seconds": float(seconds[name]),
+             "latency_ms_p50": p50, "latency_ms_p99": p99,
+             "bytes": float(sum(sum(map(len, m.save().values())) for m in models))}
         )  # fmt: skip
     return rows
 

@@ -190,6 +190,12 @@ class Forecaster(ABC):
         again.validation = None
         return again
 
+    def bare(self) -> Self:
+        """The same without its validation record, which need not travel between processes."""
+        bare = copy(self)
+        bare.validation = None
+        return bare
+
     def one(self, zone_id: str) -> Self:
         """What serves one zone, as a forecaster of its own; a citywide model stays whole inside."""
         places = self.places([zone_id])
@@ -398,4 +404,3 @@ class Forecaster(ABC):
                 f" found {origins.min()} to {origins.max()}"
             )
         return known
-

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from data.units import DISPLAY
+from models.errors import SettingsError
 from models.horizons import between
 from models.scale import from_scale
 
 if TYPE_CHECKING:
     from models.contract import Forecaster
-    from models.families.tree import TreeForecaster
     from models.panel import Panel
 
 _WEATHER = {
@@ -30,7 +30,9 @@ _PLAIN = {
     "own_change_1h": "Change here over the last hour", "own_gap_1h": "Readings missing in the last hour",
     "ahead_day": "Same time yesterday", "ahead_day_mean": "Around the same time yesterday",
     "ahead_week": "Same time last week", "ahead_weekend": "Weekend or holiday", "line": "What the linear part expects",
-    "horizon": "How far ahead", "macro_usual": "The macromodel's usual value", "last_value": "Last reading",
+    "horizon": "How far ahead", "other_usual": "The models' usual values differ", "last_value": "Last reading",
+    "own_usual": "What is usual now", "ahead_usual": "What is usual then",
+    "ahead_change": "The usual change until then",
     "seasonal_naive": "Same time last week or yesterday", "historical_average": "Nothing but the usual value",
     "zone_lon": "Where the zone lies, east", "zone_lat": "Where the zone lies, north",
     "zone_level": "The zone's usual level", "zone_scale_share": "How much the zone varies",
@@ -44,10 +46,12 @@ def plain_label(feature: str, *, step_s: int, target: str) -> str:
     if feature in _PLAIN:
         return _PLAIN[feature]
     what = DISPLAY.get(target, ("", 1.0, 1, target))[3]
-    if match := re.fullmatch(r"(own|neighbours|near(\d+))_lag_(\d+)", feature):
-        who = {"own": f"{what} here", "neighbours": f"{what} of the neighbours"}.get(
-            match[1], f"{what} of neighbour {match[2]}"
-        )
+    if match := re.fullmatch(r"(own|neighbours|hop2|near(\d+))_lag_(\d+)", feature):
+        who = {
+            "own": f"{what} here",
+            "neighbours": f"{what} of the neighbours",
+            "hop2": f"{what} of the neighbours' neighbours",
+        }.get(match[1], f"{what} of neighbour {match[2]}")
         lag = int(match[3]) * step_s
         return f"{who}, {'last reading' if lag == 0 else _span(lag) + ' before the last reading'}"
     if match := re.fullmatch(r"(own|neighbours)_mean_(\d+)h", feature):
@@ -64,7 +68,8 @@ def plain_label(feature: str, *, step_s: int, target: str) -> str:
         return f"The zone's {match[1].replace('_m2', '').replace('_m', '').replace('_', ' ')}"
     for other, (_, _, _, name) in DISPLAY.items():
         if feature.startswith(f"{other}_"):
-            return f"{name} here, {'last reading' if feature.endswith('lag_0') else 'mean of the last hour'}"
+            when = {"lag_0": "last reading", "lag_1": "reading before the last"}
+            return f"{name} here, {when.get(feature[len(other) + 1 :], 'mean of the last hours')}"
     return feature.replace("_", " ")
 
 
@@ -124,49 +129,58 @@ def importance(model: Forecaster, panel: Panel, *, zone_id: str, origins: pd.Dat
     return table.sort_values(["mean_contribution", "feature"], ascending=[False, True], ignore_index=True)
 
 
-def rules(model: TreeForecaster, *, step: int) -> list[str]:
-    """A tree's leaves in words, the largest corrections first: "If ..., expect 3.2 km/h less than usual lasts"."""
+def rules(model: Forecaster, *, step: int) -> list[str]:
+    """Leaves of a zone's decision tree in words, those furthest from the usual first: "If ..., 3.2 km/h less".
+
+    Raises
+    ------
+    SettingsError
+        If the model is no decision tree.
+    """
+    from models.families.decision_tree import DecisionTree
+    from models.forecasting import LearnedForecaster
+
+    if not isinstance(model, LearnedForecaster) or not isinstance(model.learner, DecisionTree):
+        raise SettingsError(f"a model of family {model.family!r} has no rules; a tree does")
     assert model.profile is not None
     unit, factor, digits, _ = DISPLAY.get(model.target, ("", 1.0, 1, model.target))
     horizon = model.anchors.index(step)
-    level = float(model.profile.mean[0].mean())
-    width = float(model.profile.scale[0])
-    names, found = model.input_names(), []
+    level, width = float(model.profile.mean[0].mean()), float(model.profile.scale[0])
 
     def amount(deviation: float) -> float:
         """A scaled deviation in shown units, at the zone's mean level."""
         ends = from_scale(model.target, np.array([level + deviation * width, level]))
         return float(ends[0] - ends[1]) * factor
 
-    def walk(node: int, conditions: list[str]) -> None:
-        if model.feature[node] < 0:
-            change = amount(float(model.value[node, horizon] * model.trust[1, horizon]))
-            way, when = "more" if change >= 0 else "less", " and ".join(conditions) or "always"
-            text = (
-                f"If {when}: {abs(change):.{max(digits, 1)}f} {unit} {way} than the share of today's deviation that"
-                f" usually lasts ({int(model.rows_seen[node])} cases)"
-            )
-            found.append((-abs(change) * int(model.rows_seen[node]), text))
-            return
-        name = names[model.feature[node]]
-        label, edge = plain_label(name, step_s=model.step_s, target=model.target), float(model.threshold[node])
-        own = name.startswith(("own_lag", "own_mean", "own_change"))
-        text = _edge(name, edge, amount(edge) if own else None, unit)
-        walk(int(model.children[node, 0]), [*conditions, f"{label} is at most {text}"])
-        walk(int(model.children[node, 1]), [*conditions, f"{label} is above {text}"])
-
-    walk(0, [])
+    found = []
+    base = _BASES[str(model.learner.settings["first_line"])]
+    for rule in model.learner.rules(0):
+        change = amount(rule.forecast[horizon])
+        way = "more" if change >= 0 else "less"
+        when = " and ".join(_condition(model, *bounds, amount=amount, unit=unit) for bounds in rule.conditions)
+        text = f"If {when or 'always'}: {abs(change):.{max(digits, 1)}f} {unit} {way} than {base}"
+        found.append((-abs(change), text))
     return [text for _, text in sorted(found)]
 
 
-def _edge(name: str, edge: float, shown: float | None, unit: str) -> str:
-    """A threshold in words: own deviations in shown units, others in usual swings, the rest as it is."""
-    side = "above" if edge >= 0 else "below"
-    if shown is not None:
-        return f"{abs(shown):.1f} {unit} {side} usual"
-    if name.startswith(("neighbours", "near")) or name.endswith(("_lag_0", "_mean_1h")):
-        return f"{abs(edge):.1f} usual swings {side} usual"
-    return f"{edge:.2f}"
+_BASES = {"none": "usual", "own": "the share of the present deviation that usually lasts", "all": "the line expects"}
+
+
+def _condition(model, name, low, high, *, amount, unit):  # type: ignore[no-untyped-def]
+    """A feature's range in words."""
+    label = plain_label(name, step_s=model.step_s, target=model.target)
+
+    def edge(value: float) -> str:
+        side = "above" if value >= 0 else "below"
+        if name.startswith(("own_lag", "own_mean")):
+            return f"{abs(amount(value)):.1f} {unit} {side} usual"
+        if name.startswith(("neighbours", "near", "hop2")) or "_lag_" in name or "_mean_" in name:
+            return f"{abs(value):.1f} usual swings {side} usual"
+        return f"{value:.2f}"
+
+    if low is not None and high is not None:
+        return f"{label} is between {edge(low)} and {edge(high)}"
+    return f"{label} is at most {edge(high)}" if low is None else f"{label} is above {edge(low)}"
 
 
 def _span(seconds: int) -> str:

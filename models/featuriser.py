@@ -220,7 +220,8 @@ class Featuriser:
                 dev = (to_scale(name, panel.values[name][short, columns]) - usual) / beside.scale
                 kernels.put_lags(common, at, kernels.bridge(dev, reach)[0], near, side_lags[:2], cols)
                 width = np.array([max(1, OTHER_HOURS * per_hour)])
-                kernels.put_means(common, at + 2, *kernels.totals(dev), near, width, cols)
+                sums, counts = kernels.totals(dev)
+                kernels.put_means(common, at + 2, sums, counts, near, width, cols)
             at += 3
         if self.weather:
             common[:, :, at:] = self._weather_rows(panel, short, near, per_hour)[:, None]

@@ -103,7 +103,7 @@ class Rows:
 
     def flat(self) -> np.ndarray:
         """The common features once and those of every horizon, shape (n, Z, F1 + S * F2)."""
-        n, zones, horizons = self.shape
+        n, zones, _ = self.shape
         return np.concatenate([self.common, self.ahead.reshape(n, zones, -1)], axis=2)
 
     def take(self, origins: np.ndarray | slice) -> Rows:

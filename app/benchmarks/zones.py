@@ -247,7 +247,7 @@ def micromodel_errors(zones: gpd.GeoDataFrame, city: Any, state: _State, cut: in
     than repeating the day before). In `wape` zones weigh by the distance driven in them for speed, and by their length
     of street for flow: the error in vehicle-kilometres over all that were driven, which are the same in any partition.
     """
-    from models.families.linear import RidgeForecaster
+    from models.forecasting import LearnedForecaster
     from models.intervals import QUANTILES
     from models.metrics import mae, mase_scale
     from models.panel import Panel, neighbour_weights
@@ -269,11 +269,11 @@ def micromodel_errors(zones: gpd.GeoDataFrame, city: Any, state: _State, cut: in
         grid = panel.values[target]
         scale = mase_scale(grid[:cut], season=_PER_DAY)
         error = np.full((len(ids), len(steps)), np.nan)
-        for k, zone in enumerate(ids):
-            model = RidgeForecaster(seed=SEED).fit(panel, target=target, zone_ids=[zone], train_end=panel.times[cut])
-            foreseen = model.forecast(panel, origins=panel.times[origin + 1], steps=steps)
-            middle = foreseen[:, 0, :, QUANTILES.index(0.5)]
-            error[k] = [mae(grid[origin + step, k], middle[:, s]) for s, step in enumerate(steps)]
+        model = LearnedForecaster("ridge", seed=SEED)
+        model.fit(panel, target=target, zone_ids=ids, train_end=panel.times[cut])
+        foreseen = model.forecast(panel, origins=panel.times[origin + 1], steps=steps)[..., QUANTILES.index(0.5)]
+        for k in range(len(ids)):
+            error[k] = [mae(grid[origin + step, k], foreseen[:, k, s]) for s, step in enumerate(steps)]
         for s, ahead in enumerate(HORIZONS):
             heard = np.isfinite(error[:, s])
             usual, weight = np.nanmean(grid[cut:], axis=0)[heard], weights[target][heard]

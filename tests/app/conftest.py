@@ -343,7 +343,7 @@ def _train(workspace: Workspace) -> None:
     """Real ridge models, so that explanations are real."""
     from app.model_views import panel
     from app.queries import Queries
-    from models.families.linear import RidgeForecaster
+    from models.forecasting import LearnedForecaster
     from models.registry import Registry
 
     queries = Queries(workspace)
@@ -353,12 +353,12 @@ def _train(workspace: Workspace) -> None:
     for zone in LEVEL:
         for target in TARGETS:
             if not (zone == "Z04" and target.endswith("per_m3")):
-                model = RidgeForecaster(seed=1).fit(history, target=target, zone_ids=[zone], train_end=end)
+                model = LearnedForecaster("ridge", seed=1).fit(history, target=target, zone_ids=[zone], train_end=end)
                 registry.save(zone, target, model, {"fit_seconds": 0.1})
     for target in TARGETS:
         sites = [z for z in LEVEL if not (z == "Z04" and target.endswith("per_m3"))]
         registry.save(
-            "_city", target, RidgeForecaster(seed=1).fit(history, target=target, zone_ids=sites[:1], train_end=end), {}
+            "_city", target, LearnedForecaster("ridge", seed=1).fit(history, target=target, zone_ids=sites[:1], train_end=end), {}
         )
 
 

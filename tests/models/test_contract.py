@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,34 +12,42 @@ import synthetic_city
 
 from models.baselines import HistoricalAverage, LastValue, SeasonalNaive
 from models.contract import Forecaster
+from models.ensemble import EnsembleForecaster
 from models.errors import HorizonError, ModelFileError, NoDataError, NotFittedError, ShortHistoryError, UnknownZoneError
-from models.families.boosting import BoostedForecaster
-from models.families.linear import RidgeForecaster
-from models.families.tree import TreeForecaster
+from models.forecasting import LearnedForecaster
 from models.horizons import ANCHOR_STEPS
 from models.intervals import QUANTILES
-from models.macro import MacroForecaster
-from models.mix import MixForecaster
 from models.scale import to_scale
 
-EVERY = (
-    LastValue, SeasonalNaive, HistoricalAverage, RidgeForecaster, TreeForecaster, BoostedForecaster, MacroForecaster,
-    MixForecaster,
-)  # fmt: skip
+CITY = "macro_xgboost"
+EVERY = {
+    "last_value": LastValue,
+    "seasonal_naive": SeasonalNaive,
+    "historical_average": HistoricalAverage,
+    "ridge": partial(LearnedForecaster, "ridge"),
+    "change of the last reading": partial(LearnedForecaster, "ridge", start="last"),
+    "lasting": partial(LearnedForecaster, "quantile_linear", start="lasting"),
+    "tree": partial(LearnedForecaster, "tree"),
+    "xgboost": partial(LearnedForecaster, "xgboost"),
+    CITY: partial(LearnedForecaster, CITY),
+    "stack": EnsembleForecaster,
+    "average": partial(EnsembleForecaster, method="average"),
+    "best": partial(EnsembleForecaster, method="best"),
+}
 TRAIN_DAYS = 9
 
 
-def zones_of(kind: type[Forecaster], panel) -> tuple[str, ...]:
-    return panel.zone_ids if kind is MacroForecaster else ("Z02",)
+def zones_of(kind, panel) -> tuple[str, ...]:
+    return panel.zone_ids if kind is EVERY[CITY] else ("Z02",)
 
 
 def end_of(panel) -> pd.Timestamp:
     return panel.times[TRAIN_DAYS * panel.steps_per_day]
 
 
-@pytest.fixture(scope="module", params=EVERY, ids=lambda kind: kind.family)
+@pytest.fixture(scope="module", params=list(EVERY))
 def kind(request):
-    return request.param
+    return EVERY[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +240,7 @@ def test_fitting_again_forgets_the_first_fit(kind, city, origins):
 def test_hourly_panels_work_as_well(kind):
     panel = synthetic_city.panel(zones=4, days=16, step_s=3600, seed=5)
     end = panel.times[12 * 24]
-    zones = panel.zone_ids if kind is MacroForecaster else ("Z01",)
+    zones = panel.zone_ids if kind is EVERY[CITY] else ("Z01",)
     model = kind(seed=1).fit(panel, target="speed_mps", zone_ids=zones, train_end=end)
     out = model.forecast(panel, origins=pd.DatetimeIndex([end, end + pd.Timedelta(hours=5)]))
     assert out.shape[2] == 12

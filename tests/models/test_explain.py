@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from models.errors import SettingsError
 from models.explain import importance, plain_label, rules
-from models.families.linear import RidgeForecaster
-from models.families.tree import TreeForecaster
+from models.forecasting import LearnedForecaster
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,26 @@ def test_features_have_plain_names(feature, label):
 
 
 def test_a_trees_rules_are_sentences_with_units(city):
-    tree = TreeForecaster(seed=1).fit(city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[1000])
+    tree = LearnedForecaster("tree", seed=1).fit(
+        city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[1000]
+    )
     found = rules(tree, step=4)
-    assert len(found) == tree.leaves
+    assert len(found) == len(tree.learner.rules(0))
     assert all(text.startswith("If ") and "km/h" in text and "_" not in text for text in found)
-    assert sum(int(text.split("(")[-1].split(" ")[0]) for text in found) == tree.rows_seen[0]
+
+
+def test_a_line_has_no_rules(city):
+    ridge = LearnedForecaster("ridge", seed=1).fit(
+        city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[1000]
+    )
+    with pytest.raises(SettingsError, match="ridge"):
+        rules(ridge, step=4)
 
 
 def test_importance_ranks_by_mean_contribution(city):
-    ridge = RidgeForecaster(seed=1).fit(city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[1000])
+    ridge = LearnedForecaster("ridge", seed=1).fit(
+        city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[1000]
+    )
     origins = pd.DatetimeIndex([city.origin(k) for k in range(1010, 1100, 10)])
     table = importance(ridge, city, zone_id="Z01", origins=origins, step=1)
     assert table["mean_contribution"].is_monotonic_decreasing

@@ -17,11 +17,11 @@ if "learner_cases" not in sys.modules:
     sys.modules["learner_cases"] = _module
     _spec.loader.exec_module(_module)
 
-import learner_cases as cases  # noqa: E402  (made importable above: tests have no packages)
+import learner_cases as cases
 
-import models.families  # noqa: E402, F401  # declares every family
-from models.errors import SettingsError  # noqa: E402
-from models.learner import Learner, learner_class  # noqa: E402
+import models.families  # noqa: F401  # declares every family
+from models.errors import SettingsError
+from models.learner import Learner, learner_class
 
 TRAIN, TEST = cases.rows(n=500, seed=0), cases.rows(n=200, seed=9)
 ZONE_FEATURES = np.array([[1.0, 0.2], [2.0, 0.1], [3.0, 0.4]])

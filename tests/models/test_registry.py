@@ -11,13 +11,15 @@ import pytest
 from data.store.folder import FolderStore
 from data.store.protocol import MemoryStore
 from models.errors import ModelFileError, RegistryError
-from models.families.boosting import BoostedForecaster
+from models.forecasting import LearnedForecaster
 from models.registry import CITY, Registry
 
 
 @pytest.fixture(scope="module")
 def model(city):
-    return BoostedForecaster(seed=1).fit(city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[900])
+    return LearnedForecaster("xgboost", seed=1).fit(
+        city, target="speed_mps", zone_ids=("Z01",), train_end=city.times[900]
+    )
 
 
 @pytest.fixture(params=["memory", "folder"])
@@ -68,7 +70,7 @@ def test_the_pointer_is_written_last(model):
     assert registry.load("Z01", "speed_mps").family == "xgboost"
 
 
-@pytest.mark.parametrize("name", ["arrays.npz", "booster.ubj", "model.json"])
+@pytest.mark.parametrize("name", ["arrays.npz", "0.ubj", "model.json"])
 def test_a_damaged_or_missing_file_is_named(model, name):
     store = MemoryStore()
     registry = Registry(store)

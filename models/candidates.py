@@ -1,0 +1,81 @@
+"""Candidates: which families compete, by how much computing may be spent.
+
+`quick` serves a first look and a daily refit, `standard` a planner's city, `thorough` a study. Families that learn a
+zone at a time compete to be its micromodel; citywide ones to be the macromodel; all may enter the mix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from models.errors import SettingsError
+from models.forecasting import LearnedForecaster
+from models.learner import Learner, learner_class
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A family with its settings.
+
+    Attributes
+    ----------
+    name : str
+        What it is called in tables; the family's name unless settings differ from its defaults.
+    family : str
+    start : {"usual", "last", "lasting"}
+        See `forecasting.LearnedForecaster`.
+    settings : mapping
+        Those that differ from the family's defaults.
+    """
+
+    name: str
+    family: str
+    start: str = "usual"
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def learner(self) -> type[Learner]:
+        """Class of the family."""
+        return learner_class(self.family)
+
+    def forecaster(self, seed: int) -> LearnedForecaster:
+        """One that has not been fitted."""
+        return LearnedForecaster(self.family, seed=seed, start=self.start, settings=self.settings)
+
+
+def _plain(*families: str) -> tuple[Candidate, ...]:
+    return tuple(Candidate(name, name) for name in families)
+
+
+#: Candidates by effort; each level adds to the one before.
+EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
+    {
+        "quick": _plain("ridge", "quantile_linear", "tree", "macro_xgboost"),
+        "standard": _plain("ridge", "quantile_linear", "tree", "regime", "xgboost", "macro_xgboost", "macro_mlp"),
+        "thorough": _plain(
+            "ridge", "lasso", "quantile_linear", "additive", "tree", "model_tree", "regime", "graph", "bagged_trees",
+            "xgboost", "boosted_trees", "mlp", "shared_body", "macro_xgboost", "macro_mlp", "attention", "convolution",
+        ),
+    }
+)  # fmt: skip
+
+
+def candidates(effort: str = "quick", families: Sequence[str] | None = None) -> tuple[Candidate, ...]:
+    """Candidates of an effort, or just the named families.
+
+    Raises
+    ------
+    SettingsError
+        For an effort or a family that does not exist, or where no family learns a zone at a time.
+    """
+    if families is None:
+        if effort not in EFFORTS:
+            raise SettingsError(f"there is no effort {effort!r}; there are {sorted(EFFORTS)}")
+        return EFFORTS[effort]
+    found = _plain(*dict.fromkeys(families))
+    if not any(candidate.learner.scope == "zone" for candidate in found):
+        raise SettingsError(f"families {list(families)} hold none that learns a zone at a time; add one, e.g. ridge")
+    return found

@@ -1,0 +1,160 @@
+"""Choosing: families, models in use and tasks of all zones, as tables with their reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from data.schemas import ASSIGNMENT, SCORES, validate
+from models.assign import choose_task, reason_in_use
+from models.contract import Forecaster
+from models.ensemble import EnsembleForecaster
+from models.panel import Panel
+from models.select import choose_families, choose_in_use, crossed_point, error_unit
+from models.validation import Validation
+
+SCORED_HORIZONS_S = (900, 3600, 86_400)
+USUAL = "historical_average"
+
+
+@dataclass(frozen=True, eq=False)
+class TargetChoice:
+    """What was chosen for the zones of one target.
+
+    Attributes
+    ----------
+    families : tuple of str, length Z
+        Candidate that is each zone's micromodel.
+    macro : str
+        Candidate that is the macromodel; empty where there is none.
+    mix : EnsembleForecaster or None
+        Stack of all candidates, for all zones.
+    rows : list of dict
+        Rows of the `choices` table.
+    """
+
+    families: tuple[str, ...]
+    macro: str
+    mix: EnsembleForecaster | None
+    rows: list[dict[str, object]]
+
+
+def choose(
+    fitted: Mapping[str, Forecaster], baselines: Mapping[str, Forecaster], by_hand: pd.DataFrame
+) -> TargetChoice:
+    """Choose among the candidates of one target, from their out-of-fold errors.
+
+    Parameters
+    ----------
+    fitted : mapping of str to Forecaster
+        By candidate's name, all of the same zones.
+    baselines : mapping of str to Forecaster
+        With `historical_average` (a candidate, too) and `seasonal_naive`.
+    by_hand : DataFrame
+        See `assign.check_overrides`.
+    """
+    first = next(iter(fitted.values()))
+    zones, target = first.zone_ids, first.target
+    usual, naive = _record(baselines[USUAL]), _record(baselines["seasonal_naive"])
+    unit = error_unit(usual)
+    micro = {USUAL: usual} | {name: _record(m) for name, m in fitted.items() if m.scope == "zone"}
+    city = {name: _record(model) for name, model in fitted.items() if model.scope == "city"}
+    choices = choose_families(micro, unit)
+    macro = min(city, key=lambda name: pooled_loss(city[name], unit)) if city else ""
+    hands = {z: by_hand[(by_hand["zone_id"] == z) & by_hand["target"].isin(["", target])] for z in zones}
+    families = tuple(
+        next((str(f) for f in hands[z]["family"] if f), choice.family) for z, choice in zip(zones, choices)
+    )
+    members = [*micro, *city]
+    mix, point = None, None
+    if city:
+        models = [fitted.get(name, baselines.get(name)) for name in members]
+        mix = EnsembleForecaster.of([m for m in models if m is not None], zones, name="mix")
+        point = crossed_point([{**micro, **city}[name] for name in members])
+    rows = []
+    for z, zone in enumerate(zones):
+        here = np.array([z])
+        own = micro[families[z]].pick(here)
+        use = choose_in_use(
+            own, city[macro].pick(here) if macro else None, naive.pick(here),
+            None if point is None else point[:, here], unit[here],
+        )  # fmt: skip
+        hand = hands[zone]
+        model = next((str(m) for m in hand["model_in_use"] if m), use.model)
+        manual = bool((hand["family"] != "").any() or (hand["model_in_use"] != "").any())
+        share = float(mix.weights[: len(micro), z].sum(axis=0).mean()) if mix is not None else 1.0
+        weight = {"micromodel": 1.0, "macromodel": 0.0}.get(model, share)
+        reason = reason_in_use(use, family=families[z], macro=macro, target=target, weight_micro=share)
+        reason = f"{reason}. Family: {choices[z].reason}."
+        chosen = fitted.get(families[z], baselines.get(families[z]))
+        assert chosen is not None
+        rows.append(
+            {"zone_id": zone, "target": target, "family": families[z], "model_in_use": model, "by_hand": manual,
+             "settings": json.dumps(chosen.settings(), sort_keys=True), "is_task": False,
+             "reason": f"Chosen by hand. Otherwise: {reason}" if manual else reason, "micro_mae": use.micro_mae,
+             "macro_mae": use.macro_mae, "naive_mae": use.naive_mae, "mix_mae": use.mix_mae, "weight_micro": weight}
+        )  # fmt: skip
+    return TargetChoice(families, macro, mix, rows)
+
+
+def pooled_loss(record: Validation, unit: np.ndarray) -> float:
+    """Mean absolute error in `unit` over all zones, origins and horizons."""
+    return float(np.nanmean(np.abs(record.actual - record.point) / unit))
+
+
+def with_tasks(choices: pd.DataFrame, past: Panel, by_hand: pd.DataFrame) -> pd.DataFrame:
+    """Mark each zone's task, with its reason."""
+    tasks: dict[str, tuple[str, str, bool]] = {}
+    for zone, rows in choices.groupby("zone_id", sort=False):
+        hand = by_hand[(by_hand["zone_id"] == zone) & (by_hand["target"] != "")]
+        wanted = [t for t in hand["target"] if t in set(rows["target"])]
+        if wanted:
+            tasks[str(zone)] = (wanted[0], "Task chosen by hand", True)
+        else:
+            tasks[str(zone)] = (*choose_task(past, str(zone), tuple(rows["target"])), False)
+    task = choices["zone_id"].map(lambda z: tasks[z][0])
+    return choices.assign(
+        is_task=choices["target"] == task,
+        by_hand=choices["by_hand"] | (choices["zone_id"].map(lambda z: tasks[z][2]) & (choices["target"] == task)),
+        task_reason=choices["zone_id"].map(lambda z: tasks[z][1]),
+    ).sort_values(["zone_id", "target"], ignore_index=True)
+
+
+def assignment(choices: pd.DataFrame) -> pd.DataFrame:
+    """One row a zone: its task, and why."""
+    rows = choices[choices["is_task"]].drop(columns="is_task")
+    rows = rows.assign(reason=rows["task_reason"] + ". " + rows["reason"])
+    return validate(rows.reset_index(drop=True), ASSIGNMENT)
+
+
+def validation_scores(models: Iterable[tuple[str, Forecaster]], step_s: int, seed: int) -> pd.DataFrame:
+    """Out-of-fold MAE by zone and horizon, as a `scores` table, of named models."""
+    parts = []
+    for name, model in models:
+        record = model.validation
+        if record is None:
+            continue
+        wanted = [h for h in SCORED_HORIZONS_S if h % step_s == 0 and h // step_s in model.anchors]
+        wanted = wanted or [model.anchors[0] * step_s]
+        index = [model.anchors.index(h // step_s) for h in wanted]
+        error = np.abs(record.actual - record.point)[:, :, index]
+        known = np.isfinite(error).sum(axis=0)
+        mean = np.where(known > 0, np.nansum(error, axis=0) / np.maximum(known, 1), np.nan)
+        z, k = (axis.ravel() for axis in np.indices(mean.shape))
+        table = {
+            "model": name, "zone_id": np.asarray(model.zone_ids, dtype=object)[z], "target": model.target,
+            "horizon_s": np.asarray(wanted, dtype=float)[k], "metric": "mae", "period": "validation", "seed": seed,
+            "value": mean.ravel(), "lower": np.nan, "upper": np.nan, "n": known.ravel().astype(np.int64),
+        }  # fmt: skip
+        parts.append(pd.DataFrame(table))
+    return validate(pd.concat(parts, ignore_index=True), SCORES)
+
+
+def _record(model: Forecaster) -> Validation:
+    if model.validation is None:
+        raise ValueError(f"{model!r} carries no validation; it was loaded or refitted, fit it to choose")
+    return model.validation

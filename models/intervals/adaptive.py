@@ -146,7 +146,8 @@ class AdaptiveState:
         spacing : int
             Positions from one origin to the next: sparse origins overlap less, and may be followed faster.
         calibrated_on : int or None
-            Origins that the static offsets rest on; gives the margin. None: so many that there is none.
+            Origins, `spacing` apart, that the static offsets rest on; gives the margin. None: so many that there is
+            none.
 
         Raises
         ------

@@ -107,11 +107,19 @@ class Calibration:
             spread=self.spread.pick(places),
         )  # fmt: skip
 
-    def live(self, *, settings: AdaptiveSettings | None = None) -> LiveIntervals:
-        """Before the first origin; let it `follow` the forecasts it was fitted on, and it starts warm."""
+    def live(self, *, settings: AdaptiveSettings | None = None, spacing: int | None = None) -> LiveIntervals:
+        """Before the first origin; let it `follow` the forecasts it was fitted on, and it starts warm.
+
+        Parameters
+        ----------
+        settings : AdaptiveSettings or None
+        spacing : int or None
+            Positions from one origin to the next in use; None: as in calibration.
+        """
+        spacing = spacing or self.spacing
         adaptive = AdaptiveState.start(
-            self.offsets, steps=self.steps, quantiles=self.quantiles, settings=settings, spacing=self.spacing,
-            calibrated_on=self.n_origins,
+            self.offsets, steps=self.steps, quantiles=self.quantiles, settings=settings, spacing=spacing,
+            calibrated_on=max(1, self.n_origins * self.spacing // spacing),
         )  # fmt: skip
         zones, horizons = self.offsets.shape[:2]
         nothing = np.zeros((0, zones, horizons))
@@ -139,16 +147,17 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class _Recent:
-    """Running means of absolute scores: `total` and `mass`, shape (Z, S, M), and the pending origins' share of them."""
+    """Running means of absolute scores: `total` and `mass` (Z, S, M), position of the origin told `last` (S,)."""
 
     total: np.ndarray
     mass: np.ndarray
+    last: np.ndarray
     pending: np.ndarray
 
     @classmethod
     def start(cls, zones: int, horizons: int) -> _Recent:
         shape = (zones, horizons, len(MEMORIES))
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(0, dtype=np.int64))
+        return cls(np.zeros(shape), np.zeros(shape), np.full(horizons, -1), np.zeros(0, dtype=np.int64))
 
     def follow(
         self, known: np.ndarray, steps: np.ndarray, scores: np.ndarray, late: np.ndarray | None
@@ -160,13 +169,13 @@ class _Recent:
         told = np.zeros(steps.size, dtype=np.int64)
         if p:
             told[:] = [np.searchsorted(self.pending, self.pending[-1] - s, side="right") for s in steps]
-        total, mass = self.total.copy(), self.mass.copy()
+        total, mass, last = self.total.copy(), self.mass.copy(), self.last.copy()
         means, weights = np.empty((rows.size, *total.shape)), np.empty((rows.size, *total.shape))
         recent_means(
-            rows, steps, np.abs(every).astype(float), np.asarray(MEMORIES), total, mass, told, means, weights, p
+            rows, steps, np.abs(every).astype(float), np.asarray(MEMORIES), total, mass, told, last, means, weights, p
         )
         gone = int(np.searchsorted(rows, rows[-1] - steps.max(), side="right")) if rows.size else 0
-        return RecentErrors(means[p:], weights[p:]), _Recent(total, mass, rows[gone:].copy())
+        return RecentErrors(means[p:], weights[p:]), _Recent(total, mass, last, rows[gone:].copy())
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from models.intervals.normalised_kernels import recent_means
 
-#: Readings over which recent errors are averaged (assumption: hours, a day, a week of hourly readings).
+#: Positions over which recent errors are averaged (assumption: hours, a day, a week on an hourly grid).
 MEMORIES = (4.0, 24.0, 168.0)
 ZONE_LEAN = 200.0  # independent scores that weigh as much as the city in a zone's coefficients (assumption)
 RIDGE = 20.0  # independent scores' worth of belief that a feature says nothing (assumption)
@@ -188,7 +188,7 @@ class RecentErrors:
     Attributes
     ----------
     means, weights : ndarray, shape (n, Z, S, M)
-        Exponentially weighted over `MEMORIES` readings (`nan` where nothing was known), and the weight that each
+        Exponentially weighted over `MEMORIES` positions (`nan` where nothing was known), and the weight that each
         rests on, 0 to 1: missing readings make it small.
     """
 
@@ -214,14 +214,16 @@ def recent_errors(
     steps : array of int, shape (S,)
         Horizons in positions.
     memories : tuple of float, length M
+        In positions: scores of sparse origins fade faster from one to the next.
     """
     n, zones, horizons = scores.shape
     shape = (zones, horizons, len(memories))
     means, weights = np.empty((n, *shape)), np.empty((n, *shape))
-    total, mass, told = np.zeros(shape), np.zeros(shape), np.zeros(horizons, dtype=np.int64)
+    total, mass = np.zeros(shape), np.zeros(shape)
+    told, last = np.zeros(horizons, dtype=np.int64), np.full(horizons, -1, dtype=np.int64)
     recent_means(
         np.asarray(known, dtype=np.int64), np.asarray(steps, dtype=np.int64), np.abs(scores).astype(float),
-        np.asarray(memories, dtype=float), total, mass, told, means, weights, 0,
+        np.asarray(memories, dtype=float), total, mass, told, last, means, weights, 0,
     )  # fmt: skip
     return RecentErrors(means, weights)
 

@@ -47,11 +47,22 @@ def test_missing_features_say_nothing():
 
 
 def test_recent_errors_are_those_that_had_come_in():
-    """Memory 2: after scores 4 and 8 the mean is (0.25 x 4 + 0.5 x 8) / 0.75 = 6.67, from two steps later on."""
+    """Memory 2: a score counts a = 1 - exp(-1/2); after 4 and 8 the mean is (a (1 - a) 4 + a 8) / (1 - (1 - a)^2), from
+    two steps later on.
+    """
     scores = np.array([4.0, -8.0, np.nan, 1e9, 1e9])[:, None, None]
     found = recent_errors(scores, np.arange(5), (2,), memories=(2.0,))
-    np.testing.assert_allclose(found.means[:, 0, 0, 0], [np.nan, np.nan, 4.0, 20 / 3, 20 / 3])
-    np.testing.assert_allclose(found.weights[:, 0, 0, 0], [0.0, 0.0, 0.5, 0.75, 0.75])
+    a = 1 - np.exp(-0.5)
+    both = (a * (1 - a) * 4 + a * 8) / (1 - (1 - a) ** 2)
+    np.testing.assert_allclose(found.means[:, 0, 0, 0], [np.nan, np.nan, 4.0, both, both])
+    np.testing.assert_allclose(found.weights[:, 0, 0, 0], [0.0, 0.0, a, 1 - (1 - a) ** 2, 1 - (1 - a) ** 2])
+
+
+def test_recent_errors_of_sparse_origins_fade_by_time():
+    """Origins 10 positions apart, memory 2: the latest score is all but the whole mean."""
+    scores = np.array([9.0, 1.0, 0.0, 0.0])[:, None, None]
+    found = recent_errors(scores, np.arange(0, 40, 10), (5,), memories=(2.0,))
+    assert found.means[2, 0, 0, 0] == pytest.approx(1.0, abs=0.1)
 
 
 @pytest.mark.parametrize("poison", [np.nan, 1e9])

@@ -1,8 +1,8 @@
 """Perceptrons: a small network per zone on top of its own line, all zones' networks trained in one batched loop.
 
 Each zone first gets a ridge line per horizon; the network learns what the line leaves over, starts at nothing and is
-kept only as far as it helps on the zone's last days, which it does not learn from. So a zone without curvature keeps its
-line, and one without signal forecasts about "as usual".
+kept only as far as it helps on the zone's last days, which it does not learn from. So a zone without curvature keeps
+its line, and one without signal forecasts about "as usual".
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.families.line_start import LineStart, standardise
+from models.families.line_start import LineStart
 from models.families.network import (
     LOSSES,
     AdamW,
@@ -62,8 +62,8 @@ class ZoneMLP(Learner):
 
     Notes
     -----
-    Zones share the random stream (starting weights, order of rows, dropout) but no data, so that a zone's network is the
-    same whether fitted alone, in another order or among a thousand, up to the rounding of batched products.
+    Zones share the random stream (starting weights, order of rows, dropout) but no data, so that a zone's network is
+    the same whether fitted alone, in another order or among a thousand, up to the rounding of batched products.
 
     References
     ----------
@@ -124,7 +124,7 @@ class ZoneMLP(Learner):
         self._spread = np.zeros((0, 0), dtype=np.float32)  # (Z, S): what the line leaves over
 
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
-        """Learn (see `Learner.fit`); takes about 20 ms of CPU a zone of 1,344 rows and 24 features."""
+        """Learn (see `Learner.fit`); all zones of a chunk take each step together."""
         self.layout = rows.layout
         n, zones, horizons = rows.shape
         held = max(1, round(self.settings["holdout"] * n))
@@ -144,7 +144,7 @@ class ZoneMLP(Learner):
                 rest = target - line.early_forecast(common, ahead)
                 part = rest[:, :, :early]
                 known = np.isfinite(part)
-                size = np.sqrt(np.where(known, part, 0).__pow__(2).sum(axis=2) / np.maximum(known.sum(axis=2), 1))
+                size = np.sqrt(np.square(np.where(known, part, 0)).sum(axis=2) / np.maximum(known.sum(axis=2), 1))
                 spread[some] = np.where(size > 1e-3, size, 1)
                 rest = (rest / spread[some][:, :, None]).astype(np.float32)
                 for member in range(members):
@@ -154,7 +154,7 @@ class ZoneMLP(Learner):
         return self
 
     def _parameters(self, rows: Rows, zones: int) -> Parameters:
-        f1, f2, horizons = rows.common.shape[2], rows.ahead.shape[3], rows.shape[2]
+        f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
         assert self.layout is not None
         horizons, hidden = len(self.layout.steps), self.settings["hidden"]
         shapes: dict[str, tuple[int, ...]] = {
@@ -194,20 +194,20 @@ class ZoneMLP(Learner):
         adam = AdamW(parameters, decay)
         held = (common[:, first_held:], ahead[:, :, first_held:], rest[:, :, first_held:])
         best = Best(parameters.flat, self._held_loss(parameters, *held), s["patience"])
-        alive = np.flatnonzero(np.isfinite(best.loss))
+        place, alive = np.arange(zones), np.flatnonzero(np.isfinite(best.loss))
         steps = int(np.clip(round(early / s["batch"]), *_STEPS_OF_A_ROUND))
         order = _Order(early, min(s["batch"], early), rng)
         for epoch in range(1, s["rounds"] + 1):
             if len(alive) < len(parameters.flat):
                 if not len(alive):
                     break
-                stay = np.isin(place, alive) if epoch > 1 else np.isin(np.arange(zones), alive)
+                stay = np.isin(place, alive)
                 parameters = parameters.like(parameters.flat[stay])
                 adam.keep(stay)
                 adam.parameters = parameters
                 common, ahead, rest = common[stay], ahead[stay], rest[stay]
                 held = (common[:, first_held:], ahead[:, :, first_held:], rest[:, :, first_held:])
-            place = alive
+                place = alive
             for k in range(steps):
                 progress = (epoch - 1 + k / steps) / s["rounds"]
                 part = order.next()

@@ -1,7 +1,7 @@
 """Networks: what all the small networks share to learn by, over one model or a stack of one per zone.
 
 Read `Parameters` (all numbers of a network in one line of memory), `loss_gradient`, `AdamW`, `learning_rate`, `Best`
-(early stopping). The first axes of `Parameters.flat` may count zones, so that a thousand networks take one step at once.
+(early stopping). The first axes of `Parameters.flat` may count zones, so that a thousand networks step at once.
 """
 
 from __future__ import annotations

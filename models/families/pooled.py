@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -105,7 +106,7 @@ class PooledNetwork(Learner):
             "passes": 10,
             "batch": 512,
             "rate": 1e-3,
-            "decay": 0.02,
+            "decay": 0.3,
             "dropout": 0.1,
             "embedding": 4,
             "members": 3,
@@ -152,15 +153,15 @@ class PooledNetwork(Learner):
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """Learn (see `Learner.fit`)."""
         self.layout = rows.layout
-        _, zones, horizons = rows.shape
+        zones = rows.shape[1]
         features = np.zeros((zones, 0), np.float32) if zone_features is None else np.asarray(zone_features, np.float32)
         features = np.nan_to_num(features)
         self._arrays = dict(
             zip(
                 ("common_centre", "common_scale", "ahead_centre", "ahead_scale", "zone_centre", "zone_scale"),
                 (
-                    *_scale_of(rows.common.reshape(-1, rows.common.shape[2])),
-                    *_scale_of(rows.ahead.reshape(-1, rows.ahead.shape[3])),
+                    *_scale_of(_samples(rows.common, 2)),
+                    *_scale_of(_samples(rows.ahead, 3)),
                     *centre_and_scale(features, 0),
                 ),
                 strict=True,
@@ -252,8 +253,8 @@ class PooledNetwork(Learner):
     ) -> Batch:
         """Gather samples (origin * zones + zone) of rows."""
         a = self._arrays
-        common = rows.common.reshape(-1, rows.common.shape[2])[samples]
-        ahead = rows.ahead.reshape(-1, *rows.ahead.shape[2:])[samples]
+        common = _samples(rows.common, 2)[samples]
+        ahead = _samples(rows.ahead, 2)[samples]
         zone = samples % zones
         return Batch(
             standardise(common, a["common_centre"], a["common_scale"]),
@@ -309,8 +310,8 @@ class PooledNetwork(Learner):
     def _batch_at(self, rows: Rows, samples: np.ndarray, places: np.ndarray, at: np.ndarray) -> Batch:
         """Samples of rows that hold the zones at `places` alone."""
         a, batch_zone = self._arrays, places[samples % len(places)]
-        common = rows.common.reshape(-1, rows.common.shape[2])[samples]
-        ahead = rows.ahead.reshape(-1, *rows.ahead.shape[2:])[samples]
+        common = _samples(rows.common, 2)[samples]
+        ahead = _samples(rows.ahead, 2)[samples]
         return Batch(
             standardise(common, a["common_centre"], a["common_scale"]),
             standardise(ahead, a["ahead_centre"], a["ahead_scale"]),
@@ -344,13 +345,18 @@ class PooledNetwork(Learner):
         self._flat = arrays["flat"]
 
 
+def _samples(values: np.ndarray, axes: int) -> np.ndarray:
+    """The first axes as one, whatever the others hold."""
+    return values.reshape(prod(values.shape[:axes]), *values.shape[axes:])
+
+
 def _scale_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of columns, from at most some 200,000 rows spread over all."""
     return centre_and_scale(values[:: max(1, len(values) // 200_000)], 0)
 
 
 def _blocks(n: int, share: float, member: int, members: int, reach: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to learn from and rows held out: one block a member, the last rows first, a gap of `reach` rows around it."""
+    """Rows to learn from and rows held out: a block a member, the last rows first, a gap of `reach` rows around."""
     size = round(share * n)
     if size == 0:
         return np.arange(n), np.arange(0)

@@ -8,6 +8,7 @@ was given, and none uses more than one thread by itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 import numpy as np
 
@@ -70,7 +71,7 @@ class Tape:
 
     def linear(self, x: Node, w: Node, b: Node | None = None) -> Node:
         """`x @ w + b` over the last axis: x (..., F), w (F, H), b (H,)."""
-        flat = x.value.reshape(-1, x.value.shape[-1])
+        flat = x.value.reshape(prod(x.value.shape[:-1]), x.value.shape[-1])
         value = flat @ w.value
         if b is not None:
             value += b.value
@@ -187,7 +188,7 @@ class Tape:
 
     def windows(self, x: Node, size: int, stride: int) -> Node:
         """Neighbouring steps side by side, to convolve with `linear`: x (B, T, C) to (B, T', size * C)."""
-        batch, steps, channels = x.value.shape
+        _, steps, channels = x.value.shape
         count = (steps - size) // stride + 1
         value = np.concatenate([x.value[:, k : k + stride * count : stride] for k in range(size)], axis=2)
 
@@ -201,7 +202,6 @@ class Tape:
 
     def look_up(self, table: Node, index: np.ndarray) -> Node:
         """Rows of a table: table (Z, E), index (B,), result (B, E)."""
-        rows = table.value.shape[0]
 
         def step(grad: np.ndarray) -> None:
             order = np.argsort(index, kind="stable")

@@ -49,6 +49,8 @@ def calibrate_workspace(
 ) -> tuple[str, Calibrated]:
     """Calibrate a workspace's demand to counts, keep the report as a run, and have the next job use the result.
 
+    A calibration that was not taken (`Calibrated.taken`) leaves the workspace's demand as it is.
+
     Parameters
     ----------
     space : Workspace
@@ -92,7 +94,8 @@ def calibrate_workspace(
         run.table("count_fit", found.quality)
         run.table("counted_links", found.links)
         run.table("rounds", found.rounds)
-    _keep(space, od)
+    if found.taken:
+        _keep(space, od)
     from data.store.runs import run_id
 
     return run_id("demand", spec), found

@@ -1,7 +1,8 @@
 """Demand calibrated to link counts: assign, compare, estimate, assign again.
 
 Read `hourly_flows` (what links carry, and by which routes), `route_use` (proportions as a map and its transpose),
-`demand.estimation` (one estimate), `demand.count_fit` (GEH and RMSE), then this loop. Each round takes the flows of the
+`demand.count_trust` (how far counts are trusted), `demand.estimation` (one estimate), `demand.count_fit` (GEH and
+RMSE), then this loop. Each round takes the flows of the
 assignment at the present demand as they are and the routes for how they change with it, so that in the end it is the
 assigned flows, not those of the routes' proportions, that fit the counts.
 """
@@ -16,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from simulation.demand.count_fit import fit_quality, geh
-from simulation.demand.estimation import common_factor, estimate_od
+from simulation.demand.count_trust import FOLDS, best_factor, corridors, folds_of
+from simulation.demand.estimation import OdEstimate, common_factor, estimate_od
 from simulation.demand.spec import DemandSpec
 from simulation.errors import DemandError
 from simulation.hourly_flows import HourlyFlows, assigned_flows, simulated_flows, with_demand
@@ -34,6 +36,13 @@ COUNT_CV = 0.05
 #: Bounds of a pair's trips as shares of its prior; assumption.
 BOUNDS = (0.1, 5.0)
 ROUNDS = 4
+#: Share of the counted links that a first calibration leaves out, to see whether it helps where it has not looked.
+GUARD_SHARE = 0.25
+#: Links that such a check needs at least; assumption.
+FEWEST_GUARDS = 3
+#: Counts x pairs up to which the proportions are written out (0.4 GB), and counts are weighed by cross-validation.
+MATRIX_CELLS = 50_000_000
+_ROUNDS = ["round", "stage", "rmse_veh_per_h", "factor", "trust", "at_bound", "iterations"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +52,11 @@ class Calibrated:
     Attributes
     ----------
     demand : DemandSpec
+        The prior's, bit for bit, where nothing was taken.
+    taken : bool
+        Whether the calibration helped on counted links that it had not seen, and on all of them in the end.
+    verdict : str
+        Why, with numbers.
     quality : DataFrame
         `stage` ("prior", "calibrated"), `scope` ("counted", "held_out", each also "..., 300 veh/h and more"), and the
         measures of `fit_quality`. Both stages are assigned anew, with luck that the calibration has not seen.
@@ -50,10 +64,14 @@ class Calibrated:
         One row a count: `link_id`, `hour`, `counted_veh_per_h`, `held_out`, `prior_veh_per_h`,
         `calibrated_veh_per_h`, `prior_geh`, `calibrated_geh`.
     rounds : DataFrame
-        `round`, `rmse_veh_per_h` of the counts used at its beginning, `factor` on all demand, `at_bound`, `iterations`.
+        `round`, `stage` ("guarded": without the counts that check, then "all"), `rmse_veh_per_h` of the counts used at
+        its beginning, `factor` on all demand, `trust` (factor on the errors of counts by `demand.count_trust`; `inf`:
+        the prior), `at_bound`, `iterations`.
     """
 
     demand: DemandSpec
+    taken: bool
+    verdict: str
     quality: pd.DataFrame
     links: pd.DataFrame
     rounds: pd.DataFrame
@@ -73,6 +91,7 @@ def calibrate_demand(
     bounds: tuple[float, float] = BOUNDS,
     fit_level: bool = False,
     hold_out: float = 0.0,
+    guard_share: float = GUARD_SHARE,
     seed: int = 1,
     progress: Callable[[int, int, str], Any] | None = None,
 ) -> Calibrated:
@@ -88,14 +107,15 @@ def calibrate_demand(
     assignment : str
         "dynamic" (the living city, `simulated_flows`) or "static" (`assigned_flows`, cheaper, without queues).
     rounds : int
-        Assignments and estimates.
+        Assignments and estimates with the counts that check left out; then half as many with all counts.
     days : int
         Weekdays that are simulated each round; more give smoother flows.
     check_days : int, optional
         Weekdays of the check of the prior and of the result; default `days`.
     prior_cv, count_cv : float
         Errors of a pair of the prior and of a count, as shares. To the variance (count_cv x count)^2 come 1 veh/h
-        and what varies from day to day in the simulated days, over `count_days` and over `days`.
+        and what varies from day to day in the simulated days, over `count_days` and over `days`; then the factor that
+        cross-validation finds (`demand.count_trust`).
     count_days : float
         Days that each count is the mean of.
     bounds : tuple of float
@@ -106,6 +126,9 @@ def calibrate_demand(
     hold_out : float
         Share of the counted links that the calibration does not see, drawn by the seed; they tell how well it does
         where nobody counts. 0 where `counts` names them.
+    guard_share : float
+        Share of the counted links that a first calibration leaves out, whole corridors at a time. Where it does not
+        help on them it is not taken, and the prior stays; where it does, all counts are used. 0: no such check.
     seed : int
     progress : callable, optional
         Called with (rounds done, rounds in all, message).
@@ -120,60 +143,139 @@ def calibrate_demand(
         Naming every fault of the counts and of the options.
     """
     table = checked_counts(counts, len(city.links))
-    _check_options(assignment, rounds, days, hold_out, count_days, count_cv)
+    _check_options(assignment, rounds, days, hold_out, guard_share, count_days, count_cv)
     tell = progress or (lambda done, total, message: None)
     held = _held_out(table, hold_out, seed)
     if held.all():
         raise DemandError("every count is held out; leave some for the calibration")
     link, hour = table["link_id"].to_numpy(), table["hour"].to_numpy()
-    counted = table["veh_per_h"].to_numpy(float)
-    used = ~held
+    counted, prior = table["veh_per_h"].to_numpy(float), city.demand.od_veh
+    again = (rounds + 1) // 2
+    tell(0, rounds + again + 3, "the prior")
 
-    def assign(od_veh: np.ndarray, luck: int, count: int = days) -> HourlyFlows:
+    def assign(od_veh: np.ndarray, luck: int, count: int) -> HourlyFlows:
         changed = with_demand(city, od_veh)
         if assignment == "static":
             return assigned_flows(changed, np.unique(hour).tolist())
         return simulated_flows(changed, np.unique(hour).tolist(), days=count, seed=luck)
 
-    prior = od = city.demand.od_veh
-    factor = 1.0
-    rows: list[tuple[int, float, float, int, int]] = []
-    for done in range(rounds):
-        tell(done, rounds + 1, f"round {done + 1} of {rounds}")
-        flows = assign(od, seed + 1 + done)
-        now = fit_quality(flows.at(link, hour)[used], counted[used])
-        use = RouteUse(city.demand, city.turn_index(), flows.trees, link[used], hour[used])
-        response, offset = flows.linear_at(link, hour)
-        # what a bottleneck holds back is known no better than the prior
-        own = (count_cv * counted) ** 2 + ((1.0 - response) * prior_cv * counted) ** 2
-        sd = np.sqrt((flows.variance_at(link, hour, count_days) + 1.0 + own)[used])
-        response, offset = response[used], offset[used]
-        if fit_level:
-            factor = common_factor(response * use.flows(prior), counted[used], sd, offset=offset)
-        found = estimate_od(
-            prior * factor, counted[used], sd, _times(response, use.flows), _after(response, use.pull),
-            offset=offset, prior_cv=prior_cv, bounds=bounds, start_veh=od,
-        )  # fmt: skip
-        od = found.od_veh if done == 0 else od + (found.od_veh - od) / done  # averaged: dynamic flows carry noise
-        rows.append((done + 1, now["rmse_veh_per_h"], factor, found.at_bound, found.iterations))
-    tell(rounds, rounds + 1, "checking")
-    before, after = (assign(x, seed + 1000, check_days or days).at(link, hour) for x in (prior, od))
+    first = assign(prior, seed + 1000, check_days or days)
+    sd = np.sqrt(first.variance_at(link, hour, count_days) + 1.0 + (count_cv * counted) ** 2)
+
+    def fit(used: np.ndarray, start: np.ndarray, count: int, luck: int, stage: str) -> np.ndarray:
+        """Rounds of assignment and estimate with some of the counts."""
+        od = start
+        for done in range(count):
+            flows = assign(od, luck + done, days)
+            now = fit_quality(flows.at(link, hour)[used], counted[used])
+            found, trust, factor = _estimate(
+                city, flows, link[used], hour[used], counted[used], od, prior_cv=prior_cv, count_cv=count_cv,
+                count_days=count_days, bounds=bounds, fit_level=fit_level, seed=seed,
+            )  # fmt: skip
+            od = found.od_veh if done == 0 else od + (found.od_veh - od) / done  # averaged: flows carry noise
+            rows.append((len(rows) + 1, stage, now["rmse_veh_per_h"], factor, trust, found.at_bound, found.iterations))
+            tell(len(rows), rounds + again + 3, f"{stage}, round {done + 1} of {count}")
+        return od
+
+    def misfit(flows: HourlyFlows, rows: np.ndarray) -> float:
+        return float(np.mean(np.square((flows.at(link, hour) - counted) / sd)[rows]))
+
+    rows: list[tuple[int, str, float, float, float, int, int]] = []
+    guard = np.zeros_like(held)
+    if guard_share > 0:
+        guard[~held] = _guards(RouteUse(city.demand, city.turn_index(), first.trees, link[~held], hour[~held]), prior,
+                               guard_share, seed)  # fmt: skip
+    od, last, verdict = prior, first, ""
+    if guard.any():
+        od = fit(~held & ~guard, prior, rounds, seed + 1, "guarded")
+        trial = assign(od, seed + 1000, check_days or days)
+        was, became = misfit(first, guard), misfit(trial, guard)
+        verdict = (
+            f"on {np.unique(link[guard]).size} counted links left out of a first calibration the mean square error,"
+            f" in units of a count's variance, went from {was:.3g} to {became:.3g}"
+        )
+        taken = became < was
+        last = trial
+    else:
+        verdict, taken = "too few counted links to leave some out as a check", True
+    if taken:
+        od = fit(~held, od, again if guard.any() else rounds, seed + 1 + rounds, "all")
+        last = assign(od, seed + 1000, check_days or days)
+        taken = misfit(last, ~held) < misfit(first, ~held)
+        verdict += "" if taken else "; with all counts the streets fit the counts no better than before"
+    if not taken:
+        od, last, verdict = prior, first, f"not taken, the prior stays: {verdict}"
+    tell(rounds + again + 3, rounds + again + 3, "done")
+    before, after = first.at(link, hour), last.at(link, hour)
     links = table[["link_id", "hour", "veh_per_h"]].rename(columns={"veh_per_h": "counted_veh_per_h"}).assign(
         held_out=held, prior_veh_per_h=before, calibrated_veh_per_h=after, prior_geh=geh(before, counted),
         calibrated_geh=geh(after, counted),
     )  # fmt: skip
     return Calibrated(
-        demand=replace(city.demand, od_veh=od), quality=quality_table(links), links=links,
-        rounds=pd.DataFrame(rows, columns=["round", "rmse_veh_per_h", "factor", "at_bound", "iterations"]),
+        demand=replace(city.demand, od_veh=od),
+        taken=taken,
+        verdict=verdict,
+        quality=quality_table(links),
+        links=links,
+        rounds=pd.DataFrame(rows, columns=_ROUNDS),
+    )
+
+
+def _estimate(
+    city: City,
+    flows: HourlyFlows,
+    link: np.ndarray,
+    hour: np.ndarray,
+    counted: np.ndarray,
+    start: np.ndarray,
+    *,
+    prior_cv: float,
+    count_cv: float,
+    count_days: float,
+    bounds: tuple[float, float],
+    fit_level: bool,
+    seed: int,
+) -> tuple[OdEstimate, float, float]:
+    """One estimate from flows assigned: the matrix, the factor on the errors of counts, the factor on all demand."""
+    prior = city.demand.od_veh
+    use = RouteUse(city.demand, city.turn_index(), flows.trees, link, hour)
+    response, offset = flows.linear_at(link, hour)
+    sd = np.sqrt(flows.variance_at(link, hour, count_days) + 1.0 + (count_cv * counted) ** 2)
+    trust, factor = 1.0, 1.0
+    if counted.size * prior.size > MATRIX_CELLS:
+        ahead: Callable[[np.ndarray], np.ndarray] = lambda od: response * use.flows(od)  # noqa: E731
+        back: Callable[[np.ndarray], np.ndarray] = lambda weight: use.pull(response * weight)  # noqa: E731
+    else:
+        matrix = response[:, None] * use.matrix()
+        ahead = lambda od: matrix @ od.ravel()  # noqa: E731
+        back = lambda weight: (weight @ matrix).reshape(prior.shape)  # noqa: E731
+    if fit_level:
+        factor = common_factor(ahead(prior), counted, sd, offset=offset)
+    if counted.size * prior.size <= MATRIX_CELLS:
+        error = prior_cv * factor * prior.ravel()
+        fold = folds_of(corridors(matrix, error, link), FOLDS, seed=seed)
+        trust, _ = best_factor(matrix, error, counted - ahead(prior * factor) - offset, sd, fold)
+    # errors without bound are errors that leave the prior as it is
+    found = estimate_od(
+        prior * factor, counted, sd * min(trust, 1e6), ahead, back, offset=offset, prior_cv=prior_cv, bounds=bounds,
+        start_veh=start,
     )  # fmt: skip
+    return found, trust, factor
 
 
-def _times(response: np.ndarray, flows: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda od_veh: response * flows(od_veh)
+def _guards(use: RouteUse, prior: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Counts to be left out as a check: about a share of the links, whole corridors at a time. bool, shape (m,).
 
-
-def _after(response: np.ndarray, pull: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda weight: pull(response * weight)
+    None where fewer than `FEWEST_GUARDS` links would be left out or fewer than as many would remain.
+    """
+    links = np.unique(use.link).size
+    none = np.zeros(use.link.size, dtype=bool)
+    if min(share, 1 - share) * links < FEWEST_GUARDS:
+        return none
+    group = corridors(use.matrix(), prior.ravel(), use.link) if use.link.size * prior.size <= MATRIX_CELLS else use.link
+    chosen = folds_of(group, max(round(1 / share), 2), seed=seed) == 0
+    left = np.unique(use.link[chosen]).size
+    return chosen if FEWEST_GUARDS <= left <= links - FEWEST_GUARDS else none
 
 
 def quality_table(links: pd.DataFrame, *, at_least_veh_per_h: float = 300.0) -> pd.DataFrame:
@@ -235,7 +337,9 @@ def _held_out(table: pd.DataFrame, share: float, seed: int) -> np.ndarray:
     return np.isin(table["link_id"].to_numpy(), chosen)
 
 
-def _check_options(assignment: str, rounds: int, days: int, hold_out: float, count_days: float, cv: float) -> None:
+def _check_options(
+    assignment: str, rounds: int, days: int, hold_out: float, guard_share: float, count_days: float, cv: float
+) -> None:
     faults = []
     if assignment not in ASSIGNMENTS:
         faults.append(f"assignment={assignment!r}; allowed are {ASSIGNMENTS}")
@@ -243,6 +347,8 @@ def _check_options(assignment: str, rounds: int, days: int, hold_out: float, cou
         faults.append(f"rounds={rounds} and days={days} must be at least 1")
     if not 0 <= hold_out < 1:
         faults.append(f"hold_out={hold_out!r} must be at least 0 and below 1")
+    if not 0 <= guard_share <= 0.5:
+        faults.append(f"guard_share={guard_share!r} must be from 0 (no check) to 0.5")
     if not count_days > 0:
         faults.append(f"count_days={count_days!r} must be above 0")
     if not (np.isfinite(cv) and cv >= 0):

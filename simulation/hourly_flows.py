@@ -17,6 +17,7 @@ from simulation.errors import RunError
 from simulation.live import LiveCity, Phase
 from simulation.route_use import RouteUse
 from simulation.run import DEFAULT_START
+from simulation.streams import Purpose, bits
 from simulation.traffic.bpr import BPR_ALPHA, BPR_POWER
 from simulation.traffic.routing import Routes
 from simulation.traffic.routing_kernels import load_trees
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 #: The city wakes up before the first hour that is asked for, s: the roads are then as full as in a whole day's run.
 WARM_UP_S = 5400.0
 STEP_S = 900.0
-#: Smallest `response`: below it a count would never move the demand of a bottleneck that is always full; assumption.
-LEAST_RESPONSE = 0.2
+#: Smallest `response`; assumption. What a day's trips ask of a link is known with error, its routes above all, so the
+#: slope from day to day comes out too flat, and below a bottleneck no count would ever move the demand.
+LEAST_RESPONSE = 0.5
 #: Rounds of the method of successive averages (Sheffi & Powell 1982, doi:10.1002/net.3230120209).
 STATIC_ROUNDS = 12
 
@@ -86,6 +88,9 @@ def simulated_flows(
 ) -> HourlyFlows:
     """Mean flows of some weekdays of the living city, without incidents.
 
+    Every day has luck of its own, drivers' perceptions included: a run has few of them, which stand for a population,
+    and one draw kept over all days would leave a part of the flows that no number of days averages out.
+
     Parameters
     ----------
     city : City
@@ -114,8 +119,8 @@ def simulated_flows(
         begin = day + pd.Timedelta(seconds=first_s)
         watch = _Watch(wanted, flow[k], trees)
         result = city.run(
-            days=((wanted[-1] + 1) * 3600.0 - first_s) / 86_400.0, seed=seed, start=begin, step_s=STEP_S,
-            incidents_per_day=0.0, processes=(watch.process,), keep_entry_log=True,
+            days=((wanted[-1] + 1) * 3600.0 - first_s) / 86_400.0, seed=_day_seed(seed, day), start=begin,
+            step_s=STEP_S, incidents_per_day=0.0, processes=(watch.process,), keep_entry_log=True,
         )  # fmt: skip
         assert result.released is not None
         mine = {hour: trees[hour][-watch.layers :] for hour in wanted}
@@ -235,6 +240,11 @@ def _checked(hours: Sequence[int], count: int) -> tuple[int, ...]:
     if faults:
         raise RunError("no hourly flows: " + "; ".join(faults))
     return wanted
+
+
+def _day_seed(seed: int, day: pd.Timestamp) -> int:
+    """Seed of one day's run."""
+    return int(bits(seed, day.toordinal(), 0, Purpose.PERCEPTION)[0] >> np.uint64(33))
 
 
 def _weekdays(start: str, count: int) -> list[pd.Timestamp]:

@@ -1,7 +1,8 @@
-"""From demand to flows on counted links, and back: the link-use proportions of an assignment, never written out.
+"""From demand to flows on counted links, and back: the link-use proportions of an assignment.
 
 `flows` lets the demand of each hour run down the route trees; `pull` adds up a number of each counted link along the
 ways of every pair, which is the transpose. Both cost one pass over the trees, whatever the number of pairs and counts.
+`matrix` writes the proportions out, which is worth it where they fit in memory and are used many times.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from simulation.demand.spec import Access, DemandSpec
+from simulation.route_use_kernels import add_ways
 from simulation.traffic.network import TurnIndex
 from simulation.traffic.routing_kernels import NONE, label_trees, load_trees
 
@@ -89,6 +91,26 @@ class RouteUse:
                     by_dest += self._end[:, chunk] @ (self._start @ along.T).T
             total += by_dest.T * self._share[hour] / len(trees)
         return total
+
+    def matrix(self) -> np.ndarray:
+        """Share of each pair's weekday vehicles that is on each asked link in its hour. Shape (m, P * P).
+
+        `matrix @ od_veh.ravel()` is `flows(od_veh)`.
+        """
+        places = self._start.shape[0]
+        out = np.empty((self.link.size, places * places))
+        begins = (self._start.indptr.astype(np.int64), self._start.indices.astype(np.int64), self._start.data)
+        for hour, trees in self.trees.items():
+            mine = np.flatnonzero(self.hour == hour)
+            links, row = np.unique(self.link[mine], return_inverse=True)
+            row_of_link = np.full(self._n, -1, dtype=np.int64)
+            row_of_link[links] = np.arange(links.size)
+            by_dest = np.zeros((links.size, places, self._end.shape[1]))
+            for tree in trees:
+                add_ways(np.ascontiguousarray(tree, np.int32), row_of_link, *begins, by_dest)
+            use = (self._end @ by_dest.reshape(-1, by_dest.shape[2]).T).T.reshape(links.size, places, places)
+            out[mine] = (use * self._share[hour] / len(trees)).reshape(links.size, -1)[row]
+        return out
 
     def _chunks(self) -> list[slice]:
         size = self._end.shape[1]

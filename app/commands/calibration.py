@@ -45,8 +45,15 @@ def calibrate(
             space, counts, progress=lambda done, total, message: bars("calibration", done, total, message), **options
         )
     if as_json:
-        told = {"run": run, "quality": records(found.quality), "rounds": records(found.rounds)}
+        told = {
+            "run": run,
+            "taken": found.taken,
+            "verdict": found.verdict,
+            "quality": records(found.quality),
+            "rounds": records(found.rounds),
+        }
         click.echo(json.dumps(told, indent=1))
         return
     click.echo(found.quality.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
-    click.echo(f"\nrun {run}; the calibrated trips are in {space.root / 'demand.csv'}", err=True)
+    where = f"the calibrated trips are in {space.root / 'demand.csv'}" if found.taken else "the demand is as it was"
+    click.echo(f"\n{found.verdict}\nrun {run}; {where}", err=True)

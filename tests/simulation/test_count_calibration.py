@@ -72,6 +72,28 @@ def test_the_dynamic_city_gives_counts_and_the_same_twice(toy):
     assert ((a.response >= 0.2) & (a.response <= 1.0)).all()
 
 
+def test_a_calibration_that_does_not_help_where_it_has_not_looked_is_not_taken(hidden):
+    """Counts of the prior's own streets with errors of chance of 40 % a link: no demand explains them.
+
+    The prior stays, bit for bit, its flows are told twice, and why.
+    """
+    city, counts = hidden
+    own = assigned_flows(city, [8]).flow_veh_per_h[0]
+    wild = counts.assign(veh_per_h=own * np.exp(0.4 * np.random.default_rng(2).standard_normal(own.size)))
+    found = calibrate_demand(city, wild, assignment="static", rounds=1)
+    assert not found.taken and "not taken" in found.verdict and "left out" in found.verdict
+    assert np.array_equal(found.demand.od_veh, city.demand.od_veh)
+    assert found.links["prior_veh_per_h"].equals(found.links["calibrated_veh_per_h"])
+
+
+def test_a_calibration_that_helps_is_taken_and_says_by_how_much(hidden):
+    """Counts of the hidden truth on every link: taken, after rounds without the guards and rounds with all counts."""
+    city, counts = hidden
+    found = calibrate_demand(city, counts, assignment="static", rounds=2)
+    assert found.taken and "left out" in found.verdict
+    assert found.rounds["stage"].tolist() == ["guarded", "guarded", "all"]
+
+
 def test_every_fault_of_counts_is_named():
     """A link that is not there, hour 24, a gap, a row that comes twice."""
     counts = pd.DataFrame({"link_id": [99, 1, 1], "hour": [24, 8, 8], "veh_per_h": [np.nan, 5.0, 6.0]})

@@ -28,6 +28,16 @@ def test_pull_is_the_transpose_of_flows(toy):
     assert weight @ use.flows(od) == pytest.approx(float((od * use.pull(weight)).sum()), rel=1e-9)
 
 
+def test_the_matrix_written_out_is_the_same_map(toy):
+    """matrix @ x = flows(x) for any x, with two hours of other trees and a link that is asked twice."""
+    city, trees = toy
+    rng = np.random.default_rng(2)
+    link, hour = np.append(rng.integers(0, len(city.links), 15), [3, 3]), np.append(rng.choice([8, 17], 15), [8, 8])
+    use = RouteUse(city.demand, city.turn_index(), {8: trees, 17: trees[:1]}, link, hour)
+    od = rng.random(city.demand.od_veh.shape)
+    assert use.matrix() @ od.ravel() == pytest.approx(use.flows(od), rel=1e-9)
+
+
 def test_all_hours_make_the_day_of_the_routes(toy):
     """Flows of 24 hours sum to the free-flow load of a day, which `peak_flow` tells of one hour."""
     city, trees = toy

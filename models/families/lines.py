@@ -47,7 +47,7 @@ class LineLearner(Learner):
         return self
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
-        lines = self._lines()
+        lines = self.lines()
         return self._line(rows, places, lines if places is None else lines[places])
 
     def _line(self, rows: Rows, places: np.ndarray | None, lines: np.ndarray) -> np.ndarray:
@@ -62,7 +62,7 @@ class LineLearner(Learner):
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Coefficient times value, by `layout.names`; the constant last. They add up to the forecast exactly."""
         places = np.array([place])
-        coefficient, common, ahead = self._held(rows, places, self._lines()[places])
+        coefficient, common, ahead = self._held(rows, places, self.lines()[places])
         x = np.concatenate([common[0, 0], ahead[0, 0, horizon], [1.0]])
         return x * np.roll(coefficient[0, horizon], -1).astype(float)
 
@@ -81,7 +81,7 @@ class LineLearner(Learner):
         NotFittedError
             If there is no line yet.
         """
-        return np.roll(self._lines()[place, horizon], -1)
+        return np.roll(self.lines()[place, horizon], -1)
 
     def pick(self, places: np.ndarray) -> Self:
         meta, arrays, blobs = self.state()
@@ -92,16 +92,17 @@ class LineLearner(Learner):
 
     def n_parameters(self) -> int:
         """Coefficients that are not 0."""
-        return int(np.count_nonzero(self._lines()))
+        return int(np.count_nonzero(self.lines()))
 
     def state(self) -> State:
-        return {}, {"coefficient": self._lines(), "low": self.low, "high": self.high}, {}
+        return {}, {"coefficient": self.lines(), "low": self.low, "high": self.high}, {}
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         for key, value in arrays.items():
             setattr(self, key, value)
 
-    def _lines(self) -> np.ndarray:
+    def lines(self) -> np.ndarray:
+        """`coefficient`; `NotFittedError` if there is none yet."""
         if self.coefficient is None:
             raise NotFittedError(f"{self.family} has no lines yet: fit it first")
         return self.coefficient

@@ -120,7 +120,7 @@ def check_lines(
     gram: np.ndarray,  # (Z, S, P, P) sums over the rows known: constant, features, outcome
     start: np.ndarray,  # (Z, S, 1 + F) lines to begin from, constant first
     penalty: np.ndarray,  # (Z, S) of ridge lines
-    ease: np.ndarray,  # (F,) how hard each feature is penalised in comparison
+    ease: np.ndarray,  # (Z, S, F) how hard each feature is penalised in comparison
     levels: np.ndarray,  # (Q,) quantile levels
     band: float,  # half width of the smoothing in residual deviations; 0: by the number of rows
     rounds: int,  # most steps of the descent
@@ -158,7 +158,7 @@ def check_lines(
             for f in range(features):
                 for h in range(features):
                     cov[f, h] = (g[1 + f, 1 + h] / rows - mean[f] * mean[h]) * inverse[f] * inverse[h]
-                cov[f, f] += penalty[z, s] * ease[f]
+                cov[f, f] += penalty[z, s] * ease[z, s, f]
             _factor(cov, factor)
             kept = _design(common[:, z], ahead[:, z, s], y[:, z, s], mean, inverse, x, target)
             for q in range(levels.size):
@@ -184,7 +184,7 @@ def check_lines(
                     if turn == 0:
                         curvature = max(near, 0.02) / (2 * width)
                     for f in range(features):
-                        slope[f] = gradient[f] / curvature - penalty[z, s] * ease[f] * line[f]
+                        slope[f] = gradient[f] / curvature - penalty[z, s] * ease[z, s, f] * line[f]
                     drift /= curvature
                     if turn > 0:
                         # Barzilai-Borwein: the step before, over how much the slope fell along it.

@@ -12,12 +12,15 @@ from models.errors import NotFittedError, SettingsError
 from models.families.lines import LineLearner
 from models.families.quantile_kernels import check_lines
 from models.families.ridge import Ridge, easing, ridge_parts
+from models.families.sparse import ElasticNet
 from models.learner import State
 from models.rows import Rows
 
 #: Half width of the rounded part of the loss in standard deviations of the residuals; 0: narrower with more rows.
 #: Huber's 1.345 keeps 95 % of the efficiency of least squares under normal errors.
 BANDS: Mapping[str, float] = MappingProxyType({"absolute": 0.0, "huber": 1.345})
+#: How many times as hard features are penalised to which the elastic net gives no coefficient (assumption).
+OUTSIDE = 100.0
 
 
 class QuantileLinear(LineLearner):
@@ -32,6 +35,9 @@ class QuantileLinear(LineLearner):
         What `predict` minimises: absolute errors (the median line), or squared ones near 0 and absolute ones beyond.
     quantiles : list of float
         Levels of `predict_quantiles`, between 0 and 1, in order.
+    support : {"sparse", "all"}
+        Which features count: those to which an elastic net of the zone gives a coefficient (the others are penalised
+        `OUTSIDE` times as hard), or all alike.
     harder : float
         Times the penalty of the ridge line. Absolute errors need less (assumption): where errors have heavy tails a few
         large ones make the ridge line cautious, and they weigh little here.
@@ -53,13 +59,14 @@ class QuantileLinear(LineLearner):
         {
             "loss": "absolute",
             "quantiles": (),
-            "harder": 0.3,
-            "rounds": 40,
+            "support": "sparse",
+            "harder": 0.1,
+            "rounds": 20,
             **{key: Ridge.defaults[key] for key in ("penalties", "folds", "spared", "share")},
         }
     )
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"harder": (0.3, 1.0, 0.1), "loss": ("absolute", "huber")}
+        {"harder": (0.1, 0.3, 1.0), "support": ("sparse", "all"), "loss": ("absolute", "huber")}
     )
 
     quantile: np.ndarray | None = None
@@ -67,22 +74,34 @@ class QuantileLinear(LineLearner):
     def _learn(self, rows: Rows, y: np.ndarray) -> None:
         levels = np.asarray(self.settings["quantiles"], float).reshape(-1)
         loss = self.settings["loss"]
-        if loss not in BANDS or not ((levels > 0) & (levels < 1)).all() or (np.diff(levels) <= 0).any():
+        support = self.settings["support"]
+        if (
+            loss not in BANDS
+            or support not in ("all", "sparse")
+            or not ((levels > 0) & (levels < 1)).all()
+            or (np.diff(levels) <= 0).any()
+        ):
             raise SettingsError(
-                f"{self.family} takes loss {sorted(BANDS)}, not {loss!r}, and quantiles between 0 and 1 in order,"
-                f" not {levels.tolist()}"
+                f"{self.family} takes loss {sorted(BANDS)}, not {loss!r}; support 'all' or 'sparse', not {support!r};"
+                f" and quantiles between 0 and 1 in order, not {levels.tolist()}"
             )
         _, zones, horizons = rows.shape
         size = rows.width + 1
         self.coefficient = np.zeros((zones, horizons, size), np.float32)
         self.quantile = np.zeros((zones, horizons, levels.size, size), np.float32)
         ease = easing(rows.layout, self.settings["spared"])[1:-1]
+        pilot = None
+        if self.settings["support"] == "sparse":
+            pilot = ElasticNet(folds=self.settings["folds"], spared=self.settings["spared"]).fit(rows, y)
         rounds, harder = int(self.settings["rounds"]), float(self.settings["harder"])
         median = np.array([0.5])
         for some, gram, penalty, start in ridge_parts(rows, y, self.settings):
             part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
             self._see(part, some)
-            known = (part.common, part.ahead, y[:, some], gram, start, penalty * harder, ease)
+            if pilot is not None:
+                start = pilot.lines()[some]
+            eases = ease * np.where(start[..., 1:] == 0.0, OUTSIDE, 1.0)
+            known = (part.common, part.ahead, y[:, some], gram, start, penalty * harder, eases)
             lines = np.empty((gram.shape[0], horizons, 1, size), np.float32)
             check_lines(*known, median, BANDS[loss], rounds, loss == "absolute", lines)
             self.coefficient[some] = lines[:, :, 0]

@@ -79,7 +79,8 @@ def generalisation_gap(
     ----------
     validation, naive_validation : ndarray, shape (n, Z, H)
         Losses of the model and of the naive model on the rows of the validation, in one unit; `nan` where there are
-        none.
+        none. The naive model should fail of the same causes: "as last reading" at short horizons, "as usual" at long
+        ones; a poor choice of it widens the interval of what is left.
     day_validation : ndarray of int, shape (n,)
         Day of each row, never falling.
     test, naive_test, day_test

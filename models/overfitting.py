@@ -1,7 +1,7 @@
 """Overfitting: does a family claim skill where there is none, and does the test part bear out the validation?
 
-`shuffled_target` asks for skill on outcomes whose days were exchanged, `promotable` is the rule by which a model is
-let into service, `learning_curve` shows what more days bring; `generalisation_gap` (see `models.generalisation`) splits
+`shuffled_target` asks for skill on outcomes whose days were exchanged, `promotable` (see `models.promotion`) is the rule
+by which a model is let into service, `learning_curve` shows what more days bring; `generalisation_gap` (see `models.generalisation`) splits
 the gap between validation and test.
 """
 
@@ -12,17 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from models.errors import SettingsError, ShortHistoryError
 from models.generalisation import GapReport, generalisation_gap
 from models.learner import Learner
+from models.promotion import ALPHA, promotable
 from models.rows import Rows
 from models.tuning.folds import Fold, rolling_folds
 from models.tuning.scoring import DaySums, as_class, fold_forecast, longest, point_losses, standard_error, usual_losses
-from models.verdicts import corrected
-
-LEAST_SKILL = 0.005  # a model that saves less than this share of the usual value's loss is not worth its keep (assumed)
 
 __all__ = [
     "GapReport",
@@ -34,34 +31,6 @@ __all__ = [
     "promotable",
     "shuffled_target",
 ]
-
-
-def promotable(
-    skill: np.ndarray, se: np.ndarray, *, blocks: int, alpha: float = 0.05, least: float = LEAST_SKILL
-) -> np.ndarray:
-    """Whether a model may go into service: its skill is worth having and clear of chance, corrected for many zones.
-
-    Parameters
-    ----------
-    skill, se : ndarray, shape (Z,) or ()
-        Share of the usual value's loss that the model saves on days left out, and its standard error.
-    blocks : int
-        Days behind the standard error.
-    alpha : float
-        Chance that any zone is let in although nothing can be forecast there (Holm's correction).
-    least : float
-        Skill below this is not worth having.
-
-    Returns
-    -------
-    ndarray of bool, shape of `skill`
-    """
-    skill, se = np.broadcast_arrays(np.asarray(skill, float), np.asarray(se, float))
-    usable = np.isfinite(skill) & np.isfinite(se) & (blocks > 1)
-    ratio = np.where(se > 0, skill / np.where(se > 0, se, 1.0), np.where(skill > 0, np.inf, -np.inf))
-    p = np.where(usable, stats.t.sf(ratio, max(blocks - 1, 1)), np.nan)
-    adjusted = corrected(np.atleast_1d(p), "holm").reshape(p.shape)
-    return usable & (np.nan_to_num(adjusted, nan=1.0) <= alpha) & (skill >= least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +131,8 @@ def shuffled_target(
     loss: str | float = "absolute",
     zone_features: np.ndarray | None = None,
     turn: bool = True,
-    alpha: float = 0.05,
+    together: bool = True,
+    alpha: float = ALPHA,
 ) -> ShuffleReport:
     """Fit on outcomes whose days were exchanged: who then claims skill on days left out sees what is not there.
 
@@ -177,6 +147,8 @@ def shuffled_target(
         Repetitions with other exchanges.
     turn : bool
         See `exchange_days`.
+    together : bool
+        Whether zones borrow strength from each other, see `promotable`.
     alpha : float
         See `promotable`.
 
@@ -195,7 +167,10 @@ def shuffled_target(
         target = truth if k == 0 else exchange_days(y, day, seed=seed + k, turn=turn)[0]
         skills.append(_skills(kind, dict(settings or {}), part, target, days, parts, seed, loss, zone_features))
     skill, se, city, city_se, blocks = (np.stack(found) for found in zip(*skills))
-    promoted = np.stack([promotable(s, e, blocks=int(blocks[0]), alpha=alpha) for s, e in zip(skill, se)])
+    whole = [(float(c), float(e)) if together else None for c, e in zip(city, city_se)]
+    promoted = np.stack(
+        [promotable(s, e, blocks=int(blocks[0]), city=c, alpha=alpha) for s, e, c in zip(skill, se, whole)]
+    )
     return ShuffleReport(kind.family, skill, se, city, city_se, promoted, int(blocks[0]))
 
 

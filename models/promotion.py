@@ -1,0 +1,78 @@
+"""Promotion: the rule by which a model is let into service, that chance alone may not pass however many zones try."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+from models.verdicts import corrected
+
+LEAST_SKILL = 0.005  # a model that saves less than this share of the usual value's loss is not worth its keep (assumed)
+ALPHA = 0.025  # chance of letting in a model without skill (convention: one side of 5 %)
+
+
+def promotable(
+    skill: np.ndarray,
+    se: np.ndarray,
+    *,
+    blocks: int,
+    city: tuple[float, float] | None = None,
+    alpha: float = ALPHA,
+    least: float = LEAST_SKILL,
+) -> np.ndarray:
+    """Whether a model may go into service: its skill is worth having and clear of chance, however many zones there are.
+
+    Parameters
+    ----------
+    skill, se : ndarray, shape (Z,) or ()
+        Share of the usual value's loss that the model saves on days left out, and its standard error.
+    blocks : int
+        Days behind the standard error.
+    city : tuple of float or None
+        Skill and standard error of all zones together: zones then borrow strength from each other. None judges each
+        zone by its own days alone, with Holm's correction; a few days then promote next to nobody among many zones.
+    alpha : float
+        Chance that any zone is let in where nothing can be forecast in the whole city; twice that with `city`.
+    least : float
+        Skill below this is not worth having.
+
+    Returns
+    -------
+    ndarray of bool, shape of `skill`
+
+    Notes
+    -----
+    With `city`, and where the city's own skill is clear of chance, a zone is also let in by its skill shrunk to the
+    city's, by what zones are seen to differ (empirical Bayes; Efron & Morris 1975, doi:10.1080/01621459.1975.10479864).
+    """
+    skill, se = np.broadcast_arrays(np.asarray(skill, float), np.asarray(se, float))
+    usable = np.isfinite(skill) & np.isfinite(se) & (blocks > 1)
+    p = np.where(usable, _chance(skill, se, blocks), np.nan)
+    alone = np.nan_to_num(corrected(np.atleast_1d(p), "holm").reshape(p.shape), nan=1.0) <= alpha
+    clear = alone & (skill >= least)
+    if city is not None and float(_chance(np.asarray(city[0]), np.asarray(city[1]), blocks)) <= alpha:
+        level, error = _shrunk(skill, se, usable, city, blocks)
+        clear |= (_chance(level, error, blocks) <= alpha) & (level >= least)
+    return usable & clear
+
+
+def _chance(skill: np.ndarray, se: np.ndarray, blocks: int) -> np.ndarray:
+    """One-sided p-value of no skill."""
+    ratio = np.where(se > 0, skill / np.where(se > 0, se, 1.0), np.where(skill > 0, np.inf, -np.inf))
+    return stats.t.sf(ratio, max(blocks - 1, 1))
+
+
+def _shrunk(
+    skill: np.ndarray, se: np.ndarray, usable: np.ndarray, city: tuple[float, float], blocks: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Skills drawn to the city's, and their remaining standard errors.
+
+    A variance from few days is uncertain itself: it counts as much as its days less one, that of all zones as ten.
+    """
+    middle = float((se[usable] ** 2).mean()) if usable.any() else 1.0
+    own = (np.where(usable, se, 0.0) ** 2 * (blocks - 1) + 10 * middle) / (blocks + 9)
+    apart = float(skill[usable].var(ddof=1)) - middle if usable.sum() > 1 else 0.0
+    real = max(apart, 0.0)
+    keep = real / np.maximum(real + own, 1e-300)
+    level = city[0] + keep * (np.where(usable, skill, city[0]) - city[0])
+    return level, np.sqrt(real * (1 - keep) + ((1 - keep) * city[1]) ** 2)

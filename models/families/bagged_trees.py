@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from models.families.forest import ForestLearner, Tree
-from models.families.growing import Grower, Growth
+from models.families.forest_kernels import add_values
+from models.families.growing import Grower, Growth, held_out_trust
 from models.families.pairs import pairs_of
 from models.rows import Rows
 
@@ -18,7 +19,7 @@ class BaggedTrees(ForestLearner):
     """Random forest or extra-trees on blocks of rows, after a ridge line.
 
     Blocks of consecutive rows are drawn with replacement (as neighbouring rows are nearly copies of each other, single
-    rows would make all trees alike).
+    rows would make all trees alike). The trees' mean is taken as far as it held on the rows that they had not seen.
 
     Parameters
     ----------
@@ -45,11 +46,11 @@ class BaggedTrees(ForestLearner):
     family = "bagged_trees"
     rank = 6.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
-        "trees": 40, "max_leaves": 64, "max_depth": 12, "min_leaf": 5, "features": 0.4, "extra": False, "blocks": 32,
+        "trees": 40, "max_leaves": 64, "max_depth": 12, "min_leaf": 20, "features": 0.4, "extra": True, "blocks": 32,
         "shrink": 5.0, "max_bin": 32, "budget": 8_000, "linear_first": True,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
-        "max_leaves": (16, 64, 256), "features": (0.2, 0.4), "extra": (False, True), "linear_first": (True, False),
+        "max_leaves": (16, 64, 256), "features": (0.2, 0.4), "extra": (True, False), "linear_first": (True, False),
     })  # fmt: skip
 
     def _grow(self, rows: Rows, rest: np.ndarray) -> list[list[Tree]]:
@@ -68,11 +69,16 @@ class BaggedTrees(ForestLearner):
         rng = np.random.default_rng(self.seed)
         block = pairs.origin * wanted["blocks"] // (int(pairs.origin[-1]) + 1)
         first = np.searchsorted(block, np.arange(wanted["blocks"] + 1))
-        found = []
+        grown, added, times = [], np.zeros(pairs.size), np.zeros(pairs.size)
         for _ in range(wanted["trees"]):
-            drawn = rng.integers(wanted["blocks"], size=wanted["blocks"])
-            order = np.concatenate([np.arange(first[k], first[k + 1]) for k in np.sort(drawn)])
-            if order.size:
-                grown = grower.tree(order, leaves=wanted["max_leaves"], tries=tries, extra=wanted["extra"])
-                found.append(grower.finished(grown, 1.0 / wanted["trees"]))
-        return [found]
+            drawn = np.sort(rng.integers(wanted["blocks"], size=wanted["blocks"]))
+            order = np.concatenate([np.arange(first[k], first[k + 1]) for k in drawn])
+            if order.size == 0:
+                continue
+            tree = grower.tree(order, leaves=wanted["max_leaves"], tries=tries, extra=wanted["extra"])
+            out = np.flatnonzero(~np.isin(block, drawn))
+            add_values(grower.bins, pairs.horizon, out, tree.feature, tree.cut, tree.left, tree.value, added)
+            times[out] += 1
+            grown.append(tree)
+        trust = held_out_trust(pairs.y, added / np.maximum(times, 1), pairs.horizon, horizons)
+        return [[grower.finished(tree, trust / len(grown)) for tree in grown]]

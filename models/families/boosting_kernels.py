@@ -64,7 +64,7 @@ def boost(
             scale = pack(rest, packed)
         else:
             for i in range(n):
-                gradient[i] = level if rest[i] > 0 else level - 1.0
+                gradient[i] = level if rest[i] > 0 else (level - 1.0 if rest[i] < 0 else 0.0)
             scale = pack(gradient, packed)
         m = 0
         for k in range(taken):

@@ -72,7 +72,8 @@ class DecisionTree(ForestLearner):
     loss : {"squared", "absolute"}
         Leaves hold means or medians.
     folds : int
-        Blocks of consecutive rows left out in turn to choose the size; 0 takes `max_leaves` as it is.
+        Blocks of consecutive rows left out in turn to choose the size, and how far each horizon trusts the tree; 0
+        takes `max_leaves` and the leaves' forecasts as they are.
     standard_errors : float
         The smallest tree within so many standard errors of the best is taken.
     budget : int
@@ -90,7 +91,7 @@ class DecisionTree(ForestLearner):
     family = "tree"
     rank = 2.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
-        "max_leaves": 32, "max_depth": 8, "min_leaf": 15, "max_bin": 64, "shrink": 10.0, "loss": "squared", "folds": 5,
+        "max_leaves": 32, "max_depth": 8, "min_leaf": 15, "max_bin": 64, "shrink": 10.0, "loss": "absolute", "folds": 5,
         "standard_errors": 0.5, "budget": 20_000, "first_line": "own",
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
@@ -116,10 +117,10 @@ class DecisionTree(ForestLearner):
             shrink=wanted["shrink"], median=wanted["loss"] == "absolute",
         )  # fmt: skip
         grower = Grower(pairs, horizons, growth, self.seed)
-        leaves = growth.max_leaves
+        leaves, trust = growth.max_leaves, np.ones(horizons)
         if wanted["folds"]:
-            leaves = grower.validated_leaves(wanted["folds"], wanted["standard_errors"])
-        return [[grower.finished(grower.tree(np.arange(pairs.size), leaves=leaves))]]
+            leaves, trust = grower.validated(wanted["folds"], wanted["standard_errors"])
+        return [[grower.finished(grower.tree(np.arange(pairs.size), leaves=leaves), trust)]]
 
     def path(self, rows: Rows, place: int, horizon: int = 0) -> list[Decision]:
         """Questions that lead to one forecast, from the root down.

@@ -72,42 +72,11 @@ def forest_shares(
 
 
 @njit(cache=True, nogil=True)
-def partition(
-    bins: np.ndarray,  # (N, F) uint8
-    order: np.ndarray,  # (m,) rows; put in the order of the leaves, in place
-    nodes: int,
-    feature: np.ndarray,
-    cut: np.ndarray,
-    left: np.ndarray,
-    start: np.ndarray,  # (nodes,) filled
-    stop: np.ndarray,  # (nodes,) filled
-) -> None:
-    """Sort rows into the nodes of a tree: those of a node are order[start:stop]."""
-    later = np.empty(order.size, dtype=order.dtype)
-    start[0], stop[0] = 0, order.size
-    for node in range(nodes):
-        if left[node] < 0:
-            continue
-        middle, above = start[node], 0
-        for i in range(start[node], stop[node]):
-            row = order[i]
-            if bins[row, feature[node]] <= cut[node]:
-                order[middle] = row
-                middle += 1
-            else:
-                later[above] = row
-                above += 1
-        order[middle : middle + above] = later[:above]
-        a = left[node]
-        start[a], stop[a], start[a + 1], stop[a + 1] = start[node], middle, middle, stop[node]
-
-
-@njit(cache=True, nogil=True)
 def node_values(
     y: np.ndarray,  # (N,) float32
     horizon: np.ndarray,  # (N,) place of each row's horizon
     horizons: int,
-    order: np.ndarray,  # (m,) as `partition` left it
+    order: np.ndarray,  # (m,) as growing left it
     nodes: int,
     left: np.ndarray,
     start: np.ndarray,
@@ -146,9 +115,28 @@ def node_values(
 
 
 @njit(cache=True, nogil=True)
-def errors_by_size(
+def add_values(
     bins: np.ndarray,  # (N, F) uint8
-    y: np.ndarray,  # (N,)
+    horizon: np.ndarray,  # (N,)
+    rows: np.ndarray,  # (m,)
+    feature: np.ndarray,
+    cut: np.ndarray,
+    left: np.ndarray,
+    value: np.ndarray,  # (nodes, horizons)
+    total: np.ndarray,  # (N,) changed in place
+) -> None:
+    """Add the values of the leaves that rows fall into."""
+    for i in range(rows.size):
+        row = rows[i]
+        node = 0
+        while left[node] >= 0:
+            node = left[node] + (bins[row, feature[node]] > cut[node])
+        total[row] += value[node, horizon[row]]
+
+
+@njit(cache=True, nogil=True)
+def forecasts_by_size(
+    bins: np.ndarray,  # (N, F) uint8
     horizon: np.ndarray,  # (N,)
     rows: np.ndarray,  # (m,) held out
     feature: np.ndarray,
@@ -157,19 +145,15 @@ def errors_by_size(
     rank: np.ndarray,  # (nodes,) how many nodes were split before, -1 at a leaf
     value: np.ndarray,  # (nodes, horizons)
     max_leaves: int,
-    absolute: bool,
-) -> np.ndarray:  # (max_leaves,) summed error of the tree cut back to 1, 2, ... leaves
-    """Error on held-out rows of each tree of the nested sequence that growing went through."""
-    out = np.zeros(max_leaves)
+) -> np.ndarray:  # (m, max_leaves) float32: by the tree cut back to 1, 2, ... leaves
+    """Forecasts of held-out rows by each tree of the nested sequence that growing went through."""
+    out = np.empty((rows.size, max_leaves), dtype=np.float32)
     for i in range(rows.size):
         row = rows[i]
         node, done = 0, 0
         while True:
-            d = y[row] - value[node, horizon[row]]
-            error = abs(d) if absolute else d * d
             until = rank[node] + 1 if left[node] >= 0 else max_leaves
-            for k in range(done, until):
-                out[k] += error
+            out[i, done:until] = value[node, horizon[row]]
             if left[node] < 0:
                 break
             done = until

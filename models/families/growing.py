@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from models.families.forest import Tree
-from models.families.forest_kernels import errors_by_size, node_values, partition
+from models.families.forest_kernels import forecasts_by_size, node_values
 from models.families.pairs import Pairs, binned
 from models.families.tree_kernels import grow, pack
 
@@ -63,36 +65,24 @@ class Grower:
         )  # fmt: skip
         return _Grown(feature[:nodes], cut[:nodes], left[:nodes], rank[:nodes], value)
 
-    def validated_leaves(self, folds: int, standard_errors: float) -> int:
-        """Leaves with the least error on blocks of consecutive origins left out in turn.
-
-        The smallest tree wins that is as good, see `smallest_as_good`.
-        """
+    def validated(self, folds: int, standard_errors: float) -> tuple[int, np.ndarray]:
+        """Leaves, and how far each horizon trusts them (S,), from blocks of consecutive origins left out in turn."""
         most = self.growth.max_leaves
-        if most == 1 or self.pairs.size < 4 * self.growth.min_leaf or folds < 2:
-            return 1
-        n = int(self.pairs.origin[-1]) + 1
-        block = self.pairs.origin * folds // n
-        errors = np.zeros((folds, most))
-        for fold in range(folds):
-            out = np.flatnonzero(block == fold)
-            grown = self.tree(np.flatnonzero(block != fold), leaves=most)
-            errors[fold] = errors_by_size(
-                self.bins, self.pairs.y, self.pairs.horizon, out, grown.feature, grown.cut, grown.left, grown.rank,
-                grown.value, most, self.growth.median,
-            ) / max(out.size, 1)  # fmt: skip
-        return smallest_as_good(errors, standard_errors)
+        if most == 1 or self.pairs.size < 4 * self.growth.min_leaf:
+            return 1, np.ones(self.horizons)
 
-    def finished(self, grown: _Grown, factor: float = 1.0) -> Tree:
-        """As a tree with thresholds, its values times `factor`."""
+        def held_out(out: np.ndarray, known: np.ndarray) -> np.ndarray:
+            grown = self.tree(known, leaves=most)
+            found: np.ndarray = forecasts_by_size(
+                self.bins, self.pairs.horizon, out, grown.feature, grown.cut, grown.left, grown.rank, grown.value, most
+            )
+            return found
+
+        return validated_size(self.pairs, self.horizons, held_out, folds, standard_errors, self.growth.median)
+
+    def finished(self, grown: _Grown, factor: float | np.ndarray = 1.0) -> Tree:
+        """As a tree with thresholds, its values times `factor` (one, or one a horizon)."""
         return Tree.cut(grown.feature, grown.cut, grown.left, factor * grown.value, self.edges)
-
-    def sorted_pairs(self, grown: _Grown, order: np.ndarray) -> list[np.ndarray]:
-        """Pairs of each node."""
-        order = np.array(order, dtype=np.int64)
-        start, stop = np.zeros(grown.left.size, np.int64), np.zeros(grown.left.size, np.int64)
-        partition(self.bins, order, grown.left.size, grown.feature, grown.cut, grown.left, start, stop)
-        return [order[a:b] for a, b in zip(start, stop)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +94,60 @@ class _Grown:
     left: np.ndarray
     rank: np.ndarray
     value: np.ndarray
+
+
+def validated_size(
+    pairs: Pairs,
+    horizons: int,
+    held_out: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    folds: int,
+    standard_errors: float,
+    absolute: bool,
+) -> tuple[int, np.ndarray]:
+    """Leaves with the least error on blocks left out in turn, and how far each horizon trusts that tree.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    horizons : int
+    held_out : callable
+        Forecasts (m, sizes) of pairs `out` by trees of 1, 2, ... leaves grown on pairs `known`.
+    folds : int
+        Blocks of consecutive origins.
+    standard_errors : float
+        See `smallest_as_good`.
+    absolute : bool
+        Judge by the absolute error, not the squared one.
+
+    Returns
+    -------
+    int
+    ndarray, shape (S,)
+        See `held_out_trust`.
+    """
+    block = pairs.origin * folds // (int(pairs.origin[-1]) + 1)
+    parts = [(np.flatnonzero(block == fold), np.flatnonzero(block != fold)) for fold in range(folds)]
+    parts = [(out, known) for out, known in parts if out.size and known.size]
+    if len(parts) < 2:
+        return 1, np.ones(horizons)
+    forecasts = np.concatenate([held_out(out, known) for out, known in parts])
+    gap = np.abs(pairs.y[:, None] - forecasts)
+    rows = np.cumsum([0, *(out.size for out, _ in parts)])
+    errors = np.array([(gap[a:b] if absolute else gap[a:b] ** 2).mean(axis=0) for a, b in pairwise(rows)])
+    leaves = smallest_as_good(errors, standard_errors)
+    return leaves, held_out_trust(pairs.y, forecasts[:, leaves - 1], pairs.horizon, horizons)
+
+
+def held_out_trust(y: np.ndarray, forecast: np.ndarray, horizon: np.ndarray, horizons: int) -> np.ndarray:
+    """Factor from 0 to 1 by which forecasts of rows that were not learned from come closest to them, shape (S,).
+
+    Least squares, by horizon, drawn to 0 as if a hundredth of the outcomes' sum of squares were noise in the forecasts
+    (assumption).
+    """
+    both = np.bincount(horizon, y * forecast, horizons)
+    own = np.bincount(horizon, forecast.astype(float) ** 2, horizons)
+    own += 0.01 * np.bincount(horizon, y.astype(float) ** 2, horizons)
+    return np.asarray(np.clip(both / np.maximum(own, 1e-12), 0.0, 1.0))
 
 
 def smallest_as_good(errors: np.ndarray, standard_errors: float) -> int:

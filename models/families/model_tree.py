@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from models.families.first_line import FirstLine
-from models.families.growing import smallest_as_good
-from models.families.model_tree_kernels import grow_lines, leaf_forecast, line_errors_by_size, node_lines
+from models.families.growing import validated_size
+from models.families.model_tree_kernels import grow_lines, leaf_forecast, line_forecasts_by_size, node_lines
 from models.families.pairs import Pairs, binned, pairs_of
 from models.learner import Learner, State
 from models.rows import Rows
@@ -48,11 +48,11 @@ class ModelTree(Learner):
     family = "model_tree"
     rank = 3.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
-        "max_leaves": 6, "min_leaf": 60, "line_features": 6, "leaf_ridge": 30.0, "smooth": 30.0,
+        "max_leaves": 6, "min_leaf": 60, "line_features": 4, "leaf_ridge": 100.0, "smooth": 30.0,
         "max_bin": 16, "folds": 4, "standard_errors": 0.5, "budget": 8_000,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
-        "max_leaves": (2, 4, 6), "line_features": (3, 6, 10), "leaf_ridge": (100.0, 30.0),
+        "max_leaves": (2, 4, 6), "line_features": (2, 4, 8), "leaf_ridge": (100.0, 30.0),
     })  # fmt: skip
 
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
@@ -113,23 +113,21 @@ class ModelTree(Learner):
 
         def held_out(out: np.ndarray, known: np.ndarray) -> np.ndarray:
             feature, cut, left, rank, lines = grow(known, wanted["max_leaves"])
-            found = line_errors_by_size(
-                bins, lines_x, y, pairs.horizon, out, feature, cut, left, rank, lines, wanted["max_leaves"]
+            found: np.ndarray = line_forecasts_by_size(
+                bins, lines_x, pairs.horizon, out, feature, cut, left, rank, lines, wanted["max_leaves"]
             )
-            return np.asarray(found / max(out.size, 1))
+            return found
 
-        leaves = int(wanted["max_leaves"])
+        leaves, trust = int(wanted["max_leaves"]), np.ones(horizons)
         if leaves > 1 and wanted["folds"] > 1:
-            block = pairs.origin * wanted["folds"] // (int(pairs.origin[-1]) + 1)
-            errors = np.array([
-                held_out(np.flatnonzero(block == fold), np.flatnonzero(block != fold))
-                for fold in range(wanted["folds"])
-            ])  # fmt: skip
-            leaves = smallest_as_good(errors, wanted["standard_errors"])
+            alike = Pairs(pairs.x, y, pairs.horizon, pairs.origin)
+            leaves, trust = validated_size(
+                alike, horizons, held_out, wanted["folds"], wanted["standard_errors"], absolute=False
+            )
         feature, cut, left, _, lines = grow(np.arange(pairs.size), leaves)
         inner = feature >= 0
         threshold = np.where(inner, edges[np.maximum(feature, 0), np.where(inner, cut, 0)], 0.0)
-        return _Lines(feature, threshold, left, lines * error[:, None])
+        return _Lines(feature, threshold, left, lines * (trust * error)[:, None])
 
     def _join(self, grown: list[_Lines]) -> None:
         self.feature = np.concatenate([g.feature for g in grown]).astype(np.int16)

@@ -188,10 +188,9 @@ def node_lines(
 
 
 @njit(cache=True, nogil=True)
-def line_errors_by_size(
+def line_forecasts_by_size(
     bins: np.ndarray,  # (N, F) uint8
     lines_x: np.ndarray,  # (N, k)
-    y: np.ndarray,  # (N,)
     horizon: np.ndarray,  # (N,)
     rows: np.ndarray,  # (m,) held out
     feature: np.ndarray,
@@ -200,19 +199,18 @@ def line_errors_by_size(
     rank: np.ndarray,
     lines: np.ndarray,  # (nodes, horizons, k)
     max_leaves: int,
-) -> np.ndarray:  # (max_leaves,) summed squared error of the tree cut back to 1, 2, ... leaves
-    """Error on held-out rows of each tree of the nested sequence that growing went through."""
-    out = np.zeros(max_leaves)
+) -> np.ndarray:  # (m, max_leaves) float32: by the tree cut back to 1, 2, ... leaves
+    """What each tree of the nested sequence that growing went through adds to the root's line in held-out rows."""
+    out = np.empty((rows.size, max_leaves), dtype=np.float32)
     for i in range(rows.size):
         row = rows[i]
         node, done = 0, 0
         while True:
-            rest = y[row]
+            total = 0.0
             for j in range(lines_x.shape[1]):
-                rest -= lines_x[row, j] * lines[node, horizon[row], j]
+                total += lines_x[row, j] * lines[node, horizon[row], j]
             until = rank[node] + 1 if left[node] >= 0 else max_leaves
-            for size in range(done, until):
-                out[size] += rest * rest
+            out[i, done:until] = total
             if left[node] < 0:
                 break
             done = until

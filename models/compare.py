@@ -18,7 +18,6 @@ from data.units import DISPLAY
 from models.backtest import METRICS, DailySums, TestRows, block_sums, bootstrap_weights, bounds
 from models.choosing import SCORED_HORIZONS_S
 from models.contract import Forecaster
-from models.ensemble import EnsembleForecaster
 from models.horizons import between, horizon_steps
 from models.intervals import QUANTILES
 from models.metrics import mase_scale
@@ -26,6 +25,7 @@ from models.panel import Panel
 from models.training import Training
 
 DRAWS = 500
+FIRST = ("in_use", "micromodel", "macromodel", "mix")
 TIE_SHARE = 0.01  # of the macromodel's error
 _MEDIAN = QUANTILES.index(0.5)
 _CALLS = 60
@@ -148,37 +148,44 @@ def compare(
     )
 
 
+def model_levels(
+    panel: Panel, training: Training, target: str, zones: Sequence[str], known: np.ndarray, steps: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """Point forecasts of every model at the same origins, (n, Z, S) on the model's scale: `in_use`, `micromodel`,
+    `macromodel`, `mix`, then every candidate and baseline by name."""
+    found: dict[str, np.ndarray] = {}
+    points: dict[int, np.ndarray] = {}
+    for (name, of), model in {**training.baselines, **training.candidates}.items():
+        if of == target:
+            points[id(model)] = found[name] = model._point(panel, known, model.places(zones), steps)[0]
+    chosen = [training.micromodels[zone, target].family for zone in zones]
+    found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
+    if target in training.macromodels:
+        found["macromodel"] = points[id(training.macromodels[target])]
+    if target in training.mixes:
+        found["mix"] = _mixed(training.mixes[target], points, zones, panel, known, steps)
+    found["in_use"] = _in_use(training, target, zones, found)
+    return {name: found[name] for name in (*FIRST, *(n for n in found if n not in FIRST)) if name in found}
+
+
 def model_forecasts(
     panel: Panel, training: Training, target: str, zones: Sequence[str], known: np.ndarray, steps: Sequence[int]
 ) -> dict[str, np.ndarray]:
     """Quantiles of every model at the same origins: name to (n, Z, S, Q)."""
-    found: dict[str, np.ndarray] = {}
-    points: dict[int, np.ndarray] = {}
-
-    def ask(model: Forecaster) -> np.ndarray:
-        places = model.places(zones)
-        if id(model) not in points:
-            if isinstance(model, EnsembleForecaster) and model.members:
-                points[id(model)] = _mixed(model, points, zones, panel, known, steps)
-            else:
-                points[id(model)] = model._point(panel, known, places, steps)[0]
-        return model.around(panel, points[id(model)], known, places, steps)
-
-    for (family, of), model in training.baselines.items():
-        if of == target:
-            found[family] = ask(model)
-    for (name, of), model in training.candidates.items():
-        if of == target:
-            found[name] = ask(model)
+    levels = model_levels(panel, training, target, zones, known, steps)
+    every = {**training.baselines, **training.candidates}
+    models = {name: model for (name, of), model in every.items() if of == target}
+    if target in training.macromodels:
+        models["macromodel"] = training.macromodels[target]
+    if target in training.mixes:
+        models["mix"] = training.mixes[target]
+    found = {
+        name: model.around(panel, levels[name], known, model.places(zones), steps) for name, model in models.items()
+    }
     chosen = [training.micromodels[zone, target].family for zone in zones]
     found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
-    if target in training.macromodels:
-        found["macromodel"] = ask(training.macromodels[target])
-    if target in training.mixes:
-        found["mix"] = ask(training.mixes[target])
     found["in_use"] = _in_use(training, target, zones, found)
-    first = ("in_use", "micromodel", "macromodel", "mix")
-    return {name: found[name] for name in (*first, *(n for n in found if n not in first)) if name in found}
+    return {name: found[name] for name in levels}
 
 
 def _mixed(mix, points, zones, panel, known, steps):  # type: ignore[no-untyped-def]

@@ -12,7 +12,8 @@ import numpy as np
 
 from models.calendar import Calendar
 
-HALF_LIFE_DAYS = 28.0  # an older day counts half as much after four weeks, so that a profile follows the season
+HALF_LIFE_DAYS = 28.0  # an older day counts half as much after four weeks, so that a profile follows the season,
+HALF_LIFE_SHARE = 0.5  # or after half the history where that is longer: a model may then go a year without refitting
 PARENT_DAYS = 0.7  # weight of the wider group (all days, both weekend days), in days of readings
 LEAN_DAYS = 0.05  # weight of the mean of all times, in days: it counts where a time of day was never seen
 FLOOR_SHARE = 0.3  # least spread at any time of day, as a share of the mean spread
@@ -54,7 +55,7 @@ class Profile:
         n, columns = values.shape
         spd = calendar.steps_per_day
         slot = calendar.day_type[:n] * spd + calendar.step_of_day[:n]
-        weight = 0.5 ** ((n - 1 - np.arange(n)) / (HALF_LIFE_DAYS * spd))
+        weight = 0.5 ** ((n - 1 - np.arange(n)) / max(HALF_LIFE_DAYS * spd, HALF_LIFE_SHARE * n))
         known = np.isfinite(values)
         mass = known * weight[:, None]
         load = np.where(known, values, 0.0) * weight[:, None]

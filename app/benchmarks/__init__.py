@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 
@@ -18,15 +19,22 @@ from data.store.runs import versions
 
 
 def case_names() -> list[str]:
-    """Names of the cases."""
-    return sorted(module.name for module in iter_modules(__path__) if not module.ispkg)
+    """Names of the cases: modules here, and packages with a `run` module."""
+    return sorted(
+        module.name
+        for module in iter_modules(__path__)
+        if not module.ispkg or any((Path(folder) / module.name / "run.py").exists() for folder in __path__)
+    )
 
 
 def run_case(name: str, arguments: Sequence[str]) -> dict[str, Any]:
     """Run a case; `InputError` where there is none of that name."""
     if name not in case_names():
         raise InputError(f"no benchmark case '{name}'; there are: {', '.join(case_names())}")
-    result: dict[str, Any] = import_module(f"app.benchmarks.{name}").run(list(arguments))
+    case = import_module(f"app.benchmarks.{name}")
+    if hasattr(case, "__path__"):
+        case = import_module(f"app.benchmarks.{name}.run")
+    result: dict[str, Any] = case.run(list(arguments))
     return {"machine": machine(), "versions": versions(), **result}
 
 

@@ -1,0 +1,94 @@
+"""The library on a panel: every family trained on the training part alone, chosen, and forecast on the test part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.benchmarks.models.split import BenchmarkPanel
+from models.compare import model_levels
+from models.following import follow
+from models.scale import from_scale
+from models.training import Training, train
+from models.validation import Validation
+
+Array = np.ndarray
+AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """What the library made of a panel.
+
+    Attributes
+    ----------
+    bench : BenchmarkPanel
+    training : Training
+    forecasts : dict of str to ndarray, shape (n, Z, S)
+        Point forecasts of the test part in the panel's unit: every family and baseline, `micromodel` (each zone's own
+        choice), `macromodel`, `mix`, and `automatic` (what the choice puts in use).
+    levels : dict of str to ndarray
+        The same on the model's scale.
+    scope : dict of str to str
+        "zone", "city" or "baseline", by family.
+    seconds : dict of str to float
+        CPU seconds of fitting with validation, by family; `features` for those made once for all.
+    forecast_s : float
+        CPU seconds of all test forecasts.
+    """
+
+    bench: BenchmarkPanel
+    training: Training
+    forecasts: dict[str, Array]
+    levels: dict[str, Array]
+    scope: dict[str, str]
+    seconds: dict[str, float]
+    forecast_s: float
+
+    def validated(self) -> dict[str, dict[str, float]]:
+        """Out-of-fold MAE by family and figure, in the panel's telling unit."""
+        training, target = self.training, self.bench.target
+        records = {n: m.validation for (n, _), m in {**training.candidates, **training.baselines}.items()}
+        records |= {"macromodel": training.macromodels[target].validation} if target in training.macromodels else {}
+        return {name: self._task_errors(record) for name, record in records.items() if record is not None}
+
+    def _task_errors(self, record: Validation) -> dict[str, float]:
+        error = np.abs(record.actual - record.point) * self.bench.per_unit
+        return {task.name: float(np.nanmean(error[:, :, task.places])) for task in self.bench.tasks}
+
+    def best(self, scope: str) -> dict[str, str]:
+        """Family of a kind with the least out-of-fold error, by figure."""
+        validated = self.validated()
+        names = [name for name, of in self.scope.items() if of == scope]
+        return {task.name: min(names, key=lambda n: validated[n][task.name]) for task in self.bench.tasks}
+
+    def intervals(self) -> Array:
+        """Quantiles of the automatic choice that follow its errors, (n, Z, S, Q), the panel's unit."""
+        mix = self.training.mixes[self.bench.target]
+        return follow(
+            mix, self.bench.panel, self.bench.origins, level=self.levels["mix"], train_end=self.bench.test_from
+        )
+
+
+def run_library(
+    bench: BenchmarkPanel, *, effort: str = "standard", families: Sequence[str] | None = None, seed: int = 1
+) -> Library:
+    """Train on the training part, choose there, forecast every origin of the test part."""
+    panel = bench.panel
+    training = train(
+        panel, targets=(bench.target,), train_end=panel.times[bench.test_from], steps=bench.steps, effort=effort,
+        families=families, seed=seed,
+    )  # fmt: skip
+    begun = time.process_time()
+    levels = model_levels(panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
+    spent = time.process_time() - begun
+    levels[AUTOMATIC] = levels.pop("in_use")
+    scope = {name: model.scope for (name, _), model in training.candidates.items()}
+    scope |= {name: "baseline" for name, _ in training.baselines}
+    return Library(
+        bench=bench, training=training, forecasts={n: from_scale(bench.target, v) for n, v in levels.items()},
+        levels=levels, scope=scope, seconds={name: s for (name, _), s in training.seconds.items()}, forecast_s=spent,
+    )  # fmt: skip

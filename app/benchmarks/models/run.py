@@ -1,0 +1,203 @@
+"""Case `models`: the micromodel library against one citywide model and against peers, on real panels.
+
+`--data metr scats pm25 no2 auckland` names panels (all where none is named and the data is there); `--only` names
+parts: `accuracy`, `peers`, `metr`, `throughput`, `shuffled`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from app.benchmarks import figure
+from app.benchmarks.models.library import AUTOMATIC, Library, run_library
+from app.benchmarks.models.panels import load, names
+from app.benchmarks.models.score import differences, scores
+from app.benchmarks.models.split import BenchmarkPanel
+from data.errors import InputError
+from models.intervals import QUANTILES
+from models.intervals.scores import coverage, interval_score
+
+Array = np.ndarray
+PARTS = ("accuracy", "peers", "metr", "throughput", "shuffled")
+#: The automatic choice beats the best peer by this share of its MAE: on these panels at these figures.
+PEER_GAIN = {("pm25", "1 h"): 0.05, ("pm25", "6 h"): 0.05, ("no2", "1 h"): 0.05, ("no2", "6 h"): 0.05}
+CHOICE_LIMIT, CHOICE_AIM = 1.01, 0.98
+COVERAGE, LOW_ZONE, LOW_ZONE_LONG, LONG_HOURS = (0.885, 0.915), 0.86, 0.87, 1000
+OPTIMISM_LIMIT = 0.03
+_LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
+
+
+def run(arguments: Sequence[str]) -> dict[str, Any]:
+    """Run the case; see the module."""
+    parser = argparse.ArgumentParser(prog="zonewise benchmark models")
+    parser.add_argument("--data", nargs="*", choices=names(), default=None, help="panels; all where none is named")
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="parts; all where none is named")
+    parser.add_argument("--effort", default="standard", help="families that compete: quick, standard or thorough")
+    parser.add_argument("--seed", type=int, default=1)
+    wanted = parser.parse_args(list(arguments))
+    figures: list[dict[str, Any]] = []
+    told: dict[str, Any] = {"panels": {}, "notes": []}
+    for name in wanted.data if wanted.data is not None else names():
+        try:
+            bench = load(name)
+        except InputError as error:
+            told["notes"].append(f"{name}: {error}")
+            continue
+        if {"accuracy", "peers"} & set(wanted.only):
+            made, panel = accuracy(bench, effort=wanted.effort, seed=wanted.seed, peers="peers" in wanted.only)
+            figures += made
+            told["panels"][name] = panel
+        if name == "metr" and "metr" in wanted.only:
+            from app.benchmarks.models.metr import metr_figures
+
+            figures += metr_figures(bench, seed=wanted.seed)
+        if "shuffled" in wanted.only:
+            from app.benchmarks.models.guards import shuffled_figures
+
+            figures += shuffled_figures(bench, seed=wanted.seed)
+    if "throughput" in wanted.only and wanted.data is None:
+        from app.benchmarks.models.throughput import throughput_figures
+
+        figures += throughput_figures(seed=wanted.seed)
+    ratios = [f["value"] for f in figures if f["name"].endswith("automatic over the better kind, MAE")]
+    if ratios:
+        share = float(np.mean(np.asarray(ratios) <= CHOICE_AIM))
+        figures.append(
+            figure(f"panel-horizons where the automatic choice is at most {CHOICE_AIM} of the better kind", share, "1",
+                   target=0.5, at_most=False, n=len(ratios))
+        )  # fmt: skip
+    return {"figures": figures, **told}
+
+
+def accuracy(
+    bench: BenchmarkPanel, *, effort: str, seed: int, peers: bool
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Errors of everyone on a panel's test part, the choice, the intervals and the gap to validation."""
+    started = time.process_time()
+    ours = run_library(bench, effort=effort, seed=seed)
+    spent = time.process_time() - started
+    scored = {name: scores(bench, forecast) for name, forecast in ours.forecasts.items()}
+    figures = [figure(f"{bench.name}: library, all families, CPU", spent, "s", seed=seed)]
+    figures += choice_figures(ours, scored) + interval_figures(ours) + gap_figures(ours, scored)
+    table = {name: {task: vars_of(score) for task, score in of.items()} for name, of in scored.items()}
+    told: dict[str, Any] = {
+        "notes": bench.notes, "unit": bench.unit, "errors": table, "validation_mae": ours.validated(),
+        "seconds": ours.seconds, "in_use": ours.training.choices["model_in_use"].value_counts().to_dict(),
+        "families": ours.training.choices["family"].value_counts().to_dict(),
+        "weights": {
+            member.family: np.round(weights.mean(axis=0), 3).tolist()
+            for member, weights in zip(
+                ours.training.mixes[bench.target].members, ours.training.mixes[bench.target].weights
+            )
+        },
+    }  # fmt: skip
+    if peers:
+        made, beside = peer_figures(ours, seed)
+        figures += made
+        told["peers"] = beside
+    return figures, told
+
+
+def vars_of(score: Any) -> dict[str, float]:
+    """A score as plain numbers."""
+    return {"mae": score.mae, "rmse": score.rmse, "n": score.n}
+
+
+def choice_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]]:
+    """The automatic choice against the best of each kind, each chosen on validation."""
+    bench, figures = ours.bench, []
+    micro, macro = ours.best("zone"), ours.best("city")
+    for task in bench.tasks:
+        head = f"{bench.name} {task.name}"
+        automatic = scored[AUTOMATIC][task.name]
+        own, city = scored[micro[task.name]][task.name], scored[macro[task.name]][task.name]
+        figures += [
+            figure(f"{head}: automatic choice, MAE", automatic.mae, bench.unit, n=automatic.n),
+            figure(f"{head}: automatic choice, RMSE", automatic.rmse, bench.unit, n=automatic.n),
+            figure(f"{head}: best micromodel ({micro[task.name]}), MAE", own.mae, bench.unit),
+            figure(f"{head}: best macromodel ({macro[task.name]}), MAE", city.mae, bench.unit),
+            figure(f"{head}: each zone's own choice, MAE", scored["micromodel"][task.name].mae, bench.unit),
+            figure(f"{head}: automatic over the better kind, MAE", automatic.mae / min(own.mae, city.mae), "1",
+                   target=CHOICE_LIMIT),
+        ]  # fmt: skip
+        gap = differences(bench, ours.forecasts[micro[task.name]], ours.forecasts[macro[task.name]])[task.name]
+        figures.append(
+            figure(f"{head}: micromodels less macromodel, share of its MAE", gap.share, "1", n=gap.blocks,
+                   lower=gap.lower / city.mae, upper=gap.upper / city.mae)
+        )  # fmt: skip
+    return figures
+
+
+def interval_figures(ours: Library) -> list[dict[str, Any]]:
+    """Coverage, score and width of 90 % intervals that follow, beside static ones of each zone."""
+    bench, figures = ours.bench, []
+    quantiles = ours.intervals()
+    mix = ours.training.mixes[bench.target]
+    static = mix.around(bench.panel, ours.levels["mix"], bench.origins, np.arange(len(bench.zone_ids)), bench.steps)
+    history = bench.panel.values[bench.target][: bench.test_from]
+    span = np.nanmax(history, axis=0) - np.nanmin(history, axis=0)
+    for task in bench.tasks:
+        step = task.places[-1]
+        actual = bench.actual[task.rows][:, :, step]
+        low, high = (quantiles[task.rows][:, :, step, k] for k in (_LOW, _HIGH))
+        found = coverage(actual, low, high)
+        flat = [static[task.rows][:, :, step, k] for k in (_LOW, _HIGH)]
+        winkler, plain = (
+            float(np.nanmean(interval_score(actual, *pair, nominal=0.9))) for pair in ((low, high), flat)
+        )
+        hours = len(task.rows) * bench.panel.step_s / 3600
+        head = f"{bench.name} {task.name}: 90 % interval"
+        figures += [
+            figure(f"{head}, coverage, distance from 0.9", abs(found.mean - 0.9), "1", target=0.9 - COVERAGE[0],
+                   n=int(np.isfinite(actual).sum())),
+            figure(f"{head}, coverage", found.mean, "1"),
+            figure(f"{head}, coverage of the 5th-percentile zone", found.low_zone, "1", at_most=False,
+                   target=LOW_ZONE_LONG if hours >= LONG_HOURS else LOW_ZONE),
+            figure(f"{head}, Winkler score over that of static intervals by zone", winkler / plain, "1", target=1.0),
+            figure(f"{head}, widest over the training range", float(((high - low) / span).max()), "1", target=1.0),
+        ]  # fmt: skip
+    return figures
+
+
+def gap_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]]:
+    """Test error over validation error, split into the naive model's own gap and what is left: optimism."""
+    bench, validated, figures = ours.bench, ours.validated(), []
+    for kind in ("zone", "city"):
+        for task_name, family in ours.best(kind).items():
+            gap = scored[family][task_name].mae / validated[family][task_name]
+            shift = scored["last_value"][task_name].mae / validated["last_value"][task_name]
+            head = f"{bench.name} {task_name}: {family}"
+            figures += [
+                figure(f"{head}, test over validation MAE", gap, "1"),
+                figure(f"{head}, of which shift of the data (last value)", shift, "1"),
+                figure(f"{head}, optimism", gap / shift - 1.0, "1", target=OPTIMISM_LIMIT),
+            ]
+    return figures
+
+
+def peer_figures(ours: Library, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The automatic choice against the best peer, which was chosen on validation."""
+    from app.benchmarks.models.peers import run_peers
+
+    bench, figures = ours.bench, []
+    peers = run_peers(bench, seed=seed)
+    best = peers.best()
+    for task in bench.tasks:
+        name = best[task.name]
+        gap = differences(bench, ours.forecasts[AUTOMATIC], peers.found[name].forecasts)[task.name]
+        mae = peers.errors()[name][task.name][0]
+        head = f"{bench.name} {task.name}"
+        wanted = PEER_GAIN.get((bench.name, task.name))
+        figures += [
+            figure(f"{head}: best peer ({name}), MAE", mae, bench.unit),
+            figure(f"{head}: automatic less best peer, share of its MAE", gap.share, "1", n=gap.blocks,
+                   lower=gap.lower / mae, upper=gap.upper / mae, target=-wanted if wanted else None),
+            figure(f"{head}: clearly worse than the best peer (1) or not (0)", float(gap.worse), "1", target=0.0),
+        ]  # fmt: skip
+    told = {name: {"errors": peers.errors()[name], "cpu_s": p.cpu_s, "note": p.note} for name, p in peers.found.items()}
+    return figures, {**told, "missing": peers.missing}

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from models.intervals.bounds import Bounds
-from models.intervals.split import MIN_OWN, QUANTILES, ConformalIntervals, corrected_quantiles
+from models.intervals.split import QUANTILES, ConformalIntervals, corrected_quantiles
 
 if TYPE_CHECKING:
     from models.intervals.adaptive import AdaptiveSettings, AdaptiveState, follow
@@ -28,7 +28,6 @@ _HOME = {
 }  # fmt: skip
 
 __all__ = [
-    "MIN_OWN",
     "QUANTILES",
     "AdaptiveSettings",
     "AdaptiveState",

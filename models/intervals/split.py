@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-MIN_OWN = 60  # independent scores at which a zone's own size of errors counts three quarters
 #: Independent scores beyond a quantile that must speak for a zone's own shape before it counts half (assumption,
 #: chosen on the training parts of METR-LA and Beijing).
 LEAN_TAIL = 10.0

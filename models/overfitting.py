@@ -1,8 +1,8 @@
 """Overfitting: does a family claim skill where there is none, and does the test part bear out the validation?
 
-`shuffled_target` asks for skill on outcomes whose days were exchanged, `promotable` (see `models.promotion`) is the rule
-by which a model is let into service, `learning_curve` shows what more days bring; `generalisation_gap` (see `models.generalisation`) splits
-the gap between validation and test.
+`shuffled_target` asks for skill on outcomes whose days were exchanged, `promotable` (see `models.promotion`) is the
+rule by which a model is let into service, `learning_curve` shows what more days bring; `generalisation_gap` (see
+`models.generalisation`) splits the gap between validation and test.
 """
 
 from __future__ import annotations
@@ -151,6 +151,10 @@ def shuffled_target(
         Whether zones borrow strength from each other, see `promotable`.
     alpha : float
         See `promotable`.
+
+    Notes
+    -----
+    Horizons count together: where a long one can hardly be forecast, ask for each apart (`rows.horizons`).
 
     References
     ----------

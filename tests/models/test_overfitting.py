@@ -40,8 +40,8 @@ def test_two_thousand_zones_of_noise_promote_nobody_in_nineteen_of_twenty_cities
 
 
 def test_zones_that_borrow_strength_are_promoted_where_their_own_days_could_not_tell():
-    """139 zones that save 3.4 % with an error of 2.7 % each from 5 days: t = 1.3, next to none alone; together the error
-    is 2.7 / sqrt(139) = 0.23 %, t = 15."""
+    """139 zones that save 3.4 % with an error of 2.7 % each from 5 days: t = 1.3, next to none alone; together the
+    error is 2.7 / sqrt(139) = 0.23 %, t = 15."""
     rng = np.random.default_rng(1)
     daily = 0.034 + 0.06 * rng.standard_normal((5, 139))
     skill, se = daily.mean(axis=0), daily.std(axis=0, ddof=1) / np.sqrt(5)

@@ -73,7 +73,7 @@ class Inputs:
 
     @cached_property
     def _usual(self) -> tuple[Array, Array, Array]:
-        """Usual values before each day: of workdays and free days, shape (days, 2, P, Z); plain and exponential mean."""
+        """Usual values before each day, of workdays and free days, (days, 2, P, Z): plain and exponential mean."""
         calendar, t = self.bench.panel.calendar, len(self.own)
         p = calendar.steps_per_day
         day = calendar.day[:t] - calendar.day[0]

@@ -70,7 +70,7 @@ class MLForecastInputs(Inputs):
             lags = [lag for lag in lags if lag <= 2 * day]
         dates: list[Callable[..., Any]] = [time_of_day, weekday]
         maker = MLForecast(
-            models={}, freq=pd.Timedelta(seconds=panel.step_s), lags=lags,
+            models={}, freq=pd.tseries.frequencies.to_offset(pd.Timedelta(seconds=panel.step_s)), lags=lags,
             lag_transforms={
                 1: [RollingMean(3 * hour), RollingMean(day), RollingStd(day), RollingStd(3 * hour), ExpandingMean()],
                 day: [RollingMean(hour, min_samples=1)],
@@ -79,7 +79,7 @@ class MLForecastInputs(Inputs):
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            made = maker.preprocess(table, static_features=["mean", "scale"], dropna=False, validate_data=False)
+            made = pd.DataFrame(maker.preprocess(table, static_features=["mean", "scale"], dropna=False))
         names = [name for name in made.columns if name not in ("unique_id", "ds", "y")]
         grid = made[names].to_numpy(dtype=np.float32).reshape(len(panel.zone_ids), t, len(names))
         return np.ascontiguousarray(grid.swapaxes(0, 1)[1:])
@@ -99,8 +99,8 @@ def statistical(bench: BenchmarkPanel) -> dict[str, tuple[Array, float]]:
 
     Notes
     -----
-    A season beyond 24 steps is taken out by MSTL alone; ETS and theta models then see none. Gaps are bridged by the last
-    reading. At most `MOST_RUNS` runs a part: every k-th origin, k prime to the steps of a day.
+    A season beyond 24 steps is taken out by MSTL alone; ETS and theta models then see none. Gaps are bridged by the
+    last reading. At most `MOST_RUNS` runs a part: every k-th origin, k prime to the steps of a day.
     """
     import time
 

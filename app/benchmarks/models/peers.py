@@ -52,8 +52,8 @@ class Peer:
 
     @property
     def whole(self) -> bool:
-        """Whether every origin was forecast."""
-        return bool(np.isfinite(self.forecasts).all())
+        """Whether every origin and zone of the validation part was forecast."""
+        return bool(np.isfinite(self.validation).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,30 +84,30 @@ class Peers:
             told[name] = {figure: (score.mae, score.rmse) for figure, score in made.items()}
         return told
 
-    def best(self, *, measure: str = "mae", share: float = 1.0) -> dict[str, str]:
+    def best(self, *, measure: str = "mae") -> dict[str, str]:
         """Best peer of every figure, chosen on the validation part.
+
+        A peer that was run for some origins or zones only is held against the others there.
 
         Parameters
         ----------
         measure : {"mae", "rmse"}
-        share : float
-            A peer that was not run at every origin is chosen only if, on its own origins, its error is below this share
-            of the best whole one's.
         """
         if measure not in ("mae", "rmse"):
             raise PanelError(f"measure={measure!r}; allowed are 'mae' and 'rmse'")
-        whole = {name: peer for name, peer in self.found.items() if peer.whole}
+        whole = [name for name, peer in self.found.items() if peer.whole]
+        parts = [name for name in self.found if name not in whole]
+        validated = {name: self._validated(self.found[name].validation, measure) for name in self.found}
         chosen = {}
         for task in self.bench.tasks:
-            first = min(whole, key=lambda name: self._validated(whole[name].validation, measure)[task.name])
-            for name, peer in self.found.items():
-                if name not in whole:
-                    common = np.where(np.isfinite(peer.validation), whole[first].validation, np.nan)
-                    theirs = self._validated(peer.validation, measure)[task.name]
-                    if theirs < share * self._validated(common, measure)[task.name]:
-                        first = name if name in whole else first
-                        _log.info("%s: %s is better than %s on its origins", task.name, name, first)
-            chosen[task.name] = first
+            best = min(whole, key=lambda name: validated[name][task.name])
+            for name in parts:
+                there = np.isfinite(self.found[name].validation)
+                # of two that were run in part, the first stays unless both were run where the second is better
+                common = np.where(there, self.found[best].validation, np.nan)
+                if validated[name][task.name] < self._validated(common, measure)[task.name]:
+                    best = name
+            chosen[task.name] = best
         return chosen
 
     def _validated(self, forecasts: Array, measure: str) -> dict[str, float]:

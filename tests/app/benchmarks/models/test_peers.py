@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.benchmarks.models import boosted, peers
+from app.benchmarks.models import boosted, nixtla, peers
 from app.benchmarks.models.inputs import Inputs, bridge, rolling_mean, rolling_sd, thinned
 from app.benchmarks.models.score import scores
 from models.errors import PanelError
@@ -60,7 +60,9 @@ def test_rows_to_learn_from_are_the_same_whatever_the_test_part_holds(bench, sou
         assert np.array_equal(clean.rows(known, step), dirty.rows(known, step), equal_nan=True)
 
 
-@pytest.mark.parametrize("kind", ["naive", "lightgbm", "mlforecast", "zones", "statsforecast"])
+@pytest.mark.parametrize(
+    "kind", ["naive", "lightgbm", "mlforecast", "zones", pytest.param("statsforecast", marks=pytest.mark.slow)]
+)
 def test_the_future_cannot_change_a_peers_forecast(bench, kind, monkeypatch):
     """Everything after hour 650 is nonsense: forecasts from origins up to 650 stay."""
     if kind != "naive":
@@ -69,6 +71,7 @@ def test_the_future_cannot_change_a_peers_forecast(bench, kind, monkeypatch):
     monkeypatch.setattr(boosted, "SHAPES", SMALL)
     monkeypatch.setattr(boosted, "ZONE_SHAPES", SMALL[:1])
     monkeypatch.setattr(boosted, "MOST_ROUNDS", 20)
+    monkeypatch.setattr(nixtla, "MOST_RUNS", 40)
     only = [] if kind == "naive" else [kind]
     clean, dirty = (peers.run_peers(b, only=only) for b in (bench, poisoned(bench, 650)))
     assert not clean.missing and clean.found.keys() == dirty.found.keys()

@@ -55,21 +55,32 @@ def follow(
     ndarray of float32, shape (n, Z, S, Q)
         In the target's unit, at the model's anchors, non-decreasing along Q.
     """
-    places = np.arange(len(model.zone_ids))
+    record = model.validation
+    calibration = calibration_of(model)
+    assert model.profile is not None and record is not None
     steps = np.asarray(model.anchors)
-    aim = known[:, None] + steps
-    assert model.profile is not None
     if level is None:
-        level, _ = model._point(panel, known, places, model.anchors)
-    columns = panel.columns(model.zone_ids)
-    grid = panel.values[model.target][:, columns]
-    inside = aim < len(panel)
-    reading = np.where(inside[..., None], to_scale(model.target, grid[np.where(inside, aim, 0)]), np.nan)
+        level, _ = model._point(panel, known, np.arange(len(model.zone_ids)), model.anchors)
+    aim = known[:, None] + steps
     usual, stray = model.profile.usual(panel.calendar, aim), model.profile.stray(panel.calendar, aim)
-    live = calibration_of(model).live()
-    _, out = live.follow(
+    warm, _ = calibration.live(spacing=1).follow(
+        record.known, level=record.level, usual=record.usual, stray=record.stray, reading=record.reading
+    )
+    late = warm.pending[:, None] + steps
+    readings = _readings(model, panel, late)
+    readings[np.broadcast_to((late > known[0])[:, None], readings.shape)] = np.nan
+    _, out = warm.follow(
         known, level=level, usual=usual.transpose(0, 2, 1), stray=stray.transpose(0, 2, 1),
-        reading=reading.transpose(0, 2, 1),
+        reading=_readings(model, panel, aim), late=readings,
     )  # fmt: skip
     end = int(known[0]) + 1 if train_end is None else train_end
-    return Bounds.fit(grid[:end]).apply(from_scale(model.target, out), quantiles=live.calibration.quantiles)
+    bounds = Bounds.fit(panel.values[model.target][:end, panel.columns(model.zone_ids)])
+    return bounds.apply(from_scale(model.target, out), quantiles=calibration.quantiles)
+
+
+def _readings(model: Forecaster, panel: Panel, at: np.ndarray) -> np.ndarray:
+    """Readings at positions (n, S) on the model's scale, (n, Z, S); `nan` beyond the panel."""
+    inside = (at >= 0) & (at < len(panel))
+    grid = to_scale(model.target, panel.values[model.target][:, panel.columns(model.zone_ids)])
+    found = np.where(inside[..., None], grid[np.where(inside, at, 0)], np.nan)
+    return np.array(found.transpose(0, 2, 1))

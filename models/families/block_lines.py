@@ -92,7 +92,11 @@ def squared_error(moments: np.ndarray, line: np.ndarray) -> np.ndarray:
 
 
 def ridge_path(
-    moments: np.ndarray, strengths: tuple[float, ...], *, rows: np.ndarray | None = None
+    moments: np.ndarray,
+    strengths: tuple[float, ...],
+    *,
+    judged: np.ndarray | None = None,
+    rows: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ridge lines without each block and with all, at each strength, and their left-out errors.
 
@@ -102,6 +106,8 @@ def ridge_path(
         Of [features, outcome] by block, at least two blocks.
     strengths : tuple of float
         Multiples of `penalties`.
+    judged : ndarray or None, shape as `moments`
+        Of the rows of each block that count for its left-out error; None judges all of them.
     rows : ndarray or None, shape (B + 1, Z)
         Known outcomes behind each of `leave_out`; None where the last feature is a constant 1 that tells.
 
@@ -117,6 +123,7 @@ def ridge_path(
     Hoerl & Kennard (1970), doi:10.1080/00401706.1970.10488634
     """
     train = leave_out(moments)
+    judged = moments if judged is None else judged
     gram, cross = train[..., :-1, :-1], train[..., :-1, -1]
     width = gram.shape[-1]
     diagonal = penalties(gram, gram[..., -1, -1] if rows is None else rows)
@@ -127,7 +134,7 @@ def ridge_path(
         system = gram.copy()
         system[..., at, at] += strength * diagonal + 1e-9
         lines[k] = np.linalg.solve(system, cross[..., None])[..., 0]
-        errors[k] = squared_error(moments, lines[k, :-1])
+        errors[k] = squared_error(judged, lines[k, :-1])
     return lines, errors
 
 

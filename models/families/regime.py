@@ -33,9 +33,10 @@ from models.families.gram_kernels import left_out_errors, ridge_lines
 from models.learner import Learner, State
 from models.rows import Layout, Rows
 
-SAMPLE = 1000  # states a zone's clusters are found from, evenly spread over time and horizons; assumption
-EM_SWEEPS = 40  # assumption; clusters of so few states have settled by then
-FIRST_SWEEPS = 6  # after which the likeliest start is carried on with; assumption
+SAMPLE = 600  # states a zone's clusters are found from, evenly spread over time and horizons; assumption
+ROWS_EACH = 100  # origins for each feature whose coefficient may differ between regimes; assumption
+EM_SWEEPS = 25  # assumption; clusters of so few states have settled by then
+FIRST_SWEEPS = 4  # after which the likeliest start is carried on with; assumption
 LEAST_AXIS = 0.1  # least variance that an axis of the standardised states is divided by; assumption
 LEAST_SPREAD = 0.02  # least variance within a regime, of whitened states; assumption
 
@@ -44,8 +45,8 @@ _STATE = (
     "weather_temperature_c", "weather_precipitation_mm_per_h",
 )  # fmt: skip
 _BENT = (
-    "own_lag_0", "own_lag_1", "own_lag_2", "own_mean_1h", "own_mean_24h", "neighbours_lag_0", "neighbours_mean_1h",
-    "hop2_lag_0", "near1_lag_0", "ahead_day", "ahead_day_mean", "ahead_week",
+    "own_lag_0", "own_mean_1h", "own_mean_24h", "neighbours_lag_0", "ahead_day", "ahead_change", "own_lag_1",
+    "near1_lag_0", "hop2_lag_0", "ahead_day_mean", "ahead_week", "own_lag_2",
 )  # fmt: skip
 
 
@@ -78,21 +79,21 @@ class RegimeLearner(Learner):
     Notes
     -----
     A mixture of experts (Jacobs et al. 1991, doi:10.1162/neco.1991.3.1.79) whose gate is a Gaussian mixture of the
-    state alone. Settings: `most` regimes tried, `bent` features (besides a constant) whose coefficients may differ
-    between regimes, `penalties` and `spared` of the common line (as in `ridge`), `shrinks` of the corrections tried
-    (ridge penalty in shares of a feature's sum of squares), `blocks` of time left out in turn, `caution` (standard
-    errors over the blocks by which more regimes must be better than one).
+    state alone. Settings: `most` regimes tried, `bent` features at most (besides a constant) whose coefficients may
+    differ between regimes, one for every `ROWS_EACH` origins, `penalties` and `spared` of the common line (as in
+    `ridge`), `shrinks` of the corrections tried (ridge penalty in shares of a feature's sum of squares), `blocks` of
+    time left out in turn, `caution` (standard errors over the blocks by which more regimes must be better than one).
     """
 
     family: ClassVar[str] = "regime"
     scope: ClassVar[Literal["zone", "city"]] = "zone"
     rank: ClassVar[float] = 4.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"most": 4, "bent": 12, "shrinks": (0.05, 0.2, 1.0, 5.0, 1000.0), "blocks": 5, "caution": 0.0,
+        {"most": 4, "bent": 24, "shrinks": (0.05, 0.2, 1.0, 5.0, 1000.0), "blocks": 5, "caution": 1.0,
          "penalties": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0), "spared": {"own_lag_0": 0.01}}
     )  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"most": (1, 2, 4), "bent": (4, 12, 24), "caution": (1.0, 0.0)}
+        {"most": (1, 2, 4), "bent": (8, 24, 60), "caution": (1.0, 0.0)}
     )
 
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
@@ -116,7 +117,7 @@ class RegimeLearner(Learner):
         self.layout = rows.layout
         n, zones, horizons = rows.shape
         names, matrix = state_map(rows.layout)
-        bent = bent_features(rows.layout, int(self.settings["bent"]))
+        bent = bent_features(rows.layout, min(int(self.settings["bent"]), n // ROWS_EACH))
         most = int(self.settings["most"])
         self.arrays = {
             "ends": feature_range(rows),
@@ -148,9 +149,9 @@ class RegimeLearner(Learner):
         sample = np.ascontiguousarray((sample - middle[:, None]) @ whiten)
         found = {count: _clusters(sample, splits, count) for count in range(2, int(self.settings["most"]) + 1)}
         lines = self._common(rows, y, chunk, edges)
-        errors = {count: np.zeros((len(edges) - 1, zones)) for count in (1, *found)}
+        errors = {count: np.zeros((horizons, len(edges) - 1, zones)) for count in (1, *found)}
         bends = {count: np.zeros((zones, horizons, count, len(bent) + 1)) for count in found}
-        # rows beside another block have outcomes that reach into it
+        # rows beside another block have outcomes that reach into it: learned from, but not judged
         gap = min(max(rows.layout.steps), int(np.diff(edges).min()) // 4)
         beside = np.concatenate([np.arange(edge - gap, edge + gap) for edge in edges[1:-1]])
         for horizon in range(horizons):
@@ -158,21 +159,26 @@ class RegimeLearner(Learner):
             target = y[:, chunk, horizon].T
             fitted = [x[:, a:b] @ lines[k][:, horizon, :, None] for k, (a, b) in enumerate(pairwise(edges))]
             rest = target - np.concatenate(fitted, axis=1)[:, :, 0]
-            rest[:, beside] = np.nan
+            kept = rest.copy()
+            kept[:, beside] = np.nan
             state = (x[:, :, :-1] @ matrix - middle[:, None]) @ whiten
             z = x[:, :, np.append(bent, x.shape[2] - 1)]
+            errors[1][horizon] = _by_block(np.nan_to_num(kept) ** 2, edges)
             known = np.isfinite(rest)
-            errors[1] += _by_block(np.where(known, rest, 0.0) ** 2, edges)
             each = _by_block(known.astype(np.float64), edges)
             rest_known = np.concatenate([each.sum(axis=0) - each, each.sum(axis=0)[None]])
             for count, cluster in found.items():
                 r = kernels.responsibilities(state, cluster["slopes"], cluster["offsets"])
                 gated = (r[:, :, :, None] * z[:, :, None, :]).reshape(zones, n, -1)
-                moments = block_moments(gated, rest, edges)
-                path, left_out = ridge_path(moments, tuple(self.settings["shrinks"]), rows=rest_known)
+                path, left_out = ridge_path(
+                    block_moments(gated, rest, edges),
+                    tuple(self.settings["shrinks"]),
+                    judged=block_moments(gated, kept, edges),
+                    rows=rest_known,
+                )
                 chosen = choose(left_out)
                 bends[count][:, horizon] = of_zone(path, chosen)[-1].reshape(zones, count, -1)
-                errors[count] += left_out[chosen, :, np.arange(zones)].T
+                errors[count][horizon] = left_out[chosen, :, np.arange(zones)].T
         self._decide(chunk, found, errors, bends)
 
     def _sample(self, rows: Rows, chunk: slice, matrix: np.ndarray) -> np.ndarray:
@@ -211,20 +217,21 @@ class RegimeLearner(Learner):
         errors: dict[int, np.ndarray],
         bends: dict[int, np.ndarray],
     ) -> None:
-        """Keep for each zone the number of regimes whose left-out gain exceeds its standard error most, or one."""
-        best = np.zeros(errors[1].shape[1])
+        """Keep each zone's number of regimes that gains most on left-out blocks, at the horizons that clearly gain."""
+        best, caution = np.zeros(errors[1].shape[2]), float(self.settings["caution"])
         for count, cluster in found.items():
-            gain = errors[1] - errors[count]
-            doubt = gain.std(axis=0, ddof=1) / np.sqrt(len(gain))
-            better = (gain.mean(axis=0) > float(self.settings["caution"]) * doubt) & (gain.mean(axis=0) > best)
+            each = errors[1] - errors[count]
+            gain = np.where(_clear(each, caution)[:, None], each, 0.0).sum(axis=0)
+            better = _clear(gain[None], caution)[0] & (gain.mean(axis=0) > best)
             best = np.where(better, gain.mean(axis=0), best)
+            bent = bends[count] * _clear(each, caution).T[:, :, None, None]
             for zone in np.flatnonzero(better):
                 at = chunk.start + zone
                 for name, value in cluster.items():
                     self.arrays[name][at] = -np.inf if name == "offsets" else 0.0
                     self.arrays[name][at, :count] = value[zone]
                 self.arrays["bends"][at] = 0.0
-                self.arrays["bends"][at, :, :count] = bends[count][zone]
+                self.arrays["bends"][at, :, :count] = bent[zone]
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """Forecasts; see `Learner.predict`."""
@@ -236,7 +243,7 @@ class RegimeLearner(Learner):
         if not moved.size:
             return out
         part, some, bends = part.pick(moved), rows.pick(moved), bends[moved]
-        bent = bent_features(rows.layout, int(self.settings["bent"]))
+        bent = bent_features(rows.layout, self.arrays["bends"].shape[3] - 1)
         for horizon in range(rows.shape[2]):
             x = design(some, slice(0, len(moved)), horizon)
             r = part._shares_at(x)
@@ -282,7 +289,7 @@ class RegimeLearner(Learner):
         """
         assert self.layout is not None
         a, names = self.arrays, state_map(self.layout)[0]
-        bent = [self.layout.names[k] for k in bent_features(self.layout, int(self.settings["bent"]))]
+        bent = [self.layout.names[k] for k in bent_features(self.layout, self.arrays["bends"].shape[3] - 1)]
         found = []
         for k in np.argsort(-a["shares"][place], kind="stable"):
             if a["shares"][place, k] <= 0:
@@ -302,7 +309,7 @@ class RegimeLearner(Learner):
         part = self.pick(np.array([place]))
         x = design(clipped(rows, part.arrays["ends"]), slice(0, 1), horizon)
         line = part.arrays["lines"][0, at].astype(np.float64)
-        bent = np.append(bent_features(rows.layout, int(self.settings["bent"])), rows.width)
+        bent = np.append(bent_features(rows.layout, self.arrays["bends"].shape[3] - 1), rows.width)
         line[bent] += part._shares_at(x)[0, 0] @ part.arrays["bends"][0, at]
         return line * x[0, 0]
 
@@ -365,6 +372,12 @@ def _clusters(sample: np.ndarray, splits: np.ndarray, count: int) -> dict[str, n
         likeliest[better], centres[better], shares[better] = likelihood[better], tried[better], weights[better]
     slopes, offsets, _ = kernels.mixtures(sample, centres, shares, EM_SWEEPS, LEAST_SPREAD)
     return {"centres": centres, "shares": shares, "slopes": slopes, "offsets": offsets}
+
+
+def _clear(gain: np.ndarray, caution: float) -> np.ndarray:
+    """Whether the mean gain over blocks is more than `caution` standard errors above 0: (S, B, Z) to (S, Z)."""
+    doubt = gain.std(axis=1, ddof=1) / np.sqrt(gain.shape[1])
+    return gain.mean(axis=1) > caution * doubt
 
 
 def _by_block(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -146,8 +146,8 @@ def held_out_trust(y: np.ndarray, forecast: np.ndarray, horizon: np.ndarray, hor
     """
     both = np.bincount(horizon, y * forecast, horizons)
     own = np.bincount(horizon, forecast.astype(float) ** 2, horizons)
-    own += 0.01 * np.bincount(horizon, y.astype(float) ** 2, horizons)
-    return np.asarray(np.clip(both / np.maximum(own, 1e-12), 0.0, 1.0))
+    whole = np.bincount(horizon, y.astype(float) ** 2, horizons)
+    return np.asarray(np.clip(both / np.maximum(own + 0.01 * whole, 1e-12), 0.0, 1.0))
 
 
 def smallest_as_good(errors: np.ndarray, standard_errors: float) -> int:

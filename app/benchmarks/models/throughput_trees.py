@@ -110,7 +110,7 @@ def _curve(
     """Rows of one panel's curve; the reference, XGBoost as it comes, first."""
     rows, y, test, y_test = panel
     zones, few = y.shape[1], np.arange(peer_zones)
-    found = []
+    found: list[dict[str, Any]] = []
 
     def add(model: str, wanted: dict[str, Any], seconds: float, learned: int, out: np.ndarray) -> None:
         mae = float(np.nanmean(np.abs(y_test[:, few, 0] - out)))
@@ -135,9 +135,9 @@ def _curve(
         asked = {**_PLAIN, **wanted}
         BoostedTrees(**{**asked, "rounds": 2}).fit(rows.pick(few[:1]), y[:, :1])  # compiles
         begun = time.process_time()
-        model = BoostedTrees(**asked).fit(rows, y)
+        ours = BoostedTrees(**asked).fit(rows, y)
         seconds = time.process_time() - begun
-        add("boosted_trees", wanted, seconds, zones, model.predict(test.pick(few), few)[:, :, 0])
+        add("boosted_trees", wanted, seconds, zones, ours.predict(test.pick(few), few)[:, :, 0])
     return found
 
 
@@ -174,6 +174,7 @@ def _peers() -> list[tuple[str, dict[str, Any], _Fit]]:
             "objective": "regression", "learning_rate": 0.1, "num_leaves": 16, "max_depth": 4, "max_bin": 63,
             "min_data_in_leaf": 5, "num_threads": 1, "verbosity": -1, "seed": SEED, "deterministic": True,
         }  # fmt: skip
-        return lightgbm.train(options, lightgbm.Dataset(x, y), num_boost_round=100).predict
+        booster = lightgbm.train(options, lightgbm.Dataset(x, y), num_boost_round=100)
+        return lambda rows: np.asarray(booster.predict(rows))
 
     return [*found, ("LightGBM, 63 bins", {"rounds": 100, "max_depth": 4, "max_bin": 63}, light)]

@@ -12,11 +12,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.families.gram_kernels import leave_out_masked, pack_own
+from models.families.gram_kernels import add_rows, leave_out_masked, pack_own
 from models.rows import Rows
 
 #: Bytes that the rows and matrices of the zones worked on together may take.
 CHUNK_BYTES = 8_000_000
+#: Up to as many rows are faster added one by one than by a matrix product.
+FEW_ROWS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +75,20 @@ def blocks_of(rows: Rows, y: np.ndarray, bounds: np.ndarray, gap: int) -> Blocks
     _, zones, horizons = rows.shape
     width = rows.width + 2
     whole = np.empty((zones, horizons, bounds.size - 1, width, width), np.float32)
-    judged = np.empty_like(whole)
     for k, (a, b) in enumerate(pairwise(bounds)):
         _sums(rows.common[a:b], rows.ahead[a:b], y[a:b], whole[:, :, k])
-        judged[:, :, k] = whole[:, :, k]
+    if not gap or bounds.size < 3:
+        return Blocks(whole, whole)
+    judged = whole.copy()
+    for k, (a, b) in enumerate(pairwise(bounds)):
         beside = np.r_[a : a + gap if a else a, b - gap if b < bounds[-1] else b : b]
-        if beside.size:
-            edge = np.empty((zones, horizons, width, width), np.float32)
-            _sums(rows.common[beside], rows.ahead[beside], y[beside], edge)
-            judged[:, :, k] -= edge
+        edge = (rows.common[beside], rows.ahead[beside], y[beside])
+        if beside.size <= FEW_ROWS:
+            add_rows(*edge, -1.0, judged[:, :, k])
+        else:
+            out = np.empty((zones, horizons, width, width), np.float32)
+            _sums(*edge, out)
+            judged[:, :, k] -= out
     return Blocks(whole, judged)
 
 
@@ -101,6 +108,11 @@ def _sums(common: np.ndarray, ahead: np.ndarray, y: np.ndarray, out: np.ndarray)
     mixed = cross[:, :, 1:].reshape(zones, p1 - 1, horizons, f2 + 1)
     out[:, :, 1:p1, p1:] = mixed.transpose(0, 2, 1, 3)
     out[:, :, p1:, 1:p1] = mixed.transpose(0, 2, 3, 1)
+    if horizons == 1:
+        square = np.matmul(own.transpose(0, 2, 1), own)
+        out[:, 0, p1:, p1:] = square[:, 1:, 1:]
+        out[:, 0, p1:, 0] = out[:, 0, 0, p1:] = square[:, 0, 1:]
+        return
     own = own[:, :, 1:].reshape(zones, n, horizons, f2 + 1)
     out[:, :, p1:, 0] = out[:, :, 0, p1:] = own.sum(axis=1)
     by_horizon = own.transpose(0, 2, 1, 3)

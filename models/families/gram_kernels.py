@@ -25,20 +25,19 @@ def pack_own(
     """Lay out by zone what differs between horizons; all of it 0 where the outcome is unknown."""
     n, zones, horizons, f2 = ahead.shape
     complete = True
-    for t in range(n):
-        for z in range(zones):
-            to = own[z, t]
-            to[0] = 1.0
-            k = 1
-            for s in range(horizons):
-                value, of = y[t, z, s], ahead[t, z, s]
-                heard = np.isfinite(value)
-                for f in range(f2):
-                    to[k] = of[f] if heard else 0.0
-                    k += 1
-                to[k] = value if heard else 0.0
-                k += 1
-                complete &= heard
+    for first in range(0, zones, 8):  # zones beside one another share lines of the processor's cache
+        for t in range(n):
+            for z in range(first, min(first + 8, zones)):
+                own[z, t, 0] = 1.0
+                k = 1
+                for s in range(horizons):
+                    value = y[t, z, s]
+                    heard = np.isfinite(value)
+                    for f in range(f2):
+                        own[z, t, k + f] = ahead[t, z, s, f] if heard else 0.0
+                    own[z, t, k + f2] = value if heard else 0.0
+                    k += f2 + 1
+                    complete &= heard
     return complete
 
 
@@ -296,6 +295,7 @@ def add_rows(
     common: np.ndarray,  # (n, Z, F1)
     ahead: np.ndarray,  # (n, Z, S, F2)
     y: np.ndarray,  # (n, Z, S) outcomes; nan rows are passed over
+    sign: float,  # 1 adds, -1 takes away
     gram: np.ndarray,  # (Z, S, P, P) sums, constant first and outcome last; changed in place
 ) -> None:
     """Add rows to the Gram matrix of each zone and horizon."""
@@ -303,6 +303,7 @@ def add_rows(
     f1 = common.shape[2]
     width = f1 + f2 + 2
     x = np.empty((n, width), gram.dtype)
+    way = np.float32(sign)
     for z in range(zones):
         for s in range(horizons):
             kept = 0
@@ -323,35 +324,11 @@ def add_rows(
                 fours = kept // 4
                 for four in range(fours):
                     a, b, c, d = x[4 * four], x[4 * four + 1], x[4 * four + 2], x[4 * four + 3]
-                    ai, bi, ci, di = a[i], b[i], c[i], d[i]
+                    ai, bi, ci, di = way * a[i], way * b[i], way * c[i], way * d[i]
                     for j in range(width):
                         gi[j] += ai * a[j] + bi * b[j] + ci * c[j] + di * d[j]
                 for t in range(4 * fours, kept):
                     a = x[t]
-                    ai = a[i]
+                    ai = way * a[i]
                     for j in range(width):
                         gi[j] += ai * a[j]
-
-
-@njit(cache=True)
-def widen_range(
-    common: np.ndarray,  # (n, Z, F1)
-    ahead: np.ndarray,  # (n, Z, S, F2)
-    low: np.ndarray,  # (Z, F1 + S * F2) changed in place
-    high: np.ndarray,  # (Z, F1 + S * F2) changed in place
-) -> None:
-    """Stretch the range of each feature until it holds these rows."""
-    n, zones, horizons, f2 = ahead.shape
-    f1 = common.shape[2]
-    for t in range(n):
-        for z in range(zones):
-            least, most, x = low[z], high[z], common[t, z]
-            for f in range(f1):
-                least[f] = min(least[f], x[f])
-                most[f] = max(most[f], x[f])
-            for s in range(horizons):
-                own = ahead[t, z, s]
-                for f in range(f2):
-                    k = f1 + s * f2 + f
-                    least[k] = min(least[k], own[f])
-                    most[k] = max(most[k], own[f])

@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 
 from models.errors import NotFittedError
-from models.families.gram_kernels import widen_range
 from models.learner import Learner, State
 from models.rows import Rows
 
@@ -109,7 +108,15 @@ class LineLearner(Learner):
 
     def _see(self, rows: Rows, zones: slice) -> None:
         """Widen the range of the features of some zones."""
-        widen_range(rows.common, rows.ahead, self.low[zones], self.high[zones])
+        n, f1 = rows.shape[0], rows.common.shape[2]
+        low, high = self.low[zones], self.high[zones]
+        for first in range(0, n, 256):  # few enough rows that what the least is found of is at hand for the most
+            part = slice(first, first + 256)
+            common, ahead = rows.common[part], rows.ahead[part].reshape(-1, low.shape[0], low.shape[1] - f1)
+            np.minimum(low[:, :f1], common.min(axis=0), out=low[:, :f1])
+            np.maximum(high[:, :f1], common.max(axis=0), out=high[:, :f1])
+            np.minimum(low[:, f1:], ahead.min(axis=0), out=low[:, f1:])
+            np.maximum(high[:, f1:], ahead.max(axis=0), out=high[:, f1:])
 
     def _held(
         self, rows: Rows, places: np.ndarray | None, coefficient: np.ndarray

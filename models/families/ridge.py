@@ -90,7 +90,7 @@ class Ridge(LineLearner):
         if self.gram is None:
             raise NotFittedError("ridge keeps no Gram matrices to update: fit it with refreshable=True")
         width = self.gram.shape[-1]
-        add_rows(rows.common, rows.ahead, y, self.gram)
+        add_rows(rows.common, rows.ahead, y, 1.0, self.gram)
         self._see(rows, slice(None))
         self.coefficient = ridge_lines(
             self.gram.reshape(-1, width, width), self.penalty.reshape(-1), easing(rows.layout, self.settings["spared"])
@@ -142,16 +142,22 @@ def ridge_parts(
             f"a ridge needs 2 folds or more and penalties above 0, not folds={folds}, penalties={tried.tolist()}"
         )
     bounds, gap = block_bounds(n, folds), max(rows.layout.steps)
+    if tried.size == 1:
+        gap = 0
     ease = easing(rows.layout, settings["spared"])
     for some in zone_chunks(rows, folds):
         part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
         blocks = blocks_of(part, y[:, some], bounds, gap)
         gram = blocks.whole.sum(axis=2)
         shape = (gram.shape[0] * horizons, -1, width, width)
-        error = left_out_errors(
-            blocks.whole.reshape(shape), blocks.judged.reshape(shape), tried, ease[None].astype(np.float32)
-        )
-        penalty = tried[choose(error[:, 0].reshape(-1, horizons, tried.size), float(settings["share"]))].astype(float)
+        if tried.size == 1:
+            penalty = np.full(gram.shape[:2], float(tried[0]))
+        else:
+            error = left_out_errors(
+                blocks.whole.reshape(shape), blocks.judged.reshape(shape), tried, ease[None].astype(np.float32)
+            )
+            error = error.reshape(-1, horizons, tried.size)
+            penalty = tried[choose(error, float(settings["share"]))].astype(float)
         lines = ridge_lines(gram.reshape(-1, width, width), penalty.reshape(-1), ease)
         yield some, gram, penalty, lines.reshape(-1, horizons, width - 1)
 

@@ -79,14 +79,14 @@ class ZoneMLP(Learner):
             "layers": 1,
             "loss": "absolute",
             "quantile": 0.5,
-            "rounds": 40,
+            "rounds": 25,
             "patience": 10,
             "batch": 128,
             "rate": 1e-2,
-            "decay": 0.02,
+            "decay": 0.3,
             "dropout": 0.1,
             "holdout": 0.2,
-            "members": 1,
+            "members": 3,
         }
     )
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
@@ -94,7 +94,7 @@ class ZoneMLP(Learner):
             "hidden": (8, 16, 32),
             "layers": (1, 2),
             "dropout": (0.0, 0.1, 0.25),
-            "decay": (0.02, 0.1, 0.5),
+            "decay": (0.02, 0.3, 1.0),
             "rate": (3e-3, 1e-2),
             "members": (1, 3),
         }

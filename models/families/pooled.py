@@ -106,7 +106,7 @@ class PooledNetwork(Learner):
             "passes": 10,
             "batch": 512,
             "rate": 1e-3,
-            "decay": 0.3,
+            "decay": 1.0,
             "dropout": 0.1,
             "embedding": 4,
             "members": 3,

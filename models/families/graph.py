@@ -259,7 +259,7 @@ class GraphLearner(LineLearner):
         return meta, {**arrays, "coefficient": self._own_lines(), "shares": self.shares, "used": self.used}, blobs
 
     def _own_lines(self) -> np.ndarray:
-        return super()._lines()
+        return super().lines()
 
 
 class PooledGraphLearner(GraphLearner):
@@ -268,7 +268,8 @@ class PooledGraphLearner(GraphLearner):
     family: ClassVar[str] = "macro_graph"
     scope: ClassVar[Literal["zone", "city"]] = "city"
 
-    def _lines(self) -> np.ndarray:
+    def lines(self) -> np.ndarray:
+        """The city's lines, the same for every zone."""
         lines = self._own_lines()
         return np.broadcast_to(lines, (len(self.low), *lines.shape[1:]))
 

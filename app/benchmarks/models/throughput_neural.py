@@ -42,7 +42,7 @@ def throughput(*, zones: int = 1000, peer_zones: int = 10) -> dict[str, Any]:
         start = time.process_time()
         peer = np.stack([_peer(rows, y, test, zone) for zone in some], axis=1)
         peer_seconds = time.process_time() - start
-    found = [
+    found: list[dict[str, Any]] = [
         {"model": "mlp", "zones_per_cpu_s": zones / seconds, **_errors(forecast[:, some], truth[:, some])},
         {"model": "the line it starts from", **_errors(line[:, some], truth[:, some])},
         {"model": "scikit-learn MLP", "zones_per_cpu_s": peer_zones / peer_seconds, **_errors(peer, truth[:, some])},

@@ -37,6 +37,9 @@ class PairSums:
     def of(cls, loss_a: np.ndarray, loss_b: np.ndarray, day: np.ndarray) -> PairSums:
         """From losses (n, Z, H), `nan` where there is none, and the day of each row (n,), which never falls.
 
+        A test part of fewer than five days can tell little by days; number parts of a day then (6 hours: assumption),
+        and read the outcome with more doubt, for what lasts through a day is no longer seen.
+
         Raises
         ------
         SettingsError

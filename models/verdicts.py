@@ -100,7 +100,10 @@ class Verdicts:
         if self.winner[at] > 0:
             return f"the {second} is better by {share:.1f} % ({worse})"
         text = f"no difference: the {first} had {abs(share):.1f} % {'less' if share < 0 else 'more'} loss ({worse})"
-        return text + f"; {100 * float(self.visible[at]):.1f} % or more would probably have been seen"
+        seen = float(self.visible[at])
+        if not seen < 1:
+            return text + f"; {test.days} days are too few to see any"
+        return text + f"; {100 * seen:.1f} % or more would probably have been seen"
 
     def summary(self, horizon: int = 0) -> str:
         """How many zones each model wins."""

@@ -124,6 +124,13 @@ def test_two_days_give_a_finite_interval_and_no_verdict():
     """Two days, differences 1 and 1.2: half of the resamples are one day twice and say nothing."""
     test = paired_test(sums(np.array([[1.0], [1.2]])), draws=DRAWS)
     assert np.isfinite(test.low).all() and test.p.item() > 0.4
+    assert verdicts(test, method="none", alpha=0.05).words(0).startswith("no difference")
+
+
+def test_a_difference_that_no_test_of_two_days_could_see_is_not_given_as_a_number():
+    """Two days that differ by 4 of 10 and -4: t with one degree of freedom needs more than the whole loss."""
+    found = verdicts(paired_test(sums(np.array([[4.0], [-4.0]])), draws=DRAWS))
+    assert found.words(0).endswith("2 days are too few to see any")
 
 
 def test_a_zone_without_readings_is_left_out_of_the_correction():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -75,14 +75,10 @@ def choose(
         models = [fitted.get(name, baselines.get(name)) for name in members]
         mix = EnsembleForecaster.of([m for m in models if m is not None], zones, name="mix")
         point = crossed_point([{**micro, **city}[name] for name in members])
+    own = joined([micro[family].pick(np.array([z])) for z, family in enumerate(families)])
+    used = choose_in_use(own, city[macro] if macro else None, naive, point, unit)
     rows = []
-    for z, zone in enumerate(zones):
-        here = np.array([z])
-        own = micro[families[z]].pick(here)
-        use = choose_in_use(
-            own, city[macro].pick(here) if macro else None, naive.pick(here),
-            None if point is None else point[:, here], unit[here],
-        )  # fmt: skip
+    for z, (zone, use) in enumerate(zip(zones, used)):
         hand = hands[zone]
         model = next((str(m) for m in hand["model_in_use"] if m), use.model)
         manual = bool((hand["family"] != "").any() or (hand["model_in_use"] != "").any())
@@ -99,6 +95,18 @@ def choose(
              "macro_mae": use.macro_mae, "naive_mae": use.naive_mae, "mix_mae": use.mix_mae, "weight_micro": weight}
         )  # fmt: skip
     return TargetChoice(families, macro, mix, rows)
+
+
+def joined(records: list[Validation]) -> Validation:
+    """Records of single zones, on the same origins, side by side."""
+
+    def beside(name: str) -> np.ndarray:
+        return np.concatenate([getattr(record, name) for record in records], axis=1)
+
+    return replace(
+        records[0], usual=beside("usual"), deviation=beside("deviation"), reading=beside("reading"),
+        stray=beside("stray"),
+    )  # fmt: skip
 
 
 def pooled_loss(record: Validation, unit: np.ndarray) -> float:

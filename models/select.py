@@ -1,9 +1,10 @@
 """Selection: which family a zone's micromodel is of, and whether it, the macromodel or a mix serves the zone.
 
-Everything rests on out-of-fold errors inside the training part. The best family by relative error wins, unless a
-simpler one is as good: within one standard error of the difference (over days) and within half a percent. "Nothing
-but the usual value" is always among the candidates, so that a target without a pattern gets no model that pretends to
-see one.
+Everything rests on out-of-fold errors inside the training part; a zone's own are drawn towards those of all zones, by
+the days that there are, so that a short history does not choose by luck. The best family by relative error wins,
+unless a simpler one is as good: within one standard error of the difference (over days) and within half a percent.
+"Nothing but the usual value" is always among the candidates, so that a target without a pattern gets no model that
+pretends to see one.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from models.weights import stacking_weights
 TIE_SHARE = 0.005  # how much worse a simpler family may be and still be taken
 MIX_GAIN = 0.005  # least gain of a mix over the better part
 CLEAR = 1.645  # two-sided 90 % of a normal
+POOL_DAYS = 10.0  # days of left-out errors that all zones together count for beside a zone's own (assumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,7 @@ def choose_families(records: Mapping[str, Validation], unit: np.ndarray) -> list
     """
     order = simplest_first(list(records))
     daily = {name: daily_losses(records[name], unit) for name in order}
-    mean = {name: np.nanmean(loss, axis=0) for name, loss in daily.items()}
-    table = np.stack([mean[name] for name in order])
+    table = np.stack([pooled(daily[name]) for name in order])
     found = []
     for z in range(table.shape[1]):
         losses = {name: float(value) for name, value in zip(order, table[:, z])}
@@ -138,47 +139,79 @@ class InUse:
 
 
 def choose_in_use(
-    micro: Validation, macro: Validation | None, naive: Validation, mix_point: np.ndarray | None, unit: np.ndarray
-) -> InUse:
-    """Micromodel, macromodel or mix for one zone, from forecasts of readings that none had seen.
+    micro: Validation,
+    macro: Validation | None,
+    naive: Validation,
+    mix_point: np.ndarray | None,
+    unit: np.ndarray,
+) -> list[InUse]:
+    """Micromodel, macromodel or mix for each zone, from forecasts of readings that none had seen.
 
     Parameters
     ----------
     micro, macro, naive : Validation
-        Of the one zone, on the same rows: its chosen micromodel, the macromodel, seasonal naive.
-    mix_point : ndarray or None, shape (n, 1, S)
+        On the same rows: each zone's chosen micromodel, the macromodel, seasonal naive.
+    mix_point : ndarray or None, shape (n, Z, S)
         Forecasts of the mix with weights learned on other rows (see `crossed_point`).
-    unit : ndarray, shape (1, S)
+    unit : ndarray, shape (Z, S)
         See `choose_families`.
+
+    Returns
+    -------
+    list of InUse, length Z
     """
-    naive_mae, micro_mae = mean_error(naive), mean_error(micro)
-    own = daily_losses(micro, unit)[:, 0]
-    days = int(np.isfinite(own).sum())
+    zones = unit.shape[0]
+    naive_mae, micro_mae = mean_errors(naive), mean_errors(micro)
+    own = daily_losses(micro, unit)
+    days = np.isfinite(own).sum(axis=0)
+    nothing = np.full(zones, np.nan)
     if macro is None:
-        return InUse("micromodel", micro_mae, float("nan"), naive_mae, float("nan"), days, "There is no macromodel")
-    city = daily_losses(macro, unit)[:, 0]
+        return [
+            InUse("micromodel", micro_mae[z], np.nan, naive_mae[z], np.nan, int(days[z]), "There is no macromodel")
+            for z in range(zones)
+        ]
+    city = daily_losses(macro, unit)
+    losses = np.stack([pooled(own), pooled(city)])
+    mixed = nothing if mix_point is None else pooled(daily_losses(micro, unit, mix_point))
+    macro_mae = mean_errors(macro)
+    mix_mae = nothing if mix_point is None else _means(np.abs(micro.actual - mix_point))
     gap = own - city
-    error = float(np.nanstd(gap, ddof=1) / np.sqrt(days)) if days > 1 else float("inf")
-    clear = abs(float(np.nanmean(gap))) > CLEAR * error
-    losses = float(np.nanmean(own)), float(np.nanmean(city))
-    macro_mae, mix_mae = mean_error(macro), float("nan")
-    share = (losses[0] - losses[1]) / losses[1]
-    if mix_point is not None:
-        mixed = float(np.nanmean(daily_losses(micro, unit, mix_point)[:, 0]))
-        mix_mae = float(np.nanmean(np.abs(micro.actual - mix_point)))
-        gain = 1 - mixed / min(losses)
-        if gain > MIX_GAIN:
-            told = f"{100 * gain:.1f} % less error than the better of the two"
-            return InUse("mix", micro_mae, macro_mae, naive_mae, mix_mae, days, told)
-    if clear and share > 0:
-        told = f"{100 * share:.1f} % more error without it, clear of chance"
-        return InUse("macromodel", micro_mae, macro_mae, naive_mae, mix_mae, days, told)
-    told = f"{-100 * share:.1f} % less error, clear of chance" if clear else "a draw, so the smaller model serves"
-    return InUse("micromodel", micro_mae, macro_mae, naive_mae, mix_mae, days, told)
+    error = (
+        np.nanstd(gap, axis=0, ddof=1) / np.sqrt(np.maximum(days, 1)) if own.shape[0] > 1 else np.full(zones, np.inf)
+    )
+    share, gain = (losses[0] - losses[1]) / losses[1], 1 - mixed / losses.min(axis=0)
+    found = []
+    for z in range(zones):
+        clear = abs(float(np.nanmean(gap[:, z]))) > CLEAR * error[z] and np.isfinite(error[z])
+        if gain[z] > MIX_GAIN:
+            model, told = "mix", f"{100 * gain[z]:.1f} % less error than the better of the two"
+        elif clear and share[z] > 0:
+            model, told = "macromodel", f"{100 * share[z]:.1f} % more error without it, clear of chance"
+        else:
+            model = "micromodel"
+            told = f"{-100 * share[z]:.1f} % less error, clear of chance" if clear and share[z] < 0 else (
+                "a draw, so the smaller model serves"
+            )  # fmt: skip
+        found.append(InUse(model, micro_mae[z], macro_mae[z], naive_mae[z], mix_mae[z], int(days[z]), told))
+    return found
 
 
-def mean_error(record: Validation) -> float:
-    """Mean absolute out-of-fold error, in the target's unit; `nan` where nothing is known."""
-    error = np.abs(record.actual - record.point)
-    known = error[np.isfinite(error)]
-    return float(known.mean()) if known.size else float("nan")
+def pooled(daily: np.ndarray) -> np.ndarray:
+    """Mean loss of each zone (days, Z), drawn towards that of all zones by `POOL_DAYS`: shape (Z,)."""
+    known = np.isfinite(daily)
+    days = known.sum(axis=0)
+    own = np.where(known, daily, 0.0).sum(axis=0) / np.maximum(days, 1)
+    every = own[days > 0].mean() if (days > 0).any() else np.nan
+    return np.asarray((days * own + POOL_DAYS * every) / (days + POOL_DAYS))
+
+
+def mean_errors(record: Validation) -> np.ndarray:
+    """Mean absolute out-of-fold error of each zone, shape (Z,), in the target's unit; `nan` where nothing is known."""
+    return _means(np.abs(record.actual - record.point))
+
+
+def _means(error: np.ndarray) -> np.ndarray:
+    known = np.isfinite(error)
+    count = known.sum(axis=(0, 2))
+    total = np.where(known, error, 0.0).sum(axis=(0, 2))
+    return np.divide(total, count, out=np.full(count.size, np.nan), where=count > 0)

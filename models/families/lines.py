@@ -112,7 +112,8 @@ class LineLearner(Learner):
         low, high = self.low[zones], self.high[zones]
         for first in range(0, n, 256):  # few enough rows that what the least is found of is at hand for the most
             part = slice(first, first + 256)
-            common, ahead = rows.common[part], rows.ahead[part].reshape(-1, low.shape[0], low.shape[1] - f1)
+            common = rows.common[part]
+            ahead = rows.ahead[part].reshape(common.shape[0], low.shape[0], low.shape[1] - f1)
             np.minimum(low[:, :f1], common.min(axis=0), out=low[:, :f1])
             np.maximum(high[:, :f1], common.max(axis=0), out=high[:, :f1])
             np.minimum(low[:, f1:], ahead.min(axis=0), out=low[:, f1:])

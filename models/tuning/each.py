@@ -12,10 +12,11 @@ import numpy as np
 from models.errors import SettingsError
 from models.learner import Learner
 from models.rows import Rows
+from models.tuning.choice import Try, choose_try, spell
 from models.tuning.folds import rolling_folds
 from models.tuning.scoring import DaySums, as_class, check_loss, longest, standard_error
 from models.tuning.search import Places
-from models.tuning.trials import Bench, Try, TuningResult, choose_try, spell
+from models.tuning.trials import Bench, TuningResult
 
 CLEAR = 1.64  # standard errors by which a zone's own setting must be better, one-sided 5 % (assumption: a usual level)
 

@@ -1,8 +1,8 @@
 """Tuning: which settings a family learns with, chosen inside the training part alone.
 
 Read `folds` (rows before, rows after, and the gap between), `scoring` (what one setting scores), `search` (which
-settings are tried), `trials` (trying them), `choice` (the best, or a simpler one as good), then `each` (one a zone, where
-that is clear of chance). Arrays alone: depends on `models.learner` and `models.rows`.
+settings are tried), `trials` (trying them), `choice` (the best, or a simpler one as good), then `each` (one a zone,
+where that is clear of chance). Arrays alone: depends on `models.learner` and `models.rows`.
 """
 
 from __future__ import annotations

@@ -216,7 +216,7 @@ class Job:
                 fit = training.seconds.get((model.family, target), float("nan")) / len(training.zones(target))
                 registry.save(zone, target, model, {"training_run": ids["training"], "fit_seconds": fit, **told})
             for target, model in final.macromodels.items():
-                fit = training.seconds.get((model.family, target))
+                fit = training.seconds.get((model.family, target), float("nan"))
                 registry.save("_city", target, model, {"training_run": ids["training"], "fit_seconds": fit})
         self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
 

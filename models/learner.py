@@ -145,7 +145,7 @@ class Learner(ABC):
 
 
 #: Modules where families are declared; a process that only loads models has imported none of them.
-FAMILY_MODULES: tuple[str, ...] = ("models.families",)
+FAMILY_MODULES: tuple[str, ...] = ("models.families", "models.feature_choice")
 
 
 def learner_class(family: str) -> type[Learner]:

@@ -50,7 +50,7 @@ class Layout:
         >>> Layout(("own_lag_0", "own_lag_1", "own_mean_1h"), (), (1,)).lags()
         array([0, 1])
         """
-        found = []
+        found: list[int] = []
         while (name := f"{who}_lag_{len(found)}") in self._place:
             found.append(self._place[name])
         return np.array(found, dtype=np.int64)

@@ -25,7 +25,7 @@ class ElasticNet(LineLearner):
     mix : float, above 0, at most 1
         Share of the penalty that is on absolute coefficients; 1 is the lasso.
     path : int
-        Penalties tried, from the least that leaves no feature down to `reach` times it.
+        Penalties tried, from the least that leaves no feature (none but those spared) down to `reach` times it.
     reach : float
         Between 0 and 1.
     folds : int
@@ -45,7 +45,7 @@ class ElasticNet(LineLearner):
     family = "elastic_net"
     rank = 1.5
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
-        {"mix": 0.5, "path": 12, "reach": 0.003, "folds": 5, "caution": 0.0, "spared": {"own_lag_0": 0.01}}
+        {"mix": 0.5, "path": 16, "reach": 0.0003, "folds": 5, "caution": 0.0, "spared": {"own_lag_0": 0.01}}
     )
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({"mix": (0.5, 0.2, 0.8)})
 

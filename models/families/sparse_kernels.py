@@ -7,6 +7,8 @@ from numba import njit
 
 #: What the compiler may do to sums to use wide instructions; `nan` keeps its meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
+#: The path ends after so many penalties in a row that are no better than the best.
+PATIENCE = 3
 
 
 @njit(cache=True)
@@ -81,7 +83,7 @@ def _squares(sums: np.ndarray, line: np.ndarray) -> float:
 def sparse_lines(
     whole: np.ndarray,  # (N, K, P, P) sums over the rows of each block
     judged: np.ndarray,  # (N, K, P, P) sums over the rows of each block that are judged
-    path: np.ndarray,  # (R,) penalties as shares of the least that leaves no feature, falling
+    path: np.ndarray,  # (R,) penalties as shares of the least that leaves no feature unspared, falling
     ease: np.ndarray,  # (F,) how hard each feature is penalised in comparison
     mix: float,  # share of the penalty on absolute (1: lasso) rather than squared coefficients
     caution: float,  # how many standard errors worse than the best a sparser line may be
@@ -95,7 +97,9 @@ def sparse_lines(
     cov, right, left = np.empty((size, size)), np.empty(size), np.empty(size)
     beta, inverse, mean, line = np.empty(size), np.zeros(size), np.empty(width), np.empty(size + 1)
     total = np.empty((width, width))
-    errors = np.empty((folds, path.size))
+    errors, mean_error = np.empty((folds, path.size)), np.empty(path.size)
+    covs, lefts, means = np.empty((folds, size, size)), np.empty((folds, size)), np.empty((folds, width))
+    betas = np.empty((folds, size))
     for n in range(systems):
         total[:] = 0.0
         for k in range(folds):
@@ -112,20 +116,23 @@ def sparse_lines(
         _standardised(total, inverse, mean, cov, right)
         most = 1e-12
         for f in range(size):
-            most = max(most, abs(right[f]) / max(mix, 0.001) / max(ease[f], 0.1))
+            most = max(most, abs(right[f]) / max(mix, 0.001) / max(ease[f], 1.0))
         for k in range(folds):
-            _standardised(total - whole[n, k], inverse, mean, cov, right)
-            beta[:] = 0.0
-            left[:] = right
-            for r in range(path.size):
-                weight = most * path[r]
-                _descend(cov, left, beta, weight * mix * ease, weight * (1.0 - mix) * ease, sweeps)
-                _raw(beta, inverse, mean, line)
+            _standardised(total - whole[n, k], inverse, means[k], covs[k], lefts[k])
+        betas[:] = 0.0
+        mean_error[:] = np.inf
+        best = 0
+        for r in range(path.size):
+            weight = most * path[r]
+            for k in range(folds):
+                _descend(covs[k], lefts[k], betas[k], weight * mix * ease, weight * (1.0 - mix) * ease, sweeps)
+                _raw(betas[k], inverse, means[k], line)
                 errors[k, r] = _squares(judged[n, k], line)
-        mean_error = np.zeros(path.size)
-        for k in range(folds):
-            mean_error += errors[k] / folds
-        best = int(np.argmin(mean_error))
+            mean_error[r] = errors[:, r].mean()
+            if mean_error[r] < mean_error[best]:
+                best = r
+            elif r >= best + PATIENCE:
+                break
         if folds > 1 and caution > 0.0:
             for r in range(best):
                 gap = errors[:, r] - errors[:, best]

@@ -82,7 +82,7 @@ class ZoneMLP(Learner):
             "rounds": 25,
             "patience": 10,
             "batch": 128,
-            "rate": 1e-2,
+            "rate": 4e-3,
             "decay": 0.3,
             "dropout": 0.1,
             "holdout": 0.2,
@@ -95,7 +95,7 @@ class ZoneMLP(Learner):
             "layers": (1, 2),
             "dropout": (0.0, 0.1, 0.25),
             "decay": (0.02, 0.3, 1.0),
-            "rate": (3e-3, 1e-2),
+            "rate": (1e-3, 4e-3, 1e-2),
             "members": (1, 3),
         }
     )

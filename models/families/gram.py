@@ -16,7 +16,7 @@ from models.families.gram_kernels import add_rows, leave_out_masked, pack_own
 from models.rows import Rows
 
 #: Bytes that the rows and matrices of the zones worked on together may take.
-CHUNK_BYTES = 8_000_000
+CHUNK_BYTES = 16_000_000
 #: Up to as many rows are faster added one by one than by a matrix product.
 FEW_ROWS = 8
 

@@ -217,7 +217,8 @@ def _zone_by_zone(bench: BenchmarkPanel, validation: BenchmarkPanel, seed: int) 
     start = time.process_time()
     before, zones = Inputs(validation), np.arange(len(bench.zone_ids))
     some = np.unique(np.linspace(0, len(zones) - 1, min(ZONES_TRIED, len(zones))).astype(np.int64)).tolist()
-    steps = bench.steps if len(bench.steps) <= 4 else (bench.steps[0], *tuned_steps(bench))
+    ends = {max(task.steps) for task in bench.tasks}
+    steps = bench.steps if len(bench.steps) <= 4 else tuple(sorted({bench.steps[0], *ends}))
     tries = {}
     for shape in ZONE_SHAPES:
         for loss in LOSSES:

@@ -27,6 +27,8 @@ class Candidate:
     family : str
     start : {"usual", "last", "lasting"}
         See `forecasting.LearnedForecaster`.
+    reference : {"usual", "level"}
+        See `featuriser.Featuriser`.
     settings : mapping
         Those that differ from the family's defaults.
     """
@@ -34,6 +36,7 @@ class Candidate:
     name: str
     family: str
     start: str = "usual"
+    reference: str = "usual"
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -43,7 +46,9 @@ class Candidate:
 
     def forecaster(self, seed: int) -> LearnedForecaster:
         """One that has not been fitted."""
-        return LearnedForecaster(self.family, seed=seed, start=self.start, settings=self.settings)
+        return LearnedForecaster(
+            self.family, seed=seed, start=self.start, reference=self.reference, settings=self.settings, name=self.name
+        )
 
 
 def _plain(*families: str) -> tuple[Candidate, ...]:

@@ -158,7 +158,7 @@ def model_levels(
     for (name, of), model in {**training.baselines, **training.candidates}.items():
         if of == target:
             points[id(model)] = found[name] = model._point(panel, known, model.places(zones), steps)[0]
-    chosen = [training.micromodels[zone, target].family for zone in zones]
+    chosen = [training.micromodels[zone, target].name for zone in zones]
     found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
     if target in training.macromodels:
         found["macromodel"] = points[id(training.macromodels[target])]
@@ -182,7 +182,7 @@ def model_forecasts(
     found = {
         name: model.around(panel, levels[name], known, model.places(zones), steps) for name, model in models.items()
     }
-    chosen = [training.micromodels[zone, target].family for zone in zones]
+    chosen = [training.micromodels[zone, target].name for zone in zones]
     found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
     found["in_use"] = _in_use(training, target, zones, found)
     return {name: found[name] for name in levels}
@@ -311,7 +311,7 @@ def _costs(
     groups: dict[str, list[Forecaster]] = {"micromodel": [training.micromodels[z, target] for z in zones]}
     if target in training.macromodels:
         groups["macromodel"] = [training.macromodels[target]]
-    seconds = {"micromodel": sum(training.seconds[f, target] for f in {m.family for m in groups["micromodel"]})}
+    seconds = {"micromodel": sum(training.seconds[f, target] for f in {m.name for m in groups["micromodel"]})}
     for (name, of), model in {**training.candidates, **training.baselines}.items():
         if of == target:
             groups[name] = [model.one(zone) for zone in zones] if model.scope == "zone" else [model]

@@ -61,6 +61,7 @@ class Forecaster(ABC):
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
+        self.name = self.family
         self.anchors: tuple[int, ...] = ()
         self.target = ""
         self.zone_ids: tuple[str, ...] = ()

@@ -32,10 +32,19 @@ class Design:
     """
 
     def __init__(
-        self, panel: Panel, *, target: str, zone_ids: Sequence[str], steps: Sequence[int], neighbours: bool = True
+        self,
+        panel: Panel,
+        *,
+        target: str,
+        zone_ids: Sequence[str],
+        steps: Sequence[int],
+        neighbours: bool = True,
+        reference: str = "usual",
     ) -> None:
         self.steps = tuple(steps)
-        self.featuriser, history = Featuriser.fit(panel, target=target, zone_ids=zone_ids, neighbours=neighbours)
+        self.featuriser, history = Featuriser.fit(
+            panel, target=target, zone_ids=zone_ids, neighbours=neighbours, reference=reference
+        )
         n_zones = len(zone_ids)
         first = min(panel.steps_per_day, len(panel) // 12)
         layout = self.featuriser.layout(self.steps)
@@ -76,29 +85,28 @@ class Workbench:
     ) -> None:
         self.panel, self.target, self.zone_ids, self.neighbours = panel, target, tuple(zone_ids), neighbours
         self.steps = anchor_steps(panel.step_s) if steps is None else tuple(steps)
-        self._designs: dict[int, Design] = {}
-        self._checks: dict[int, tuple[np.ndarray, Rows]] = {}
+        self._designs: dict[tuple[int, str], Design] = {}
+        self._checks: dict[tuple[int, str], tuple[np.ndarray, Rows]] = {}
 
-    def design(self, end: int) -> Design:
-        """Design of the first `end` intervals; later ones are not read."""
-        if end not in self._designs:
-            self._designs[end] = Design(
-                self.panel.until(end),
-                target=self.target,
-                zone_ids=self.zone_ids,
-                steps=self.steps,
-                neighbours=self.neighbours,
-            )
-        return self._designs[end]
+    def design(self, end: int, reference: str = "usual") -> Design:
+        """Design of the first `end` intervals, later ones not read; `reference` as in `Featuriser`."""
+        key = (end, reference)
+        if key not in self._designs:
+            self._designs[key] = Design(
+                self.panel.until(end), target=self.target, zone_ids=self.zone_ids, steps=self.steps,
+                neighbours=self.neighbours, reference=reference,
+            )  # fmt: skip
+        return self._designs[key]
 
     def validation_origins(self, fit_end: int, end: int) -> np.ndarray:
         """Last known positions of the origins that a fold is checked on, at most `MAX_CHECKS` of them."""
         stride = max(1, -(-(end - fit_end) // MAX_CHECKS))
         return np.arange(fit_end - 1, end - 1, stride)
 
-    def validation_rows(self, design_end: int, known: np.ndarray) -> Rows:
+    def validation_rows(self, design_end: int, known: np.ndarray, reference: str = "usual") -> Rows:
         """Features of a fold's validation origins, by the featuriser that knew the first `design_end` intervals."""
-        if design_end not in self._checks or not np.array_equal(self._checks[design_end][0], known):
-            design = self.design(design_end)
-            self._checks[design_end] = (known, design.featuriser.rows(self.panel, known, design.steps))
-        return self._checks[design_end][1]
+        key = (design_end, reference)
+        if key not in self._checks or not np.array_equal(self._checks[key][0], known):
+            design = self.design(design_end, reference)
+            self._checks[key] = (known, design.featuriser.rows(self.panel, known, design.steps))
+        return self._checks[key][1]

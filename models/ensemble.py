@@ -58,7 +58,7 @@ class EnsembleForecaster(Forecaster):
             raise SettingsError(f"there is no method {method!r} of combining forecasts; there are {METHODS}")
         self.members = list(members) if members is not None else _default_members(seed)
         self.method: Method = method
-        self.family = name
+        self.family = self.name = name
         self.scope = "city" if any(member.scope == "city" for member in self.members) else "zone"
         self.weights = np.ones((len(self.members), 1, 1)) / max(1, len(self.members))
 
@@ -108,7 +108,7 @@ class EnsembleForecaster(Forecaster):
         return found
 
     def settings(self) -> dict[str, Any]:
-        share = {f"{member.family}": round(float(w.mean()), 4) for member, w in zip(self.members, self.weights)}
+        share = {member.name: round(float(w.mean()), 4) for member, w in zip(self.members, self.weights)}
         return {"seed": self.seed, "method": self.method, "members": share}
 
     def fit(
@@ -142,7 +142,7 @@ class EnsembleForecaster(Forecaster):
 
     def with_members(self, members: Sequence[Forecaster]) -> Self:
         """The same ensemble of members that were learned again."""
-        again = type(self)(members, seed=self.seed, method=self.method, name=self.family)
+        again = type(self)(members, seed=self.seed, method=self.method, name=self.name)
         again._adopt(self.zone_ids)
         again.weights, again.intervals = self.weights, self.intervals
         return again
@@ -201,11 +201,12 @@ class EnsembleForecaster(Forecaster):
         blobs = {
             f"member{k}.{name}": data for k, member in enumerate(self.members) for name, data in member.save().items()
         }
-        meta = {"method": self.method, "family": self.family, "members": len(self.members)}
+        meta = {"method": self.method, "family": self.name, "members": len(self.members)}
         return meta, {"weights": self.weights}, blobs
 
     def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
-        self.method, self.family, self.weights = meta["method"], meta["family"], arrays["weights"]
+        self.method, self.weights = meta["method"], arrays["weights"]
+        self.family = self.name = meta["family"]
         self.members = []
         for k in range(int(meta["members"])):
             head = f"member{k}."

@@ -28,6 +28,7 @@ MEAN_HOURS = (1, 3, 6, 24, 168)
 N_SIDE_LAGS = 3  # lags of each neighbour, of the neighbours' mean and of the second hop's
 OTHER_HOURS = 3
 BRIDGE_HOURS = 3
+SPIKE = 10.0  # standard deviations beyond which a reading is taken for a fault, as an input (assumed)
 HEARD_SHARE = 0.1  # of the training part that a neighbour must have reported in to be read
 WEATHER_FOR = {
     "air": ("wind_speed_mps", "wind_east", "wind_north", "mixing_height_m", "temperature_c", "radiation_w_per_m2",
@@ -62,6 +63,9 @@ class Featuriser:
     step_s : int
     linked, led : bool
         Whether there are features of the neighbours' means, and of single neighbours: one layout for all zones.
+    reference : {"usual", "level"}
+        What deviations are from: the usual day, or the mean level of all times. After a few days of history the usual
+        day holds those days' accidents, and a model may do better to be told of it as one feature among others.
     """
 
     target: str
@@ -77,10 +81,17 @@ class Featuriser:
     step_s: int
     linked: bool
     led: bool
+    reference: str = "usual"
 
     @classmethod
     def fit(
-        cls, panel: Panel, *, target: str, zone_ids: Sequence[str], neighbours: bool = True
+        cls,
+        panel: Panel,
+        *,
+        target: str,
+        zone_ids: Sequence[str],
+        neighbours: bool = True,
+        reference: str = "usual",
     ) -> tuple[Featuriser, tuple[np.ndarray, ...]]:
         """Learn profiles, scales and neighbourhoods from the whole of `panel` (cut it first with `until`).
 
@@ -124,6 +135,7 @@ class Featuriser:
             step_s=panel.step_s,
             linked=bool((around.hop1 >= 0).any()),
             led=bool((around.single >= 0).any()),
+            reference=reference,
         )
         return featuriser, (usual[:, where], *(history for _, history in beside))
 
@@ -217,7 +229,10 @@ class Featuriser:
                 columns = panel.columns([self.zone_ids[p] for p in places])
                 beside = profile.pick(places)
                 usual = beside.usual(panel.calendar, short) if history is None else history[k + 1][short][:, places]
+                if self.reference == "level":
+                    usual = beside.mean.mean(axis=(1, 2))
                 dev = (to_scale(name, panel.values[name][short, columns]) - usual) / beside.scale
+                dev = np.clip(dev, -SPIKE, SPIKE)
                 kernels.put_lags(common, at, kernels.bridge(dev, reach)[0], near, side_lags[:2], cols)
                 width = np.array([max(1, OTHER_HOURS * per_hour)])
                 sums, counts = kernels.totals(dev)
@@ -235,8 +250,18 @@ class Featuriser:
         """Deviations from the usual of some needed zones, in their scale, shape (t, k)."""
         columns = panel.columns([self.needed[k] for k in places])
         part = self.profile.pick(places)
-        usual = part.usual(panel.calendar, window) if history is None else history[0][window][:, places]
-        return np.asarray((to_scale(self.target, panel.values[self.target][window, columns]) - usual) / part.scale)
+        if self.reference == "level":
+            usual = part.mean.mean(axis=(1, 2))
+        else:
+            usual = part.usual(panel.calendar, window) if history is None else history[0][window][:, places]
+        found = (to_scale(self.target, panel.values[self.target][window, columns]) - usual) / part.scale
+        return np.clip(found, -SPIKE, SPIKE)
+
+    @property
+    def base(self) -> Profile:
+        """What deviations of the zones forecast for are from, with the usual day's spread."""
+        own = self.profile.pick(np.arange(len(self.zone_ids)))
+        return own if self.reference == "usual" else replace(own, mean=flat(own.mean))
 
     def _usual(
         self, panel: Panel, at: np.ndarray, places: np.ndarray, history: tuple[np.ndarray, ...] | None
@@ -315,6 +340,7 @@ class Featuriser:
         meta: dict[str, object] = {
             "target": self.target, "zone_ids": self.zone_ids, "needed": self.needed, "others": self.others,
             "weather": self.weather, "step_s": self.step_s, "linked": self.linked, "led": self.led,
+            "reference": self.reference,
         }  # fmt: skip
         arrays = {**self.profile.state("profile_"), **self.around.state("around_")}
         arrays |= {"weather_mean": self.weather_mean, "weather_scale": self.weather_scale}
@@ -339,7 +365,13 @@ class Featuriser:
             step_s=int(meta["step_s"]),
             linked=bool(meta["linked"]),
             led=bool(meta["led"]),
+            reference=str(meta["reference"]),
         )
+
+
+def flat(mean: np.ndarray) -> np.ndarray:
+    """A profile's mean (C, 3, S) with each series' level at all times."""
+    return np.broadcast_to(mean.mean(axis=(1, 2), keepdims=True), mean.shape).copy()
 
 
 def _moments(panel: Panel, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

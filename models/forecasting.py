@@ -16,6 +16,7 @@ from models.panel import Panel
 
 #: What a forecast starts from before the learner speaks: the usual value, the last reading, or a share of the latter.
 STARTS = ("usual", "last", "lasting")
+REFERENCES = ("usual", "level")
 SHRINK_ROWS = 20.0  # rows without news that the lasting share is drawn towards 0 by
 
 
@@ -30,8 +31,12 @@ class LearnedForecaster(Forecaster):
     start : {"usual", "last", "lasting"}
         What the learner's outcome is a change of: the usual value; the last reading (where changes are what repeats);
         or the share of the present deviation that usually lasts.
+    reference : {"usual", "level"}
+        What features and outcomes deviate from, see `featuriser.Featuriser`.
     settings : mapping or None
         Of the learner.
+    name : str
+        What the model is called in tables; the family where empty.
 
     Raises
     ------
@@ -42,12 +47,23 @@ class LearnedForecaster(Forecaster):
     kind = "learned"
 
     def __init__(
-        self, family: str = "ridge", *, seed: int = 0, start: str = "usual", settings: Mapping[str, Any] | None = None
+        self,
+        family: str = "ridge",
+        *,
+        seed: int = 0,
+        start: str = "usual",
+        reference: str = "usual",
+        settings: Mapping[str, Any] | None = None,
+        name: str = "",
     ) -> None:
         super().__init__(seed=seed)
-        if start not in STARTS:
-            raise SettingsError(f"there is no start {start!r}; there are {STARTS}")
-        self.family, self.start = family, start
+        faults = [] if start in STARTS else [f"there is no start {start!r}; there are {STARTS}"]
+        if reference not in REFERENCES:
+            faults.append(f"there is no reference {reference!r}; there are {REFERENCES}")
+        if faults:
+            raise SettingsError("; ".join(faults))
+        self.family, self.start, self.reference = family, start, reference
+        self.name = name or family
         self.learner: Learner = learner_class(family)(seed=seed, **(settings or {}))
         self.scope = self.learner.scope
         self.featuriser: Featuriser | None = None
@@ -55,12 +71,12 @@ class LearnedForecaster(Forecaster):
         self._design_end = -1
 
     def settings(self) -> dict[str, Any]:
-        return {"seed": self.seed, "start": self.start, **self.learner.settings}
+        return {"seed": self.seed, "start": self.start, "reference": self.reference, **self.learner.settings}
 
     def _learn(self, bench: Workbench, end: int) -> None:
-        design = bench.design(end)
+        design = bench.design(end, self.reference)
         self.featuriser, self._design_end = design.featuriser, end
-        self.profile = design.featuriser.profile.pick(np.arange(len(self.zone_ids)))
+        self.profile = design.featuriser.base
         self.share = self._shares(design)
         outcome = design.outcome
         if self.start != "usual":
@@ -82,7 +98,7 @@ class LearnedForecaster(Forecaster):
     ) -> np.ndarray:
         assert self.featuriser is not None and self.profile is not None
         if bench is not None and tuple(steps) == self.anchors:
-            rows = bench.validation_rows(self._design_end, known)
+            rows = bench.validation_rows(self._design_end, known, self.reference)
         else:
             rows = self.featuriser.rows(panel, known, steps, places)
         found = self.learner.predict(rows, places)
@@ -118,6 +134,7 @@ class LearnedForecaster(Forecaster):
         meta, arrays = self.featuriser.state()
         learned, numbers, blobs = self.learner.state()
         head = {"featuriser": meta, "learner": learned, "settings": self.learner.settings, "start": self.start}
+        head |= {"reference": self.reference, "name": self.name}
         named = {f"f_{key}": value for key, value in arrays.items()} | {f"l_{k}": v for k, v in numbers.items()}
         return {**head, "family": self.family}, {**named, "share": self.share}, blobs
 
@@ -125,6 +142,7 @@ class LearnedForecaster(Forecaster):
         own = {key[2:]: value for key, value in arrays.items() if key.startswith("f_")}
         self.featuriser = Featuriser.restore(meta["featuriser"], own)
         self.family, self.start, self.share = meta["family"], meta["start"], arrays["share"]
+        self.reference, self.name = meta["reference"], meta["name"]
         self.learner = learner_class(self.family)(seed=self.seed, **meta["settings"])
         self.learner.layout = self.featuriser.layout(self.anchors)
         self.learner.restore(meta["learner"], {k[2:]: v for k, v in arrays.items() if k.startswith("l_")}, blobs)

@@ -60,7 +60,7 @@ class Registry:
         for name, value in files.items():
             self.store.put(f"{base}/{version}/{name}", value)
         head = {
-            "zone_id": zone_id, "target": target, "version": version, "family": forecaster.family,
+            "zone_id": zone_id, "target": target, "version": version, "family": forecaster.name,
             "train_end": forecaster.train_end, "settings": forecaster.settings(), "complexity": forecaster.complexity(),
             "saved": datetime.now(UTC).isoformat(timespec="seconds"),
             "files": {name: hashlib.sha256(value).hexdigest() for name, value in files.items()},

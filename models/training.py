@@ -198,7 +198,7 @@ def refit(
     mixed = set(training.choices.loc[training.choices["model_in_use"] == "mix", "target"])
     needed = {}
     for (name, target), model in training.candidates.items():
-        chosen = any(m.family == model.family for (_, of), m in training.micromodels.items() if of == target)
+        chosen = any(m.name == model.name for (_, of), m in training.micromodels.items() if of == target)
         weighs = target in mixed and any(
             member is model and weights.any()
             for member, weights in zip(training.mixes[target].members, training.mixes[target].weights)
@@ -216,10 +216,10 @@ def refit(
     baselines = {key: model.refit(past, train_end=end) for key, model in training.baselines.items()}
     again = {id(training.candidates[key]): model for key, model in done.items()}
     again |= {id(training.baselines[key]): model for key, model in baselines.items()}
-    families = {(model.family, target): model for (_, target), model in done.items()} | baselines
+    families = {(model.name, target): model for (_, target), model in done.items()} | baselines
     return replace(
         training,
-        micromodels={(z, t): families[model.family, t].one(z) for (z, t), model in training.micromodels.items()},
+        micromodels={(z, t): families[model.name, t].one(z) for (z, t), model in training.micromodels.items()},
         macromodels={target: again[id(model)] for target, model in training.macromodels.items()},
         candidates=done,
         mixes={

@@ -48,13 +48,12 @@ def present_forecasts(
     start = pd.Timestamp(told["now"]) + pd.Timedelta(seconds=horizon_s - told["step_s"])
     rows = []
     for choice in choices.itertuples():
-        share = {"micromodel": 1.0, "macromodel": 0.0}.get(choice.model_in_use, getattr(choice, "weight_micro", 0.5))
-        parts = [
-            weight * wide.loc[(choice.zone_id, choice.target, model)]
-            for model, weight in (("micromodel", share), ("macromodel", 1.0 - share))
-            if weight > 0
-        ]
-        value = sum(parts[1:], parts[0])
+        of_zone = wide.loc[(choice.zone_id, choice.target)]
+        if choice.model_in_use in of_zone.index:
+            value = of_zone.loc[choice.model_in_use]
+        else:  # a mix of a run that stored its parts alone
+            share = float(getattr(choice, "weight_micro", 0.5))
+            value = share * of_zone.loc["micromodel"] + (1.0 - share) * of_zone.loc["macromodel"]
         rows.append(
             {
                 "zone_id": choice.zone_id, "zone": names[choice.zone_id], "target": choice.target,

@@ -11,7 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from app.job_spec import file_digest
+from app.job_spec import EFFORTS, file_digest
 from app.measured import SOURCE, MeasuredJob, MeasuredSpec
 from app.pipeline import Report
 from data.errors import InputError
@@ -44,6 +44,8 @@ class ImportOptions:
     days: int | None = None
     label: str | None = None
     country: str | None = None
+    effort: str | None = None  # of the training that follows; as the workspace has it without
+    families: str | None = None
 
     def __post_init__(self) -> None:
         if self.zones is not None and self.zones not in ZONE_KINDS:
@@ -123,9 +125,12 @@ def import_readings(
     }  # fmt: skip
     centre = city["zones"].to_crs(4326).total_bounds
     label = options.label or told.get("label") or workspace.name
+    families = options.families or told.get("job", {}).get("families")
+    families = None if families == "none" else families
     job = MeasuredSpec(
         city_run=run_id("city", spec), label=label, timezone=iana(options.timezone), given_s=given_s, step_s=step_s,
         days=options.days, latitude=float(centre[1] + centre[3]) / 2, longitude=float(centre[0] + centre[2]) / 2,
+        effort=options.effort or told.get("job", {}).get("effort", EFFORTS[0]), families=families,
     )  # fmt: skip
     # all is checked; from here on things are stored, the workspace's own note last
     duplicates: dict[str, int] = {}

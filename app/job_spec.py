@@ -16,6 +16,8 @@ from data.errors import InputError
 #: Steps of every job, in order; `calibration` comes before the simulation where air stations are given.
 STEPS = ("city", "simulation", "training", "comparison", "live")
 CALIBRATION = "calibration"
+#: As `models.candidates.EFFORTS`, which would load half of the packages to say so.
+EFFORTS = ("quick", "standard", "thorough")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class JobSpec:
     missing: str | None = None  # codes for a gap in these files, "-999,99.9"
     on_fault: str = "raise"  # or "missing": impossible values in these files become gaps
     assignment: str | None = None  # path of a table or YAML of choices made by hand
+    effort: str = "quick"  # of EFFORTS: how many families of models compete
+    families: str | None = None  # these instead, "ridge,mlp,macro_xgboost"
 
     def __post_init__(self) -> None:
         if self.days < 8:
@@ -57,6 +61,7 @@ class JobSpec:
             raise InputError(f"on_fault={self.on_fault!r}; allowed are 'raise' and 'missing'")
         if self.station_places is not None and self.stations is None:
             raise InputError("station places without stations: give the measured air too (--stations FILE)")
+        check_families(self.effort, self.families)
 
     @classmethod
     def known(cls, told: Mapping[str, Any]) -> JobSpec:
@@ -101,11 +106,42 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     specs["training"] = {
         "code": code["models"], "parent": run_id("simulation", specs["simulation"]), "test_days": s.test_days,
         "seed": s.seed, "assignment": None if s.assignment is None else source(s.assignment),
+        **competing(s.effort, s.families),
     }  # fmt: skip
     trained = run_id("training", specs["training"])
     specs["comparison"] = {"code": code["models"], "parent": trained, "seed": s.seed}
     specs["live"] = {"code": code["simulation"], "parent": trained, "days": 1}
     return specs
+
+
+def named_families(text: str | None) -> tuple[str, ...] | None:
+    """Names from "ridge,mlp"; None where none is given."""
+    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
+    return names or None
+
+
+def check_families(effort: str, families: str | None) -> None:
+    """Refuse an effort or a family that does not exist, before anything is simulated.
+
+    Raises
+    ------
+    InputError
+        For an unknown effort.
+    SettingsError
+        For an unknown family, or where none learns a zone at a time.
+    """
+    if effort not in EFFORTS:
+        raise InputError(f"effort={effort!r}; allowed are {', '.join(EFFORTS)}")
+    if (names := named_families(families)) is not None:
+        from models.candidates import candidates
+
+        candidates(effort, names)
+
+
+def competing(effort: str, families: str | None) -> dict[str, Any]:
+    """Which models compete, as a training's specification says it: names take an effort's place."""
+    names = named_families(families)
+    return {"families": list(names)} if names else {"effort": effort}
 
 
 def air_digests(s: JobSpec) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from app.code_version import code_version
-from app.job_spec import file_digest
+from app.job_spec import check_families, competing, file_digest
 from app.pipeline import LIVE_MODELS, NOW_LOCAL, Job, Report
 from data.errors import InputError
 from data.schemas import TARGETS
@@ -53,6 +53,8 @@ class MeasuredSpec:
     test_days: int | None = None
     seed: int = 1
     assignment: str | None = None
+    effort: str = "quick"  # as in `JobSpec`
+    families: str | None = None
     latitude: float = 0.0
     longitude: float = 0.0
 
@@ -63,6 +65,7 @@ class MeasuredSpec:
             )
         if self.days is not None and self.days < 3:
             raise InputError(f"days={self.days}: at least 3 are needed")
+        check_families(self.effort, self.families)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ def measured_job(space: Workspace, options: Mapping[str, Any], report: Report) -
     known = {field.name for field in fields(MeasuredSpec)}
     told = {key: value for key, value in space.describe()["job"].items() if key in known}
     given = {key: value for key, value in options.items() if value is not None}
-    strange = sorted(set(given) - {"days", "test_days", "seed", "assignment"})
+    strange = sorted(set(given) - {"days", "test_days", "seed", "assignment", "effort", "families"})
     if strange:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
         raise InputError(
@@ -109,7 +112,7 @@ class MeasuredJob(Job):
         }  # fmt: skip
         training = {
             "code": code["models"], "parent": run_id("observations", observed), "test_days": s.test_days,
-            "seed": s.seed, "assignment": file_digest(s.assignment),
+            "seed": s.seed, "assignment": file_digest(s.assignment), **competing(s.effort, s.families),
         }  # fmt: skip
         trained = run_id("training", training)
         return {
@@ -251,7 +254,7 @@ class MeasuredJob(Job):
     def training(self) -> Training:
         """Models that have seen neither the test days nor the live day."""
         if self._training is None:
-            from app.assignment_file import read_assignment
+            from app.assignment_file import families_for, read_assignment
             from models.training import train
 
             panel = self.panel()
@@ -266,7 +269,8 @@ class MeasuredJob(Job):
             overrides = read_assignment(Path(self.spec.assignment)) if self.spec.assignment is not None else None
             self._training = train(
                 panel, targets=[t for t in MEASURED_TARGETS if t in panel.values], train_end=end, test_from=end,
-                seed=self.spec.seed, n_jobs=self.n_jobs, overrides=overrides,
+                seed=self.spec.seed, n_jobs=self.n_jobs, overrides=overrides, effort=self.spec.effort,
+                families=families_for(self.spec.effort, self.spec.families, overrides),
                 progress=lambda done, total, message: self.report("training", done, total, message),
             )  # fmt: skip
         return self._training

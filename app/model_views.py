@@ -1,18 +1,23 @@
-"""What the registry knows: cards of stored models, and what drives one forecast."""
+"""What the registry knows: cards of stored models, what drives one forecast, and what it comes to in words."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from app.limits import EU_2030
+from app.live_views import forecast_paths
 from app.queries import Queries
+from app.texts import EN, ahead, model_name, plain_models, t
 from data.errors import ZonewiseError
 from data.units import DISPLAY
 
 log = logging.getLogger(__name__)
+MOST_RULES = 14  # leaves of a tree that are told
 _HISTORY_DAYS = 16  # enough for the longest lag (two weeks) and its neighbours
 
 
@@ -57,28 +62,51 @@ def explain(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.
     Parameters
     ----------
     step : int
-        Steps ahead of `now`, 1 the next interval. A mix is explained by its micromodel.
+        Steps ahead of `now`, 1 the next interval. A mix that was not stored is explained by its micromodel.
     """
     info = queries.info()
-    choice = queries.choice(zone_id, target)
-    if not choice:
-        return None
-    model = "macromodel" if choice["model_in_use"] == "macromodel" else "micromodel"
-    key = ("explain", info.runs["live"], info.runs.get("training"), info.now, zone_id, target, step, model)
+    key = ("explain", info.runs["live"], info.runs.get("training"), info.now, zone_id, target, step)
 
     def make() -> tuple[pd.DataFrame, str] | None:
-        try:
-            forecaster = load(queries, zone_id if model == "micromodel" else "_city", target)
-            if forecaster is None:
-                return None
-            origin = pd.Timestamp(info.now).as_unit("us")
-            rows = forecaster.explain(panel(queries), origin=origin, zone_id=zone_id, step=step)
-        except (ZonewiseError, NotImplementedError) as error:
-            log.warning("no explanation of %s in %s: %s", target, zone_id, error)
+        found = in_use(queries, zone_id, target)
+        if found is None:
             return None
-        return rows.assign(contribution=rows["contribution"] * DISPLAY[target][1]), model
+        model, kind = found
+        rows = _or_none(
+            lambda: model.explain(panel(queries), origin=_origin(queries), zone_id=zone_id, step=step), zone_id, target
+        )
+        return None if rows is None else (rows.assign(contribution=rows["contribution"] * DISPLAY[target][1]), kind)
 
     return queries.keep(key, make)
+
+
+def in_use(queries: Queries, zone_id: str, target: str) -> tuple[Any, str] | None:
+    """The stored model that serves a zone, and which it is: `micromodel`, `macromodel` or `mix`."""
+    used = str(queries.choice(zone_id, target).get("model_in_use", ""))
+    for kind, place in (("mix", "_mix"), ("macromodel", "_city"), ("micromodel", zone_id)):
+        if kind == used or (kind == "micromodel" and used == "mix"):
+            model = load(queries, place, target)
+            if model is not None and zone_id in model.zone_ids:
+                return model, kind
+    return None
+
+
+def _origin(queries: Queries) -> pd.Timestamp:
+    return pd.Timestamp(queries.info().now).as_unit("us")
+
+
+def _or_none(make: Callable[[], Any], zone_id: str, target: str) -> Any:
+    """What a stored model says; None where it cannot: a model that cannot be read must not take the page with it."""
+    try:
+        return make()
+    except (ZonewiseError, NotImplementedError) as error:
+        log.warning("no explanation of %s in %s: %s", target, zone_id, error)
+        return None
+
+
+def anchor(model: Any, step: int) -> int:
+    """The model's own horizon nearest to a step, in steps."""
+    return int(min(model.anchors, key=lambda a: (abs(a - step), a)))
 
 
 def load(queries: Queries, zone_id: str, target: str) -> Any:
@@ -119,18 +147,139 @@ def main_driver(queries: Queries, zone_id: str, target: str, step: int) -> tuple
     return str(top["label"]), float(top["contribution"])
 
 
-def rules(queries: Queries, zone_id: str, target: str, step: int) -> list[str]:
-    """How a tree decides, in words; empty for other families."""
+def told(queries: Queries, zone_id: str, target: str, step: int, when: str) -> str | None:
+    """The forecast of the model in use as a paragraph: usual, what it leaned on, range, chance, record; None for none.
+
+    Parameters
+    ----------
+    when : str
+        The moment forecast, in words.
+    """
+    from models.exceedance import from_quantiles
+    from models.paragraph import Chance, paragraph
+
+    found = explain(queries, zone_id, target, step)
+    if found is None:
+        return None
+    info, factor = queries.info(), DISPLAY[target][1]
+    rows = found[0].assign(contribution=found[0]["contribution"] / factor)
+    levels, paths = forecast_paths(queries, zone_id, target, "in_use")
+    interval, chance = None, None
+    if len(levels) and step <= len(paths):
+        row = paths[step - 1]
+        low, high = (int(np.argmin(np.abs(levels - level))) for level in (0.05, 0.95))
+        interval = (float(row[low]), float(row[high]))
+        if (limit := EU_2030.get(target)) is not None:
+            note = t("models.told.limit", minutes=f"{info.step_s / 60:g}")
+            p = float(from_quantiles(levels, row * factor, limit.value))
+            chance = Chance(limit.value / factor, p, note)
+    record, horizon_s = track_record(queries, zone_id, target, step)
+    words = _or_none(
+        lambda: paragraph(
+            rows, target=target, zone=queries.zone_names()[zone_id], when=when, interval=interval, record=record,
+            chance=chance,
+        ),
+        zone_id, target,
+    )  # fmt: skip
+    if words is None or horizon_s is None:
+        return words
+    return f"{words} {t('models.told.record', ahead=ahead(horizon_s))}"
+
+
+def track_record(queries: Queries, zone_id: str, target: str, step: int) -> tuple[Any, float | None]:
+    """How the model in use did on the test days at the scored horizon next to `step`, and that horizon, s."""
+    from models.paragraph import TrackRecord
+
+    info = queries.info()
+    if "comparison" not in info.runs or not queries.has_table(info.runs["comparison"], "scores"):
+        return None, None
+    scores = queries.table(info.runs["comparison"], "scores")
+    scores = scores[(scores["zone_id"].astype(str) == zone_id) & (scores["target"].astype(str) == target)]
+    names = set(scores["model"].astype(str))
+    used = str(queries.choice(zone_id, target).get("model_in_use", ""))
+    name = next((n for n in ("in_use", used) if n in names), None)
+    if name is None:
+        return None, None
+    horizons = sorted(scores["horizon_s"].astype(float).unique())
+    horizon_s = min(horizons, key=lambda h: (abs(h - step * info.step_s), h))
+    scores = scores[scores["horizon_s"] == horizon_s]
+    table = {(str(r.model), str(r.metric)): r for r in scores.itertuples()}
+    if (name, "mae") not in table:
+        return None, None
+
+    def value(model: str, metric: str) -> float | None:
+        return float(table[model, metric].value) if (model, metric) in table else None
+
+    mae = table[name, "mae"]
+    record = TrackRecord(int(mae.n), float(mae.value), value("historical_average", "mae"), value(name, "coverage_90"))
+    return record, horizon_s
+
+
+def shares(queries: Queries, zone_id: str, target: str, step: int) -> tuple[str, int] | None:
+    """Shares of a mix in words, and their horizon in steps; None where no mix serves the zone."""
+    found = in_use(queries, zone_id, target)
+    if found is None or found[1] != "mix":
+        return None
+    model, at = found[0], anchor(found[0], step)
+    weights = model.weights[:, int(model.places([zone_id])[0]), model.anchors.index(at)]
+    named = sorted(zip(weights, (member.family for member in model.members)), key=lambda pair: -pair[0])
+    return ", ".join(f"{model_name(name)} {100 * w:.0f} %" for w, name in named if round(100 * w) > 0), at
+
+
+def rules(queries: Queries, zone_id: str, target: str, step: int) -> tuple[list[str], int]:
+    """How a zone's tree decides, in words, and for which horizon in steps; empty for other families."""
     from models.explain import rules as tree_rules
 
-    try:
-        model = load(queries, zone_id, target)
-        if model is None or model.family != "tree":
-            return []
-        return [str(line) for line in tree_rules(model, step=step)][:14]
-    except ZonewiseError as error:  # a stored model that cannot be read must not take the page with it
-        log.warning("no rules of %s in %s: %s", target, zone_id, error)
-        return []
+    model = load(queries, zone_id, target)
+    if model is None or not hasattr(getattr(model, "learner", None), "rules"):
+        return [], step
+    at = anchor(model, step)
+    lines = _or_none(lambda: tree_rules(model, step=at), zone_id, target) or []
+    return ([str(line) for line in lines[:MOST_RULES]] if len(lines) > 1 else []), at
+
+
+def trace(queries: Queries, zone_id: str, target: str, step: int) -> tuple[list[str], int]:
+    """The questions that a zone's tree asked now, and for which horizon in steps; empty for other families."""
+    from models.explain import decision_trace
+
+    model = load(queries, zone_id, target)
+    if model is None or not hasattr(getattr(model, "learner", None), "path"):
+        return [], step
+    at = anchor(model, step)
+    key = ("trace", queries.info().runs["live"], queries.info().now, zone_id, target, at)
+    lines = queries.keep(
+        key,
+        lambda: _or_none(
+            lambda: decision_trace(model, panel(queries), origin=_origin(queries), zone_id=zone_id, step=at),
+            zone_id, target,
+        ),
+    )  # fmt: skip
+    return lines or [], at
+
+
+def weights(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.DataFrame, float, int] | None:
+    """Coefficients of a zone's line and a usual swing in shown units, and the horizon in steps; None for no line."""
+    from models.explain import line_weights, usual_swing
+
+    model = load(queries, zone_id, target)
+    if model is None or not hasattr(getattr(model, "learner", None), "coefficients"):
+        return None
+    at, factor = anchor(model, step), DISPLAY[target][1]
+    rows = _or_none(lambda: line_weights(model, zone_id=zone_id, step=at), zone_id, target)
+    if rows is None:
+        return None
+    return rows.assign(move=rows["move"] * factor), usual_swing(model, zone_id) * factor, at
+
+
+def plain_reason(reason: str) -> str:
+    """A reason of the table `choices` with families by their plain names."""
+    names = [key.split(".", 1)[1] for key in EN if key.startswith("about.")]
+    return plain_models(reason, [name for name in names if name != "mix"])
+
+
+def about(family: str) -> str:
+    """What a family is, in a sentence; empty for one that the catalogue does not know."""
+    return EN.get(f"about.{family}", "")
 
 
 def model_table(queries: Queries, target: str) -> pd.DataFrame:

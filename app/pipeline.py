@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from app.air_inputs import local_start, read_city_fleet
-from app.assignment_file import read_assignment
+from app.assignment_file import families_for, read_assignment
 from app.calibrating import air_of, calibrate, stored_calibration
 from app.code_version import code_version
 from app.job_spec import CALIBRATION, JobSpec, step_specs
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 #: Called with the step's name, how much is done, how much there is, and what is being done.
 Report = Callable[[str, float, float, str], Any]
-LIVE_MODELS = ("macromodel", "seasonal_naive")
+LIVE_MODELS = ("macromodel", "mix", "seasonal_naive")
 NOW_LOCAL = "14:30"  # the instant of the live day that the app shows
 #: The live day's map of the air: cells that show a street canyon as a line, and no more of them than draw at once.
 MAP_CELL_M, MAP_CELLS = 15.0, 20_000
@@ -218,6 +218,8 @@ class Job:
             for target, model in final.macromodels.items():
                 fit = training.seconds.get((model.family, target), float("nan"))
                 registry.save("_city", target, model, {"training_run": ids["training"], "fit_seconds": fit})
+            for target, model in final.mixes.items():
+                registry.save("_mix", target, model, {"training_run": ids["training"]})
         self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
 
     def _make_comparison(self) -> None:
@@ -226,10 +228,8 @@ class Job:
         with self.workspace.runs.write(
             "comparison", self.specs["comparison"], parents=(ids["training"],), seed=self.spec.seed
         ) as run:
-            run.table("scores", comparison.scores)
-            run.table("paired", comparison.paired)
-            run.table("costs", comparison.costs)
-            run.table("hourly", comparison.hourly)
+            for name, table in comparison.tables.items():
+                run.table(name, table)
             run.json("verdict", {"text": comparison.verdict()})
         self.report("comparison", 1, 1, "scored on the same rows, origins and horizons")
 
@@ -316,7 +316,8 @@ class Job:
                 overrides = read_assignment(Path(self.spec.assignment))
             self._training = train(
                 panel, targets=TARGETS, train_end=end, test_from=end, seed=self.spec.seed, n_jobs=self.n_jobs,
-                overrides=overrides,
+                overrides=overrides, effort=self.spec.effort,
+                families=families_for(self.spec.effort, self.spec.families, overrides),
                 progress=lambda done, total, message: self.report("training", done, total, message),
             )  # fmt: skip
         return self._training
@@ -337,12 +338,13 @@ def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
         ("micromodel", zone, target): model for (zone, target), model in training.micromodels.items()
     }
     city: dict[tuple[str, ...], Any] = {("macromodel", target): model for target, model in training.macromodels.items()}
+    mixes: dict[tuple[str, ...], Any] = {("mix", target): model for target, model in training.mixes.items()}
     naive: dict[tuple[str, ...], Any] = {
         ("seasonal_naive", target): model
         for (family, target), model in training.baselines.items()
         if family == "seasonal_naive"
     }
-    return {**own, **city, **naive}
+    return {**own, **city, **mixes, **naive}
 
 
 def _store_result(run: Any, result: Any) -> None:

@@ -57,22 +57,11 @@ def exceedance(levels: Sequence[float] | np.ndarray, paths: np.ndarray, limit: f
         a quantile is missing.
     """
     levels = np.asarray(levels, dtype=float)
-    out = np.full(len(paths), np.nan)
-    for k, row in enumerate(paths):
-        if not len(row) or not np.isfinite(row).all():
-            continue
-        if limit < row[0]:
-            below = levels[0]
-        elif limit >= row[-1]:
-            below = levels[-1]
-        else:
-            right = int(np.searchsorted(row, limit, side="right"))
-            left = right - 1
-            span = row[right] - row[left]
-            share = (limit - row[left]) / span if span > 0 else 1.0
-            below = levels[left] + share * (levels[right] - levels[left])
-        out[k] = 1.0 - below
-    return out
+    if levels.size < 2:
+        return np.full(len(paths), np.nan)
+    from models.exceedance import from_quantiles
+
+    return np.clip(from_quantiles(levels, paths, limit), 1.0 - levels[-1], 1.0 - levels[0])
 
 
 def blend(micro: np.ndarray, macro: np.ndarray, weight_micro: float) -> np.ndarray:

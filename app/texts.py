@@ -6,7 +6,8 @@ A sentence stands on one line, however long.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 EN: dict[str, str] = {
     "product": "Zonewise",
@@ -203,9 +204,53 @@ EN: dict[str, str] = {
     "model.seasonal_naive": "Same time last week",
     "model.last_value": "Last value",
     "model.historical_average": "Usual value",
-    "model.ridge": "Ridge",
+    "model.in_use": "Model in use",
+    "model.ridge": "Ridge line",
+    "model.lasso": "Sparse line",
+    "model.elastic_net": "Elastic-net line",
+    "model.quantile_linear": "Median line",
+    "model.additive": "Line with curves",
     "model.tree": "Decision tree",
-    "model.xgboost": "XGBoost",
+    "model.model_tree": "Tree of lines",
+    "model.regime": "Lines by regime",
+    "model.graph": "Neighbour graph",
+    "model.bagged_trees": "Bagged trees",
+    "model.xgboost": "Boosted trees (XGBoost)",
+    "model.boosted_trees": "Boosted trees",
+    "model.mlp": "Neural network",
+    "model.shared_body": "Shared network, own line",
+    "model.prepared": "Line on chosen features",
+    "model.macro_ridge": "Citywide line",
+    "model.macro_xgboost": "Citywide boosted trees",
+    "model.macro_mlp": "Citywide neural network",
+    "model.macro_graph": "Citywide neighbour graph",
+    "model.attention": "Citywide attention network",
+    "model.convolution": "Citywide convolution network",
+    "model.variant": "{name} ({variant})",
+    "about.historical_average": "It forecasts nothing but the usual value for the time and kind of day: no reading made a forecast better here.",
+    "about.seasonal_naive": "It repeats the reading of a week before.",
+    "about.ridge": "A weighted sum of recent readings, here and next door, and of what is usual; weights are held small, so that a short history is not learned by heart.",
+    "about.lasso": "A weighted sum of a few readings: those that did not help on days left out have no weight at all.",
+    "about.elastic_net": "A weighted sum of recent readings in which most weights are nil and the others are held small.",
+    "about.quantile_linear": "A weighted sum of recent readings that aims at the middle of what comes, so that single extreme readings hardly bend it.",
+    "about.additive": "A weighted sum of readings in which a few of them may act along a smooth curve instead of a straight line.",
+    "about.tree": "A few yes-or-no questions about the last readings; each answer leads to a correction of what usually lasts of the present deviation.",
+    "about.model_tree": "One or two questions, and for each answer a line of its own.",
+    "about.regime": "It recognises a few recurring states of the zone, has a line for each, and mixes them by how much the moment is like each state.",
+    "about.graph": "The zone's own past, and its neighbours' and their neighbours' readings, weighed by a few numbers that they share.",
+    "about.bagged_trees": "The mean of many decision trees, each grown on its own draw of days.",
+    "about.xgboost": "A line, and many small trees, each correcting what those before it left over; by the library XGBoost.",
+    "about.boosted_trees": "A line, and many small trees, each correcting what those before it left over.",
+    "about.mlp": "A line, and a small neural network of this zone alone that corrects it where that helped on days left out.",
+    "about.shared_body": "A neural network that learned from all zones, read by a small line of this zone alone.",
+    "about.prepared": "A line on features that were chosen first.",
+    "about.macro_ridge": "One weighted sum of readings for all zones.",
+    "about.macro_xgboost": "One set of boosted trees for all zones, which are told apart by what they are like.",
+    "about.macro_mlp": "One neural network for all zones, with a few numbers learned for each.",
+    "about.macro_graph": "One set of weights of neighbours for the whole city.",
+    "about.attention": "One neural network for all zones that weighs, forecast by forecast, which neighbour and which reading to look at.",
+    "about.convolution": "One neural network for all zones that slides learned filters over the last readings.",
+    "about.mix": "The weighted mean of all models that competed; the weights sum to one and were learned from days that no model had seen.",
     # scenarios
     "scenario.title": "Planning scenarios",
     "scenario.tools": "How to draw",
@@ -341,6 +386,19 @@ EN: dict[str, str] = {
     "models.drivers.sub": "{zone}, {what} at {time}, forecast at {origin}."
     " Bars start at the model's base and add up to the median forecast. They say what the model used, not what causes it.",
     "models.drivers.mix": " The mix is shown by its micromodel.",
+    "models.weights": "Its shares {ahead} ahead: {shares}.",
+    "models.why": "Which model, and why",
+    "models.told": "This forecast in words",
+    "models.told.when": "today at {time}",
+    "models.told.record": "The record is that of forecasts {ahead} ahead on the test days.",
+    "models.told.limit": "The limit is one of a day's mean; this is the chance of one reading of {minutes} min, read off the forecast's quantiles.",
+    "models.trace": "What the zone's tree asked",
+    "models.trace.sub": "The questions that the zone's own decision tree asked for this forecast, one after another, {ahead} ahead.",
+    "models.line": "Weights of the zone's line",
+    "models.line.sub": "By how much each item moves a forecast {ahead} ahead when it is one usual swing above usual (gaps and weekends: when they are the case). A usual swing of {what} here is {swing} {unit}. Items that go together share their weight.",
+    "models.line.item": "Item",
+    "models.line.move": "Moves the forecast by, {unit}",
+    "models.line.more": "{n} more items move it less.",
     "models.drivers.rest": "{n} smaller ones together",
     "models.drivers.sum": "Median forecast",
     "models.head.family": "Family",
@@ -360,7 +418,8 @@ EN: dict[str, str] = {
     "models.limit.sensors": "It learned from simulated sensors: in another city or with measured data it must be trained anew.",
     "models.limit.measured": "It learned from what these sensors measured: in another city it must be trained anew.",
     "models.none": "No stored model explains this zone and target. Run 'zonewise train' to make them anew.",
-    "models.rules": "How it decides",
+    "models.rules": "How its tree decides",
+    "models.rules.sub": "All leaves of the zone's own tree for forecasts {ahead} ahead, those that move a forecast most first.",
     "models.limits": "Limits",
     # states
     "state.empty": "Nothing to show yet",
@@ -376,6 +435,43 @@ def t(key: str, catalogue: Mapping[str, str] = EN, **values: object) -> str:
     """Text of a key with its values; `KeyError` for a key that the catalogue lacks, so that no test misses it."""
     text = catalogue[key]
     return text.format(**values) if values else text
+
+
+def model_name(name: str, catalogue: Mapping[str, str] = EN) -> str:
+    """A model or family in plain words, also one that the catalogue does not know.
+
+    Examples
+    --------
+    >>> model_name("quantile_linear"), model_name("ridge_last"), model_name("my_own")
+    ('Median line', 'Ridge line (last)', 'My own')
+    """
+    if f"model.{name}" in catalogue:
+        return catalogue[f"model.{name}"]
+    parts = name.split("_")
+    for k in range(len(parts) - 1, 0, -1):
+        if (key := "model." + "_".join(parts[:k])) in catalogue:
+            return t("model.variant", catalogue, name=catalogue[key], variant=" ".join(parts[k:]))
+    words = name.replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def plain_models(text: str, names: Iterable[str], catalogue: Mapping[str, str] = EN) -> str:
+    """A sentence in which models stand by their plain names, e.g. a reason from the table `choices`.
+
+    Examples
+    --------
+    >>> plain_models("tree is as good as ridge and simpler", ["ridge", "tree"])
+    'decision tree is as good as ridge line and simpler'
+    """
+    wanted = sorted({str(n) for n in names if n}, key=len, reverse=True)
+    if not wanted:
+        return text
+
+    def plain(found: re.Match[str]) -> str:
+        words = model_name(found[0], catalogue)
+        return words[0].lower() + words[1:]
+
+    return re.sub(rf"(?<![\w-])(?:{'|'.join(map(re.escape, wanted))})(?![\w-])", plain, text)
 
 
 def ahead(horizon_s: float) -> str:

@@ -78,7 +78,7 @@ def from_quantiles(levels: np.ndarray, quantiles: np.ndarray, limit: np.ndarray 
     with np.errstate(over="ignore", under="ignore"):
         low = levels[0] * np.exp(np.minimum((limit - q[..., 0]) * first / levels[0], 0.0))
         high = (1 - levels[-1]) * np.exp(np.minimum(-(limit - q[..., -1]) * last / (1 - levels[-1]), 0.0))
-    p = np.where(limit < q[..., 0], 1.0 - low, np.where(limit > q[..., -1], high, 1.0 - below))
+    p = np.where(limit < q[..., 0], 1.0 - low, np.where(limit >= q[..., -1], high, 1.0 - below))
     return np.where(np.isfinite(q).all(axis=-1), p, np.nan)
 
 

@@ -135,52 +135,163 @@ def rules(model: Forecaster, *, step: int) -> list[str]:
     Raises
     ------
     SettingsError
-        If the model is no decision tree.
+        If the model is no decision tree, or `step` is no anchor.
     """
     from models.families.decision_tree import DecisionTree
     from models.forecasting import LearnedForecaster
 
     if not isinstance(model, LearnedForecaster) or not isinstance(model.learner, DecisionTree):
         raise SettingsError(f"a model of family {model.family!r} has no rules; a tree does")
-    assert model.profile is not None
-    unit, factor, digits, _ = DISPLAY.get(model.target, ("", 1.0, 1, model.target))
-    horizon = model.anchors.index(step)
-    level, width = float(model.profile.mean[0].mean()), float(model.profile.scale[0])
-
-    def amount(deviation: float) -> float:
-        """A scaled deviation in shown units, at the zone's mean level."""
-        ends = from_scale(model.target, np.array([level + deviation * width, level]))
-        return float(ends[0] - ends[1]) * factor
-
+    horizon = _horizon(model, step)
     found = []
-    base = _BASES[str(model.learner.settings["first_line"])]
     for rule in model.learner.rules(0):
-        change = amount(rule.forecast[horizon])
-        way = "more" if change >= 0 else "less"
-        when = " and ".join(_condition(model, *bounds, amount=amount, unit=unit) for bounds in rule.conditions)
-        text = f"If {when or 'always'}: {abs(change):.{max(digits, 1)}f} {unit} {way} than {base}"
-        found.append((-abs(change), text))
+        change = _amount(model, rule.forecast[horizon])
+        when = " and ".join(_condition(model, *bounds) for bounds in rule.conditions)
+        found.append((-abs(change), f"If {when or 'always'}: {_moved(model, change)}"))
     return [text for _, text in sorted(found)]
+
+
+def decision_trace(model: Forecaster, panel: Panel, *, origin: pd.Timestamp, zone_id: str, step: int) -> list[str]:
+    """The questions that a zone's decision tree asked for one forecast, their answers, and what came of them, in words.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Of a decision tree.
+    panel : Panel
+    origin : Timestamp
+        UTC.
+    zone_id : str
+    step : int
+        One of the model's anchors.
+
+    Raises
+    ------
+    SettingsError
+        If the model is no decision tree, or `step` is no anchor.
+    """
+    from models.families.decision_tree import DecisionTree
+    from models.forecasting import LearnedForecaster
+
+    if not isinstance(model, LearnedForecaster) or not isinstance(model.learner, DecisionTree):
+        raise SettingsError(f"a model of family {model.family!r} asks no questions; a tree does")
+    horizon = _horizon(model, step)
+    places = model.places([zone_id])
+    assert model.featuriser is not None
+    rows = model.featuriser.rows(panel, model._known(panel, pd.DatetimeIndex([origin])), (step,), places)
+    told, at = [], int(places[0])
+    path = model.learner.path(rows, at)
+    for asked in path:
+        label = plain_label(asked.feature, step_s=model.step_s, target=model.target)
+        edge, value = (_edge(model, asked.feature, float(v), at) for v in (asked.threshold, asked.value))
+        told.append(f"{label}: above {edge}? {'Yes' if asked.above else 'No'}, it was {value}.")
+    only = next(iter(model.learner.rules(at)), None)
+    change = path[-1].after if path else only.forecast[horizon] if only is not None else 0.0
+    end = _moved(model, _amount(model, change, at))
+    return [*told, f"So: {end}." if path else f"No question helped on days left out, so always: {end}."]
+
+
+def line_weights(model: Forecaster, *, zone_id: str, step: int) -> pd.DataFrame:
+    """Coefficients of a line in units: what moves the forecast, by how much, when it is one usual swing above usual.
+
+    Parameters
+    ----------
+    model : Forecaster
+        Of a family of lines.
+    zone_id : str
+    step : int
+        One of the model's anchors.
+
+    Returns
+    -------
+    DataFrame
+        `feature`, `label`, `coefficient` (on the zone's own scale), `move` (in the target's unit, at the zone's mean
+        level); the largest first, without those that are nil, the constant last.
+
+    Raises
+    ------
+    SettingsError
+        If the model is no line, or `step` is no anchor.
+    """
+    from models.forecasting import LearnedForecaster
+
+    told = getattr(getattr(model, "learner", None), "coefficients", None)
+    if not isinstance(model, LearnedForecaster) or told is None:
+        raise SettingsError(f"a model of family {model.family!r} has no coefficients; a line does, e.g. ridge")
+    horizon, place = _horizon(model, step), int(model.places([zone_id])[0])
+    assert model.learner.layout is not None
+    line = np.array(told(place, horizon), dtype=float)
+    if model.start != "usual":
+        line[0] += float(model.share[place, horizon])
+    names = (*model.learner.layout.names, "intercept")
+    factor = DISPLAY.get(model.target, ("", 1.0, 1, ""))[1]
+    order = sorted((k for k in range(len(names) - 1) if line[k] != 0.0), key=lambda k: -abs(line[k]))
+    order.append(len(names) - 1)
+    return pd.DataFrame(
+        {
+            "feature": [names[k] for k in order],
+            "label": [plain_label(names[k], step_s=model.step_s, target=model.target) for k in order],
+            "coefficient": [float(line[k]) for k in order],
+            "move": [_amount(model, float(line[k]), place) / factor for k in order],
+        }
+    )
+
+
+def usual_swing(model: Forecaster, zone_id: str) -> float:
+    """Standard deviation of a zone's readings around their usual values, in the target's unit, at its mean level."""
+    place = int(model.places([zone_id])[0])
+    return _amount(model, 1.0, place) / DISPLAY.get(model.target, ("", 1.0, 1, ""))[1]
 
 
 _BASES = {"none": "usual", "own": "the share of the present deviation that usually lasts", "all": "the line expects"}
 
 
-def _condition(model, name, low, high, *, amount, unit):  # type: ignore[no-untyped-def]
+def _horizon(model: Forecaster, step: int) -> int:
+    if step not in model.anchors:
+        raise SettingsError(f"step {step} is no anchor of this model; they are {list(model.anchors)}")
+    return model.anchors.index(step)
+
+
+def _amount(model: Forecaster, deviation: float, place: int = 0) -> float:
+    """A scaled deviation in shown units, at the zone's mean level."""
+    assert model.profile is not None
+    factor = DISPLAY.get(model.target, ("", 1.0, 1, ""))[1]
+    level, width = float(model.profile.mean[place].mean()), float(model.profile.scale[place])
+    ends = from_scale(model.target, np.array([level + deviation * width, level]))
+    return float(ends[0] - ends[1]) * factor
+
+
+def _moved(model, change):  # type: ignore[no-untyped-def]
+    """How far a leaf leads away from what the tree corrects, in words."""
+    unit, _, digits, _ = DISPLAY.get(model.target, ("", 1.0, 1, model.target))
+    base = _BASES[str(model.learner.settings["first_line"])]
+    if model.start != "usual":
+        base = {"last": "the last reading", "lasting": _BASES["own"]}[model.start]
+    amount = f"{abs(change):.{max(digits, 1)}f} {unit}".rstrip()
+    if round(abs(change), max(digits, 1)) == 0:
+        return f"no different from {base}"
+    return f"{amount} {'more' if change >= 0 else 'less'} than {base}"
+
+
+def _condition(model, name, low, high):  # type: ignore[no-untyped-def]
     """A feature's range in words."""
     label = plain_label(name, step_s=model.step_s, target=model.target)
-
-    def edge(value: float) -> str:
-        side = "above" if value >= 0 else "below"
-        if name.startswith(("own_lag", "own_mean")):
-            return f"{abs(amount(value)):.1f} {unit} {side} usual"
-        if name.startswith(("neighbours", "near", "hop2")) or "_lag_" in name or "_mean_" in name:
-            return f"{abs(value):.1f} usual swings {side} usual"
-        return f"{value:.2f}"
-
     if low is not None and high is not None:
-        return f"{label} is between {edge(low)} and {edge(high)}"
-    return f"{label} is at most {edge(high)}" if low is None else f"{label} is above {edge(low)}"
+        return f"{label} is between {_edge(model, name, low)} and {_edge(model, name, high)}"
+    if low is None:
+        return f"{label} is at most {_edge(model, name, high)}"
+    return f"{label} is above {_edge(model, name, low)}"
+
+
+def _edge(model, name, value, place=0):  # type: ignore[no-untyped-def]
+    """A feature's value in words."""
+    unit = DISPLAY.get(model.target, ("", 1.0, 1, ""))[0]
+    side = "above" if value >= 0 else "below"
+    if name.startswith(("own_lag", "own_mean")):
+        return f"{abs(_amount(model, value, place)):.1f} {unit} {side} usual"
+    if name.startswith(("neighbours", "near", "hop2")) or "_lag_" in name or "_mean_" in name:
+        return f"{abs(value):.1f} usual swings {side} usual"
+    return f"{value:.2f}"
 
 
 def _span(seconds: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.options import JSON, existing, named
+from app.commands.options import EFFORT, FAMILIES, JSON, existing, named
 from data.errors import InputError
 from data.store.workspace import open_workspace
 
@@ -44,6 +44,8 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--days", type=click.IntRange(3), help="Use the last days only."),
             click.option("--label", help="Name of the city, for people."),
             click.option("--country", metavar="ISO", help="For public holidays, e.g. US."),
+            EFFORT,
+            FAMILIES,
             JSON,
         ]
     ):  # fmt: skip

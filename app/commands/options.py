@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from app.job_spec import EFFORTS
 from data.errors import InputError
 from data.store.workspace import DEFAULT_WORKSPACE, Workspace, open_workspace
 
@@ -16,6 +17,19 @@ RUN = click.option("--run", "run_id", metavar="ID", help="A certain run; default
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 JOBS = click.option("--n-jobs", type=click.IntRange(1, 256), help="Processes; default one a core, at most 8.")
 
+
+EFFORT = click.option(
+    "--effort",
+    type=click.Choice(EFFORTS),
+    help="How many kinds of model compete in each zone: 'quick' takes lines, a small tree and one citywide model"
+    " (default); 'standard' adds boosted trees and neural networks; 'thorough' tries nearly all, for a study.",
+)
+FAMILIES = click.option(
+    "--families",
+    metavar="NAME,...",
+    help="Let exactly these compete instead, e.g. ridge,mlp,macro_xgboost; 'none' goes back to --effort. A wrong name"
+    " lists all.",
+)
 
 #: As `zones.spec.KINDS`, which would load half of the packages to say so.
 ZONE_KINDS = ("hex", "square", "polygons", "administrative", "voronoi", "functional")
@@ -61,6 +75,8 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             click.option(
                 "--assignment", metavar="FILE", help="Choices of models made by hand, CSV or YAML.", callback=_path
             ),
+            EFFORT,
+            FAMILIES,
             JOBS,
         ]
     ):

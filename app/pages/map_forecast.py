@@ -17,7 +17,7 @@ from app.components.zone_table import zone_table
 from app.figures.fan import fan
 from app.layers import attribution_of, first_layer, layers_of
 from app.limits import EU_2030, WHO_2021
-from app.model_views import main_driver
+from app.model_views import main_driver, plain_reason
 from app.predictive import chance_words
 from app.queries import Queries
 from app.shell import Page
@@ -234,7 +234,9 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
         )
         parts.append(html.P(words, className="fine"))
     if choice:
-        parts.append(html.Details([html.Summary(t("panel.why")), html.P(str(choice["reason"]))], className="why"))
+        parts.append(
+            html.Details([html.Summary(t("panel.why")), html.P(plain_reason(str(choice["reason"])))], className="why")
+        )
     return parts
 
 

@@ -17,7 +17,7 @@ from app.figures.horizon import horizon
 from app.layers import attribution_of
 from app.queries import Queries
 from app.shell import Page
-from app.texts import ahead, t
+from app.texts import ahead, model_name, t
 from data.units import DISPLAY
 
 PAGE = Page("/micro-macro", "nav.compare", "arrows-left-right")
@@ -197,7 +197,7 @@ def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
     unit = DISPLAY[target][0]
     chart = horizon(views.scores(queries, target, "mae"), unit=unit, theme=theme)
     cost = views.costs(queries, target)
-    shown = cost[cost["model"].isin(["micromodel", "macromodel", "mix", "seasonal_naive", "ridge", "tree", "xgboost"])]
+    shown = cost[cost["model"] != "in_use"]
     table = html.Table(
         [
             html.Caption(t("compare.costs"), className="unseen"),
@@ -213,7 +213,7 @@ def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
                 [
                     html.Tr(
                         [
-                            html.Th(t(f"model.{r.model}"), scope="row"),
+                            html.Th(model_name(str(r.model)), scope="row"),
                             *(
                                 html.Td(_n(v, d), className="number")
                                 for v, d in (

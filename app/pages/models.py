@@ -12,13 +12,15 @@ from app import ids
 from app.components.parts import badge
 from app.figures.drivers import drivers
 from app.layers import is_measured
-from app.model_views import card, explain, model_table, rules
+from app.model_views import about, card, explain, model_table, plain_reason, rules, shares, told, trace, weights
 from app.queries import NotReadyError, Queries, targets_of
 from app.shell import Page
-from app.texts import ahead, t
+from app.texts import ahead, model_name, signed, t
 from data.units import DISPLAY
 
 PAGE = Page("/models", "nav.models", "brain")
+#: Weights of a line that are shown; the others are counted.
+LINE_ITEMS = 10
 HORIZONS = tuple((s, ahead(s)) for s in (900, 3600, 86400))
 
 
@@ -130,7 +132,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
         ]
         cells = [
             html.Th([*name, html.Span(t("models.task"), className="badge") if r["is_task"] else None], scope="row"),
-            html.Td(t(f"model.{r['family']}") if r["family"] in ("ridge", "tree", "xgboost") else r["family"]),
+            html.Td(model_name(r["family"])),
             html.Td(r["version"], className="wide"),
         ]
         for s, _ in HORIZONS:
@@ -154,7 +156,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
 
 
 def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | None) -> list[Any]:
-    """One zone: why this model, what drives a forecast, rules, limits."""
+    """One zone: why this model, a forecast in words, what drives it, how the family decides, limits."""
     unit, _, digits, what = DISPLAY[target]
     name = queries.zone_names()[zone]
     choice = queries.choice(zone, target)
@@ -164,8 +166,12 @@ def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | N
     if not choice:
         return [head, html.Div(html.P(t("panel.none", name=what), className="notice"), className="pad")]
     info = queries.info()
-    parts: list[Any] = [head, html.Div(html.P(str(choice["reason"]), className="notice"), className="pad")]
+    parts: list[Any] = [head, _why(queries, zone, target, moment, choice)]
     found = explain(queries, zone, target, moment)
+    clock = queries.clock(info.now_step + moment - 1)
+    words = told(queries, zone, target, moment, t("models.told.when", time=clock))
+    if words:
+        parts.append(html.Div([html.H2(t("models.told")), html.P(words, className="notice")], className="pad"))
     origin = info.now.tz_convert(info.timezone).strftime("%H:%M")
     if found is None:
         parts.append(html.Div(html.P(t("models.none"), className="notice"), className="pad"))
@@ -173,10 +179,8 @@ def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | N
         rows, model = found
         rows = rows.assign(label=[escaping.escape(str(x), quote=False) for x in rows["label"]])
         chart = drivers(rows, unit=unit, digits=max(1, digits), theme=theme)
-        words = t(
-            "models.drivers.sub", zone=zone, what=what, time=queries.clock(info.now_step + moment - 1), origin=origin
-        )
-        if choice["model_in_use"] == "mix":
+        words = t("models.drivers.sub", zone=zone, what=what, time=clock, origin=origin)
+        if choice["model_in_use"] == "mix" and model != "mix":
             words += t("models.drivers.mix")
         parts += [
             html.Div([html.H2(t("models.drivers")), html.P(words, className="quiet")], className="third-head"),
@@ -191,14 +195,60 @@ def detail(queries: Queries, target: str, zone: str, moment: int, theme: str | N
                 **{"aria-label": f"{t('models.drivers')}: {t('model.' + model)}"},
             ),
         ]
-    lines = rules(queries, zone, target, moment)
-    if lines:
-        parts.append(html.Div([html.H2(t("models.rules")), html.Pre("\n".join(lines), tabIndex=0)], className="pad"))
+    parts += _inside(queries, zone, target, moment)
     parts.append(
         html.Div(
             [html.H2(t("models.limits")), html.Ul([html.Li(x) for x in limits(queries, zone, target)])], className="pad"
         )
     )
+    return parts
+
+
+def _why(queries: Queries, zone: str, target: str, moment: int, choice: dict[str, Any]) -> html.Div:
+    """Family and reason, and the shares of a mix."""
+    family, step_s = str(choice.get("family", "")), queries.info().step_s
+    said = [html.P([html.Strong(f"{model_name(family)}. "), about(family)])]
+    mixed = shares(queries, zone, target, moment)
+    if mixed is not None:
+        more = t("models.weights", ahead=ahead(mixed[1] * step_s), shares=mixed[0])
+        said.append(html.P([html.Strong(f"{model_name('mix')}. "), about("mix"), " ", more]))
+    said.append(html.P(plain_reason(str(choice["reason"])), className="notice"))
+    return html.Div([html.H2(t("models.why")), *said], className="pad")
+
+
+def _inside(queries: Queries, zone: str, target: str, moment: int) -> list[Any]:
+    """What can be read of the zone's own micromodel: a tree's questions and rules, a line's weights."""
+    unit, _, digits, what = DISPLAY[target]
+    step_s = queries.info().step_s
+    parts: list[Any] = []
+    asked, at = trace(queries, zone, target, moment)
+    if asked:
+        sub = html.P(t("models.trace.sub", ahead=ahead(at * step_s)), className="quiet")
+        parts.append(html.Div([html.H2(t("models.trace")), sub, html.Ol([html.Li(x) for x in asked])], className="pad"))
+    lines, at = rules(queries, zone, target, moment)
+    if lines:
+        sub = html.P(t("models.rules.sub", ahead=ahead(at * step_s)), className="quiet")
+        parts.append(html.Div([html.H2(t("models.rules")), sub, html.Ul([html.Li(x) for x in lines])], className="pad"))
+    line = weights(queries, zone, target, moment)
+    if line is not None:
+        rows, swing, at = line
+        rows = rows[rows["feature"] != "intercept"]
+        shown = rows.head(LINE_ITEMS)
+        note = t("models.line.sub", ahead=ahead(at * step_s), what=what, swing=f"{swing:.{max(1, digits)}f}", unit=unit)
+        head = html.Tr(
+            [html.Th(t("models.line.item"), scope="col"),
+             html.Th(t("models.line.move", unit=unit), scope="col", className="number")]
+        )  # fmt: skip
+        body = [
+            html.Tr([html.Th(r.label, scope="row"), html.Td(signed(r.move, digits + 1), className="number")])
+            for r in shown.itertuples()
+        ]
+        caption = html.Caption(t("models.line"), className="unseen")
+        found = [html.H2(t("models.line")), html.P(note, className="quiet")]
+        found.append(html.Table([caption, html.Thead(head), html.Tbody(body)], className="costs"))
+        if len(rows) > len(shown):
+            found.append(html.P(t("models.line.more", n=len(rows) - len(shown)), className="fine"))
+        parts.append(html.Div(found, className="pad"))
     return parts
 
 

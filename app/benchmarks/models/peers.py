@@ -15,7 +15,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from app.benchmarks.models.inputs import Inputs
-from app.benchmarks.models.score import scores
+from app.benchmarks.models.score import differences, scores
 from app.benchmarks.models.split import BenchmarkPanel
 from models.errors import PanelError
 
@@ -87,7 +87,8 @@ class Peers:
     def best(self, *, measure: str = "mae") -> dict[str, str]:
         """Best peer of every figure, chosen on the validation part.
 
-        A peer that was run for some origins or zones only is held against the others there.
+        A peer that was run for some origins or zones only is held against the best of the others there, and must
+        beat it beyond doubt.
 
         Parameters
         ----------
@@ -102,10 +103,10 @@ class Peers:
         for task in self.bench.tasks:
             best = min(whole, key=lambda name: validated[name][task.name])
             for name in parts:
-                there = np.isfinite(self.found[name].validation)
-                # of two that were run in part, the first stays unless both were run where the second is better
-                common = np.where(there, self.found[best].validation, np.nan)
-                if validated[name][task.name] < self._validated(common, measure)[task.name]:
+                held = differences(
+                    self.validation, self.found[name].validation, self.found[best].validation, measure=measure
+                )
+                if held[task.name].beats:  # a few origins may favour anyone
                     best = name
             chosen[task.name] = best
         return chosen
@@ -239,8 +240,8 @@ def _statistical(bench: BenchmarkPanel, validation: BenchmarkPanel, seed: int) -
     found = []
     for name, (told, cpu_s) in after.items():
         validated, spent = before[name]
-        share = np.isfinite(told[:, 0, 0]).sum()
-        note = f"{share} of {len(bench.origins)} origins"
+        run = np.isfinite(told[:, :, 0])
+        note = f"{run.any(axis=1).sum()} of {len(run)} origins, {run.any(axis=0).sum()} of {run.shape[1]} zones"
         found.append(Peer(f"statsforecast {name}", told, validated, cpu_s + spent, 1, note))
     return found
 

@@ -110,27 +110,30 @@ def anchor(model: Any, step: int) -> int:
 
 
 def load(queries: Queries, zone_id: str, target: str) -> Any:
-    """A stored model in force; None where there is none."""
-    from models.errors import RegistryError
+    """A stored model in force; None where there is none, or where it cannot be read (which is logged)."""
+    from models.errors import ModelFileError, RegistryError
     from models.registry import Registry
 
-    try:
-        return queries.keep(
-            ("model", queries.info().runs.get("training"), zone_id, target),
-            lambda: Registry(queries.workspace.models).load(zone_id, target),
-        )
-    except RegistryError:
+    def read() -> Any:
+        try:
+            return Registry(queries.workspace.models).load(zone_id, target)
+        except ModelFileError as error:
+            log.warning("no model of %s in %s: %s", target, zone_id, error)
+        except RegistryError:
+            pass
         return None
+
+    return queries.keep(("model", queries.info().runs.get("training"), zone_id, target), read)
 
 
 def card(queries: Queries, zone_id: str, target: str) -> dict[str, Any]:
     """Card of the version in force; empty where there is none."""
-    from models.errors import RegistryError
+    from models.errors import ModelFileError, RegistryError
     from models.registry import Registry
 
     try:
         return dict(Registry(queries.workspace.models).show(zone_id, target))
-    except RegistryError:
+    except (RegistryError, ModelFileError):
         return {}
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.style import blank, look
-from app.texts import t
+from app.texts import signed, t
 
 KEPT = 9  # bars shown one by one; the rest are added up
 
@@ -14,11 +14,14 @@ KEPT = 9  # bars shown one by one; the rest are added up
 def largest(rows: pd.DataFrame, kept: int = KEPT) -> pd.DataFrame:
     """The base first, then the largest contributions, the rest in one row: the sum stays the same.
 
+    Features that share a label (sine and cosine of the hour) become one: a figure has one bar a label.
+
     Parameters
     ----------
     rows : DataFrame
         feature, label, contribution; a feature `base` or `usual` leads where there is one.
     """
+    rows = rows.groupby("label", sort=False, as_index=False).agg({"feature": "first", "contribution": "sum"})
     lead = rows["feature"].isin(["base", "usual", "intercept"])
     others = rows[~lead]
     others = others.reindex(others["contribution"].abs().sort_values(ascending=False).index)
@@ -42,7 +45,7 @@ def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) ->
     labels = [*shown["label"].astype(str), t("models.drivers.sum")]
     values = [*shown["contribution"].astype(float), float(rows["contribution"].sum())]
     first = ["absolute" if k == 0 else "relative" for k in range(len(shown))]
-    texts = [f"{v:+.{digits}f}".replace("-", "−") for v in values[:-1]] + [f"{values[-1]:.{digits}f}"]
+    texts = [signed(v, digits) for v in values[:-1]] + [f"{values[-1]:.{digits}f}"]
     figure.add_waterfall(
         orientation="h", y=labels, x=values, measure=[*first, "total"], text=texts, textposition="outside",
         increasing={"marker": {"color": c.bad}}, decreasing={"marker": {"color": c.micro}},

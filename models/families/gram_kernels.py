@@ -17,31 +17,6 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 
 @njit(cache=True)
-def pack_own(
-    ahead: np.ndarray,  # (n, Z, S, F2)
-    y: np.ndarray,  # (n, Z, S), nan where unknown
-    own: np.ndarray,  # (Z, n, 1 + S * (F2 + 1)) filled: constant; features ahead and outcome of each horizon
-) -> bool:  # whether every outcome is known
-    """Lay out by zone what differs between horizons; all of it 0 where the outcome is unknown."""
-    n, zones, horizons, f2 = ahead.shape
-    complete = True
-    for first in range(0, zones, 8):  # zones beside one another share lines of the processor's cache
-        for t in range(n):
-            for z in range(first, min(first + 8, zones)):
-                own[z, t, 0] = 1.0
-                k = 1
-                for s in range(horizons):
-                    value = y[t, z, s]
-                    heard = np.isfinite(value)
-                    for f in range(f2):
-                        own[z, t, k + f] = ahead[t, z, s, f] if heard else 0.0
-                    own[z, t, k + f2] = value if heard else 0.0
-                    k += f2 + 1
-                    complete &= heard
-    return complete
-
-
-@njit(cache=True)
 def leave_out_masked(
     common: np.ndarray,  # (n, Z, F1) rows of one segment
     y: np.ndarray,  # (n, Z, S) outcomes, nan where unknown
@@ -254,6 +229,92 @@ def left_out_errors(
                     _squares(core, width, beta, inner, square)
                     for lane in range(min(LANES, systems - first)):
                         out[first + lane, g, r] += square[lane]
+    return out
+
+
+@njit(cache=True, fastmath=FAST)
+def searched_penalties(
+    blocks: np.ndarray,  # (N, K, P, P) sums over the rows of each block
+    cores: np.ndarray,  # (N, K, P, P) sums over the rows of each block that are judged
+    penalties: np.ndarray,  # (R,) times the identity, on standardised covariances; ascending
+    ease: np.ndarray,  # (P,) how hard each feature is penalised in comparison
+) -> np.ndarray:  # (N,) place of the penalty with the least error on blocks left out
+    """The best penalty of each system by `left_out_errors`, of which fewer than all are tried.
+
+    Every third is tried, then the two beside the best of these, then one beyond if that was the last; all of up to 4.
+    An error that falls and then rises along the penalties has its minimum there.
+    """
+    systems, folds, width, _ = blocks.shape
+    packed, tried = width * (width + 1) // 2, penalties.size
+    kind = blocks.dtype
+    total = np.empty((packed, LANES), kind)
+    block = np.empty((packed, LANES), kind)
+    core = np.empty((packed, LANES), kind)
+    cov = np.empty((packed, LANES), kind)
+    factor = np.empty((packed, LANES), kind)
+    inverse = np.empty((width, LANES), kind)
+    mean = np.empty((width, LANES), kind)
+    beta = np.empty((width, LANES), kind)
+    penalty = np.empty(LANES, kind)
+    inner = np.empty(LANES, kind)
+    square = np.empty(LANES, kind)
+    error = np.empty((tried + 3, LANES))
+    place = np.empty((tried + 3, LANES), np.int64)
+    best = np.empty(LANES, np.int64)
+    least = np.empty(LANES)
+    out = np.empty(systems, np.int64)
+    for first in range(0, systems, LANES):
+        total[:] = 0.0
+        for k in range(folds):
+            _load(blocks[:, k], first, block)
+            total += block
+        _spread(total, width, inverse)
+        inverse[width - 1] = 1.0
+        least[:] = np.inf
+        best[:] = tried - 1
+        for stage in range(3):
+            if stage == 0:
+                count = tried if tried <= 4 else (tried + 1) // 3
+                for r in range(count):
+                    place[r] = r if tried <= 4 else 3 * r + 1
+            elif tried <= 4:
+                break
+            elif stage == 1:
+                count = 2
+                for lane in range(LANES):
+                    place[0, lane] = best[lane] - 1
+                    place[1, lane] = min(best[lane] + 1, tried - 1)
+            else:
+                count = 1
+                wanted = False
+                for lane in range(LANES):
+                    wanted |= best[lane] == tried - 2
+                    place[0, lane] = tried - 1
+                if not wanted:
+                    break
+            error[:count] = 0.0
+            for k in range(folds):
+                _load(blocks[:, k], first, block)
+                _load(cores[:, k], first, core)
+                for p in range(packed):
+                    own, all_of_it = block[p], total[p]
+                    for lane in range(LANES):
+                        own[lane] = all_of_it[lane] - own[lane]
+                _standardise(block, width, inverse, mean, cov)
+                for r in range(count):
+                    for lane in range(LANES):
+                        penalty[lane] = penalties[place[r, lane]]
+                    _solve(cov, width, penalty, ease, factor, beta)
+                    _unscale(width, inverse, mean, beta)
+                    _squares(core, width, beta, inner, square)
+                    for lane in range(LANES):
+                        error[r, lane] += square[lane]
+            for r in range(count):
+                for lane in range(LANES):
+                    if error[r, lane] < least[lane]:
+                        least[lane], best[lane] = error[r, lane], place[r, lane]
+        for lane in range(min(LANES, systems - first)):
+            out[first + lane] = best[lane]
     return out
 
 

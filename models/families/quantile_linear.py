@@ -95,9 +95,9 @@ class QuantileLinear(LineLearner):
             pilot = ElasticNet(folds=self.settings["folds"], spared=self.settings["spared"]).fit(rows, y)
         rounds, harder = int(self.settings["rounds"]), float(self.settings["harder"])
         median = np.array([0.5])
-        for some, gram, penalty, start in ridge_parts(rows, y, self.settings):
+        for some, gram, penalty, start, seen in ridge_parts(rows, y, self.settings):
             part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
-            self._see(part, some)
+            self.low[some], self.high[some] = seen
             if pilot is not None:
                 start = pilot.lines()[some]
             eases = ease * np.where(start[..., 1:] == 0.0, OUTSIDE, 1.0)

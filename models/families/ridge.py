@@ -10,7 +10,7 @@ import numpy as np
 
 from models.errors import NotFittedError, SettingsError
 from models.families.gram import block_bounds, blocks_of, zone_chunks
-from models.families.gram_kernels import add_rows, left_out_errors, ridge_lines
+from models.families.gram_kernels import add_rows, left_out_errors, ridge_lines, searched_penalties
 from models.families.lines import LineLearner
 from models.learner import State
 from models.rows import Layout, Rows
@@ -24,7 +24,8 @@ class Ridge(LineLearner):
     Settings
     --------
     penalties : list of float
-        Tried, in rows' worth a row: the penalty over the number of rows, on standardised features.
+        Tried, in rows' worth a row: the penalty over the number of rows, on standardised features. Of more than 4,
+        every third is judged, then those beside the best of these: the error falls and rises again with the penalty.
     folds : int
         Contiguous blocks of the history, each left out once.
     spared : mapping of str to float
@@ -65,9 +66,9 @@ class Ridge(LineLearner):
         coefficient = np.zeros((zones, horizons, width - 1), np.float32)
         self.penalty = np.empty((zones, horizons))
         self.gram = np.empty((zones, horizons, width, width), np.float32) if self.settings["refreshable"] else None
-        for some, gram, penalty, lines in ridge_parts(rows, y, self.settings):
+        for some, gram, penalty, lines, seen in ridge_parts(rows, y, self.settings):
             coefficient[some], self.penalty[some] = lines, penalty
-            self._see(Rows(rows.common[:, some], rows.ahead[:, some], rows.layout), some)
+            self.low[some], self.high[some] = seen
             if self.gram is not None:
                 self.gram[some] = gram
         self.coefficient = coefficient
@@ -107,7 +108,7 @@ class Ridge(LineLearner):
 
 def ridge_parts(
     rows: Rows, y: np.ndarray, settings: Mapping[str, Any]
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]]:
     """Ridge lines of some zones at a time.
 
     Parameters
@@ -127,6 +128,8 @@ def ridge_parts(
         Penalties chosen.
     ndarray of float32, shape (z, S, P - 1)
         Lines, constant first.
+    tuple of two ndarray of float32, shape (z, F1 + S * F2)
+        Least and greatest value of each feature of `Rows.flat`.
 
     Raises
     ------
@@ -141,25 +144,29 @@ def ridge_parts(
         raise SettingsError(
             f"a ridge needs 2 folds or more and penalties above 0, not folds={folds}, penalties={tried.tolist()}"
         )
+    tried = np.sort(tried)
     bounds, gap = block_bounds(n, folds), max(rows.layout.steps)
-    if tried.size == 1:
-        gap = 0
-    ease = easing(rows.layout, settings["spared"])
-    for some in zone_chunks(rows, folds):
+    if tried.size == 1:  # nothing to judge
+        bounds, gap = block_bounds(n, 1), 0
+    ease, share = easing(rows.layout, settings["spared"]), float(settings["share"])
+    for some in zone_chunks(rows, bounds.size - 1):
         part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
         blocks = blocks_of(part, y[:, some], bounds, gap)
-        gram = blocks.whole.sum(axis=2)
+        gram = blocks.whole.sum(axis=2) if bounds.size > 2 else blocks.whole[:, :, 0]
         shape = (gram.shape[0] * horizons, -1, width, width)
         if tried.size == 1:
-            penalty = np.full(gram.shape[:2], float(tried[0]))
+            place = np.zeros(gram.shape[:2], np.int64)
         else:
-            error = left_out_errors(
-                blocks.whole.reshape(shape), blocks.judged.reshape(shape), tried, ease[None].astype(np.float32)
-            )
-            error = error.reshape(-1, horizons, tried.size)
-            penalty = tried[choose(error, float(settings["share"]))].astype(float)
+            known = (blocks.whole.reshape(shape), blocks.judged.reshape(shape), tried)
+            if share == 0.0:
+                place = searched_penalties(*known, ease.astype(np.float32)).reshape(-1, horizons)
+            else:
+                error = left_out_errors(*known, ease[None].astype(np.float32)).reshape(-1, horizons, tried.size)
+                place = choose(error, share)
+        penalty = tried[place].astype(float)
         lines = ridge_lines(gram.reshape(-1, width, width), penalty.reshape(-1), ease)
-        yield some, gram, penalty, lines.reshape(-1, horizons, width - 1)
+        assert blocks.low is not None and blocks.high is not None
+        yield some, gram, penalty, lines.reshape(-1, horizons, width - 1), (blocks.low, blocks.high)
 
 
 def easing(layout: Layout, spared: Mapping[str, float]) -> np.ndarray:

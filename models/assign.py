@@ -5,9 +5,9 @@ near the mean comes to the annual limit, or the worst tenth of days to the daily
 kilometre takes in the slowest tenth of the time than on a free street. Air wins where its stake is at least half the
 limit and above the traffic's; in traffic, speed wins where it falls by a fifth, else flow.
 
-**Model in use.** By out-of-fold errors on the same rows inside the training part (see `select`): a mix where it beats
-both by half a percent; else whichever wins clear of chance over days; in a draw the micromodel, which is smaller and
-is learned again from one zone's readings alone. Both rules give way to a table by hand.
+**Model in use.** The one with the least out-of-fold error on the same rows inside the training part (see `select`);
+within half a percent of it the micromodel, which is smallest and is learned again from one zone's readings alone, or
+else the macromodel serves instead of a mix. Both rules give way to a table by hand.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from models.validation import Validation
 from models.weights import stacking_weights
 
 TIE_SHARE = 0.005  # how much worse a simpler family may be and still be taken
-MIX_GAIN = 0.005  # least gain of a mix over the better part
 CLEAR = 1.645  # two-sided 90 % of a normal
 POOL_DAYS = 10.0  # days of left-out errors that all zones together count for beside a zone's own (assumed)
 
@@ -179,19 +178,22 @@ def choose_in_use(
     error = (
         np.nanstd(gap, axis=0, ddof=1) / np.sqrt(np.maximum(days, 1)) if own.shape[0] > 1 else np.full(zones, np.inf)
     )
-    share, gain = (losses[0] - losses[1]) / losses[1], 1 - mixed / losses.min(axis=0)
+    table = np.stack([losses[0], losses[1], mixed])
+    best = np.nanmin(table, axis=0)
     found = []
     for z in range(zones):
-        clear = abs(float(np.nanmean(gap[:, z]))) > CLEAR * error[z] and np.isfinite(error[z])
-        if gain[z] > MIX_GAIN:
-            model, told = "mix", f"{100 * gain[z]:.1f} % less error than the better of the two"
-        elif clear and share[z] > 0:
-            model, told = "macromodel", f"{100 * share[z]:.1f} % more error without it, clear of chance"
-        else:
+        clear = bool(abs(float(np.nanmean(gap[:, z]))) > CLEAR * error[z]) if np.isfinite(error[z]) else False
+        share = table[0, z] / table[1, z] - 1
+        if table[0, z] <= (1 + TIE_SHARE) * best[z]:
             model = "micromodel"
-            told = f"{-100 * share[z]:.1f} % less error, clear of chance" if clear and share[z] < 0 else (
-                "a draw, so the smaller model serves"
-            )  # fmt: skip
+            told = f"{abs(100 * share):.1f} % {'less' if share <= 0 else 'more'} error than the macromodel"
+            told += ", clear of chance" if clear else ", a draw in which the smaller model serves"
+        elif table[1, z] <= (1 + TIE_SHARE) * best[z]:
+            model, told = "macromodel", f"{100 * share:.1f} % more error without it"
+            told += ", clear of chance" if clear else ""
+        else:
+            gain = 1 - table[2, z] / min(table[0, z], table[1, z])
+            model, told = "mix", f"{100 * gain:.1f} % less error than the better of the two"
         found.append(InUse(model, micro_mae[z], macro_mae[z], naive_mae[z], mix_mae[z], int(days[z]), told))
     return found
 

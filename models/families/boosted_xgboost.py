@@ -161,10 +161,13 @@ def train(wanted: Mapping[str, Any], x: np.ndarray, y: np.ndarray, origin: np.nd
     if cut == y.size:
         return xgboost.train(options, first, num_boost_round=wanted["rounds"])
     later = xgboost.QuantileDMatrix(x[cut:], y[cut:], nthread=1, max_bin=wanted["max_bin"], ref=first)
-    stop = xgboost.callback.EarlyStopping(rounds=wanted["patience"], save_best=True)
-    return xgboost.train(
+    stop = xgboost.callback.EarlyStopping(rounds=wanted["patience"])
+    tried = xgboost.train(
         options, first, num_boost_round=wanted["rounds"], evals=[(later, "later")], callbacks=[stop], verbose_eval=False
     )
+    # the last rows, too, are learned from, once they have said how many rounds
+    whole = xgboost.QuantileDMatrix(x, y, nthread=1, max_bin=wanted["max_bin"])
+    return xgboost.train(options, whole, num_boost_round=max(1, tried.best_iteration + 1))
 
 
 def load(raw: bytes) -> Any:

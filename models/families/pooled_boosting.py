@@ -28,8 +28,11 @@ class PooledXGBoost(Learner):
         Whether trees correct one ridge line for all zones (a line a horizon) or do all.
     zone_line : bool
         With `linear_first`, a line for each zone and horizon.
+    groups : int
+        Boosters: horizons that follow each other share one, told of the horizon. What tells of the next hour says
+        little of the next day, and one booster for both serves neither.
     budget : int
-        Rows (origin, zone, horizon) it learns from, evenly thinned over all of them.
+        Rows (origin, zone, horizon) that a booster learns from, evenly thinned over all of them.
 
     Notes
     -----
@@ -49,7 +52,7 @@ class PooledXGBoost(Learner):
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "loss": "absolute", "level": 0.5, "rounds": 300, "eta": 0.08, "max_depth": 6, "min_child_weight": 30.0,
         "max_bin": 64, "shrink": 5.0, "sample": 0.7, "features": 0.6, "patience": 15, "holdout": 0.15,
-        "linear_first": True, "zone_line": False, "budget": 150_000,
+        "linear_first": True, "zone_line": False, "groups": 4, "budget": 150_000,
     })  # fmt: skip
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({
         "loss": ("squared", "absolute"), "linear_first": (True, False), "zone_line": (False, True),
@@ -61,7 +64,7 @@ class PooledXGBoost(Learner):
         check_boosting(self.family, self.settings)
         self.line: FirstLine | None = None
         self.extra = np.zeros((0, 0), dtype=np.float32)  # (Z, E) what each zone is like
-        self._booster: Any = None
+        self._boosters: list[Any] = []
 
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """As the contract says."""
@@ -69,17 +72,35 @@ class PooledXGBoost(Learner):
         zones = rows.shape[1]
         given = np.zeros((zones, 0)) if zone_features is None else np.nan_to_num(np.asarray(zone_features, float))
         self.extra = np.column_stack([zone_statistics(rows, y), given]).astype(np.float32)
-        self.line, self._booster = None, None
-        origin, zone, horizon = _thinned(y, wanted["budget"])
-        if origin.size == 0:
+        self.line, self._boosters = None, []
+        if not np.isfinite(y).any():
             return self
-        target = y[origin, zone, horizon].astype(np.float32)
         if wanted["linear_first"]:
             self.line = FirstLine.fit(rows, y, pooled=not wanted["zone_line"])
-            target = target - self._line(rows, np.arange(zones))[origin, zone, horizon]
-        x = self._inputs(rows, np.arange(zones), origin, zone, horizon)
-        self._booster = train(wanted, x, target, origin, self.seed)
+        every = np.arange(zones)
+        for horizons in self._groups():
+            part = rows.horizons(horizons)
+            origin, zone, horizon = _thinned(y[:, :, horizons], wanted["budget"])
+            if origin.size == 0:
+                self._boosters.append(None)
+                continue
+            target = y[:, :, horizons][origin, zone, horizon].astype(np.float32)
+            if self.line is not None:
+                target = target - self._line(part, every)[origin, zone, horizon]
+            x = self._inputs(part, every, origin, zone, horizon)
+            self._boosters.append(train(wanted, x, target, origin, self.seed))
         return self
+
+    def _groups(self) -> list[np.ndarray]:
+        """Places of the horizons that share a booster."""
+        assert self.layout is not None
+        count = len(self.layout.steps)
+        return np.array_split(np.arange(count), max(1, min(int(self.settings["groups"]), count)))
+
+    def _group_of(self, rows: Rows) -> np.ndarray:
+        """Which booster serves each horizon of `rows`."""
+        group = np.concatenate([np.full(part.size, k) for k, part in enumerate(self._groups())])
+        return np.asarray(group[self.horizon_places(rows)])
 
     def _inputs(
         self, rows: Rows, places: np.ndarray, origin: np.ndarray, zone: np.ndarray, horizon: np.ndarray
@@ -101,15 +122,21 @@ class PooledXGBoost(Learner):
         places = np.arange(self.extra.shape[0]) if places is None else np.asarray(places, dtype=np.int64)
         n, zones, horizons = rows.shape
         out = np.zeros((n, zones, horizons), dtype=np.float32)
-        if self._booster is None:
+        if not self._boosters:
             return out
+        group = self._group_of(rows)
         chunk = max(1, _CHUNK_ROWS // max(1, zones * horizons))
         for first in range(0, n, chunk):
             part = rows.take(slice(first, first + chunk))
             m = part.shape[0]
-            origin, zone, horizon = (a.ravel() for a in np.indices((m, zones, horizons)))
-            added = self._booster.inplace_predict(self._inputs(part, places, origin, zone, horizon))
-            out[first : first + m] = added.reshape(m, zones, horizons)
+            for k in np.unique(group):
+                if self._boosters[k] is None:
+                    continue
+                here = np.flatnonzero(group == k)
+                some = part.horizons(here)
+                origin, zone, horizon = (a.ravel() for a in np.indices((m, zones, here.size)))
+                added = self._boosters[k].inplace_predict(self._inputs(some, places, origin, zone, horizon))
+                out[first : first + m, :, here] = added.reshape(m, zones, here.size)
             if self.line is not None:
                 out[first : first + m] += self.line.predict(part, places)
         return out
@@ -120,10 +147,12 @@ class PooledXGBoost(Learner):
         What the horizon and the zone's further features add is in the constant.
         """
         out = np.zeros(rows.width + 1)
-        if self._booster is None:
+        if not self._boosters:
             return out
+        booster = self._boosters[int(self._group_of(rows)[horizon])]
         here = (np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), np.array([horizon]))
-        out += folded_shap(self._booster, self._inputs(rows, np.array([place]), *here)[0], rows.width)
+        if booster is not None:
+            out += folded_shap(booster, self._inputs(rows, np.array([place]), *here)[0], rows.width)
         if self.line is not None:
             out += self.line.shares(rows, horizon, place)
         return out
@@ -131,26 +160,28 @@ class PooledXGBoost(Learner):
     def pick(self, places: np.ndarray) -> Self:
         """As the contract says; the booster serves all zones."""
         part = type(self)(seed=self.seed, **self.settings)
-        part.layout, part.extra, part._booster = self.layout, self.extra[places], self._booster
+        part.layout, part.extra, part._boosters = self.layout, self.extra[places], self._boosters
         part.line = None if self.line is None else self.line.pick(places)
         return part
 
     def n_parameters(self) -> int:
         """As the contract says."""
-        learned = 0 if self._booster is None else booster_parameters(self._booster)
+        learned = sum(booster_parameters(booster) for booster in self._boosters if booster is not None)
         return learned + (0 if self.line is None else self.line.n_parameters()) + int(self.extra.size)
 
     def state(self) -> State:
         """As the contract says; the booster in XGBoost's own UBJSON."""
         meta, arrays, _ = ({}, {}, {}) if self.line is None else self.line.state()
         arrays["extra"] = self.extra
-        return meta, arrays, {} if self._booster is None else {"booster.ubj": bytes(self._booster.save_raw("ubj"))}
+        blobs = {f"{k}.ubj": bytes(b.save_raw("ubj")) for k, b in enumerate(self._boosters) if b is not None}
+        return {**meta, "boosters": len(self._boosters)}, arrays, blobs
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
         self.extra = arrays["extra"]
         self.line = FirstLine.restored(meta, arrays, self.layout)
-        self._booster = load(blobs["booster.ubj"]) if "booster.ubj" in blobs else None
+        names = [f"{k}.ubj" for k in range(int(meta["boosters"]))]
+        self._boosters = [load(blobs[name]) if name in blobs else None for name in names]
 
 
 def zone_statistics(rows: Rows, y: np.ndarray) -> np.ndarray:

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 import app.pipeline
-from app.assignment_file import read_assignment
+from app.assignment_file import families_for, read_assignment
 from app.job_spec import STEPS
 from app.pipeline import Job, JobSpec
-from data.errors import InputError
+from data.errors import InputError, ZonewiseError
 from data.schemas import ALL_TABLES, FORECASTS, SCORES, validate
 from data.store.workspace import Workspace
 
@@ -143,6 +143,7 @@ def test_each_thing_asked_for_changes_its_step_and_those_after_it(tmp_path):
     assert changed(zone_count=3) == changed(city="helsinki") == list(STEPS)
     assert changed(days=9) == changed(seed=4) == changed(incidents_per_day=0.0) == list(STEPS[1:])
     assert changed(test_days=2) == list(STEPS[2:])
+    assert changed(effort="standard") == changed(families="ridge") == list(STEPS[2:])
 
 
 def test_a_changed_assignment_file_is_another_training(tmp_path):
@@ -154,6 +155,27 @@ def test_a_changed_assignment_file_is_another_training(tmp_path):
     assert one["simulation"] == other["simulation"] and one["training"] != other["training"]
 
 
+def test_families_named_take_an_efforts_place_however_they_are_written(tmp_path):
+    """With names the effort says nothing, so that the run is the same; order and doubles of names: order counts."""
+
+    def trained(**kw):
+        return Job(Workspace(tmp_path), replace(SPEC, **kw)).run_ids()["training"]
+
+    assert trained(families="ridge,tree") == trained(families=" ridge, tree,ridge", effort="thorough")
+    assert trained(families="ridge,tree") != trained(families="ridge")
+    assert trained(families="") == trained()
+
+
+def test_a_family_named_by_hand_competes_though_the_effort_lacks_it():
+    """`mlp` is none of quick's; ridge is, and the usual value always competes."""
+    quick = families_for("quick", None, pd.DataFrame({"zone_id": ["Z01", "Z02"], "family": ["ridge", ""]}))
+    usual = families_for("quick", None, pd.DataFrame({"zone_id": ["Z01"], "family": ["historical_average"]}))
+    more = families_for("quick", None, pd.DataFrame({"zone_id": ["Z01", "Z02"], "family": ["mlp", "ridge"]}))
+    assert quick is None and usual is None
+    assert more[-1] == "mlp" and "ridge" in more and len(more) == len(set(more))
+    assert families_for("quick", "ridge,tree", None) == ("ridge", "tree")
+
+
 def test_other_code_is_another_run(tmp_path, monkeypatch):
     base = Job(Workspace(tmp_path), SPEC).run_ids()
     monkeypatch.setattr("app.pipeline.code_version", lambda: {"city": "a", "simulation": "b", "models": "c"})
@@ -163,10 +185,12 @@ def test_other_code_is_another_run(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [({"days": 7}, "at least 8"), ({"test_days": 0}, "allowed are 1 to 2"), ({"test_days": 3}, "allowed are 1 to 2"),
-     ({"step_s": 7000}, "must divide a day"), ({"step_s": 0}, "must divide a day")],
+     ({"step_s": 7000}, "must divide a day"), ({"step_s": 0}, "must divide a day"),
+     ({"effort": "most"}, "quick, standard, thorough"), ({"families": "ridge,forest"}, "no family 'forest'.*ridge"),
+     ({"families": "macro_ridge"}, "none that learns a zone at a time")],
 )  # fmt: skip
 def test_impossible_jobs_are_refused(wrong, words):
-    with pytest.raises(InputError, match=words):
+    with pytest.raises(ZonewiseError, match=words):
         JobSpec(**{"days": 8, "test_days": 1, **wrong})
 
 

@@ -18,6 +18,7 @@ from models.metrics import pinball
 from models.panel import Panel
 
 METRICS = ("mae", "rmse", "mase", "pinball", "coverage_80", "coverage_90", "width_90")
+LEAST_DAYS = 5  # days of test below which quarters of a day are resampled instead (assumed): two days tell nothing
 _Q = {level: QUANTILES.index(level) for level in QUANTILES}
 
 
@@ -35,6 +36,8 @@ class TestRows:
         Block of each origin, 0 .. D-1: its local day.
     hour : ndarray of int, shape (n, H)
         Local hour of the interval forecast for.
+    quarter : ndarray of int, shape (n,)
+        Quarter of a local day that each origin is in, counted on from day to day.
     """
 
     __test__ = False
@@ -43,6 +46,17 @@ class TestRows:
     actual: np.ndarray
     day: np.ndarray
     hour: np.ndarray
+    quarter: np.ndarray
+
+    @property
+    def days(self) -> int:
+        """Days that the part touches."""
+        return int(self.day[-1]) + 1
+
+    @property
+    def block(self) -> np.ndarray:
+        """What is resampled as a whole, (n,): days, or quarters of a day where there are fewer than five days."""
+        return self.day if self.days >= LEAST_DAYS else self.quarter
 
     @classmethod
     def of(
@@ -70,7 +84,8 @@ class TestRows:
         calendar = panel.calendar
         day = np.unique(calendar.day[known + 1], return_inverse=True)[1]
         hour = calendar.step_of_day[aim] * 24 // calendar.steps_per_day
-        return cls(known, actual, day, hour)
+        quarter = 4 * day + calendar.step_of_day[known + 1] * 4 // calendar.steps_per_day
+        return cls(known, actual, day, hour, np.unique(quarter, return_inverse=True)[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +129,12 @@ class DailySums:
             name: np.concatenate([np.nansum(t, axis=1, keepdims=True), t], axis=1) for name, t in self.total.items()
         }
         return DailySums(total, count)
+
+    @classmethod
+    def beside(cls, parts: Sequence[DailySums]) -> DailySums:
+        """Sums of some zones after those of others."""
+        total = {name: np.concatenate([part.total[name] for part in parts], axis=1) for name in parts[0].total}
+        return cls(total, np.concatenate([part.count for part in parts], axis=1))
 
     def value(self, metric: str, weights: np.ndarray | None = None) -> np.ndarray:
         """A metric by zone and horizon, shape (Z, H); with block weights (B, D), shape (B, Z, H)."""

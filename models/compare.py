@@ -1,34 +1,42 @@
 """The honest comparison: micromodels, macromodel, mixes, families and baselines on the same rows of a test part.
 
 Same origins, same readings, same information for all; uncertainty from resampling whole days, since errors within a
-day go together. A zone's verdict may be "tie".
+day go together. A zone's verdict is corrected for the number of zones and may be "tie". `outcome` says it in words,
+`regimes` where models are easy or hard put, `costs` what they take, `transfer` what they lose where they are new.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from data.schemas import SCORES, validate
-from data.units import DISPLAY
-from models.backtest import METRICS, DailySums, TestRows, block_sums, bootstrap_weights, bounds
+from models.backtest import LEAST_DAYS, METRICS, DailySums, TestRows, bootstrap_weights, bounds
 from models.choosing import SCORED_HORIZONS_S
-from models.contract import Forecaster
+from models.costs import cost_table, latency_ms
+from models.errors import ShortHistoryError
 from models.horizons import between, horizon_steps
 from models.intervals import QUANTILES
 from models.metrics import mase_scale
+from models.outcome import outcome
 from models.panel import Panel
+from models.regimes import UsualDays, regime_pairs, regime_sums, regime_table
+from models.significance import PairedTest, PairSums, paired_test
 from models.training import Training
+from models.transfer import NEW_PERIOD, NEW_ZONES, new_period, new_zones
+from models.verdicts import verdicts
 
-DRAWS = 500
+__all__ = ["Comparison", "compare", "latency_ms", "model_forecasts", "model_levels"]
+DRAWS = 999
 FIRST = ("in_use", "micromodel", "macromodel", "mix")
 TIE_SHARE = 0.01  # of the macromodel's error
+CORRECTION = "holm"  # the chance of any false verdict in the city, at one target and horizon, stays below ALPHA
+ALPHA = 0.1
+MAX_BYTES = 800_000_000  # of quantile forecasts held at once; zones beyond it are scored in turns
 _MEDIAN = QUANTILES.index(0.5)
-_CALLS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +48,25 @@ class Comparison:
     scores : DataFrame
         Table `scores`, period "test"; zone_id "" holds all zones; lower and upper are 90 % bootstrap bounds.
     paired : DataFrame
-        zone_id, target, horizon_s, n, micro_mae, macro_mae, difference (micro less macro), lower, upper, verdict.
+        zone_id, target, horizon_s, n, micro_mae, macro_mae, difference (micro less macro), lower, upper (90 %, not
+        corrected), verdict ("micromodel", "macromodel" or "tie": no difference that the test could tell), p,
+        p_corrected (for the number of zones, Holm), visible (smallest difference, as a share of the macromodel's error,
+        that would probably have been told), words.
     costs : DataFrame
-        model, target, zones, fit_seconds, latency_ms_p50, latency_ms_p99, bytes; a latency is that of one forecast of
-        all anchors, by a micromodel for its zone, by the macromodel for the whole city.
+        See `costs.cost_table`.
     hourly : DataFrame
         model, target, horizon_s, hour (local), mae, n.
+    regimes : DataFrame
+        model, target, horizon_s, regime (see `models.regimes`), mae, n, lower, upper.
+    regime_pairs : DataFrame
+        Micromodel against macromodel by regime, corrected for the number of regimes, with words.
+    new_zones, new_period : DataFrame
+        See `models.transfer`; empty unless the comparison was thorough.
+    horizons_s : tuple of int
+    test_days : int
+        Days of the test part.
+    tests, pooled : dict of str to PairedTest
+        Micromodel against macromodel by target: of each zone, and of all zones as one.
     """
 
     scores: pd.DataFrame
@@ -53,29 +74,24 @@ class Comparison:
     costs: pd.DataFrame
     hourly: pd.DataFrame
     horizons_s: tuple[int, ...]
+    regimes: pd.DataFrame = field(default_factory=pd.DataFrame)
+    regime_pairs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    new_zones: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NEW_ZONES)))
+    new_period: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(NEW_PERIOD)))
+    test_days: int = LEAST_DAYS
+    tests: dict[str, PairedTest] = field(default_factory=dict)
+    pooled: dict[str, PairedTest] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Tables by name, those without columns left out."""
+        names = ("scores", "paired", "costs", "hourly", "regimes", "regime_pairs", "new_zones", "new_period")
+        found = {name: getattr(self, name) for name in names}
+        return {name: table for name, table in found.items() if len(table) or name in names[:4]}
 
     def verdict(self) -> str:
         """The outcome in words: who wins where, by how much, and at what cost."""
-        lines = []
-        for target, rows in self.paired.groupby("target", sort=False):
-            name = DISPLAY.get(str(target), ("", 1.0, 1, str(target)))[3]
-            for horizon, part in rows.groupby("horizon_s"):
-                wins = part["verdict"].value_counts()
-                gap = part["difference"].sum() / part["macro_mae"].sum()
-                better = "less" if gap < 0 else "more"
-                lines.append(
-                    f"{name}, {_ahead(float(horizon))} ahead: micromodels win {wins.get('micromodel', 0)} of"
-                    f" {len(part)} zones, the macromodel {wins.get('macromodel', 0)}, {wins.get('tie', 0)} are ties;"
-                    f" over all zones the micromodels have {100 * abs(gap):.1f} % {better} error."
-                )
-        if len(self.costs):
-            total = self.costs.groupby("model")["fit_seconds"].sum()
-            if {"micromodel", "macromodel"} <= set(total.index):
-                lines.append(
-                    f"Training took {total['micromodel']:.1f} s of processor time for all micromodels and"
-                    f" {total['macromodel']:.1f} s for the macromodels."
-                )
-        return "\n".join(lines)
+        return outcome(self)
 
 
 def compare(
@@ -87,6 +103,7 @@ def compare(
     horizons_s: Sequence[int] = SCORED_HORIZONS_S,
     seed: int = 0,
     draws: int = DRAWS,
+    thorough: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Comparison:
     """Score every model of a training on a test part that none has seen.
@@ -104,14 +121,15 @@ def compare(
         Of the bootstrap.
     draws : int
         Resamples of the days.
+    thorough : bool
+        Also refit with zones and with periods left out, and retrain every candidate to tell what that costs: several
+        times the work of the training.
 
     Raises
     ------
     ShortHistoryError
         If the test part holds no origins, or begins before the training part ended.
     """
-    from models.errors import ShortHistoryError
-
     test_from = training.test_from if test_from is None else test_from
     test_to = panel.origin(len(panel) - 1) if test_to is None else test_to
     if test_from < training.train_end:
@@ -120,32 +138,124 @@ def compare(
         )
     horizons_s = tuple(h for h in horizons_s if h % panel.step_s == 0)
     steps = horizon_steps(horizons_s, panel.step_s)
-    scores, paired, hourly, costs = [], [], [], []
+    tables: dict[str, list[pd.DataFrame]] = {}
+    tests, pooled, days = {}, {}, LEAST_DAYS
     targets = list(dict.fromkeys(target for _, target in training.micromodels))
     for k, target in enumerate(targets):
         zones = list(training.zones(target))
-        rows = TestRows.of(panel, target=target, zone_ids=zones, test_from=test_from, test_to=test_to, steps=steps)
-        end = int(panel.known(training.train_end)[0]) + 1
-        history = panel.values[target][:end, panel.columns(zones)]
-        scale = mase_scale(history, season=panel.steps_per_day)
-        forecasts = model_forecasts(panel, training, target, zones, rows.known, steps)
-        weights = bootstrap_weights(int(rows.day.max()) + 1, draws=draws, seed=seed)
-        for model, forecast in forecasts.items():
-            sums = DailySums.of(rows, forecast, scale).pooled()
-            scores.append(_score_table(model, target, ["", *zones], horizons_s, sums, weights, seed))
-            hourly.append(_hourly_table(model, target, horizons_s, rows, forecast))
-        if "macromodel" in forecasts:
-            paired.append(_paired_table(target, zones, horizons_s, rows, forecasts, weights))
-        costs += _costs(panel, training, target, zones, rows.known)
+        part = _Scored.of(panel, training, target, zones, (test_from, test_to), horizons_s, steps)
+        given = {"draws": draws, "seed": seed}
+        found = {"scores": part.scores(**given), "hourly": part.hourly(), "regimes": part.regimes(**given)}
+        if part.pairs is not None:
+            tests[target] = paired_test(part.pairs, **given)
+            pooled[target] = paired_test(part.pairs.pooled(), **given)
+            found["paired"] = paired_table(target, zones, horizons_s, tests[target])
+            found["regime_pairs"] = regime_pairs(target, horizons_s, part.regime_errors, part.regime_counts, **given)
+        found["costs"] = cost_table(panel, training, target, zones, part.rows.known, thorough=thorough)
+        if thorough:
+            found["new_zones"] = new_zones(panel, training, target, zones, part.rows.known, steps, **given)
+            found["new_period"] = new_period(panel, training, target, zones, steps, **given)
+        days = part.rows.days
+        for name, table in found.items():
+            tables.setdefault(name, []).append(table)
         if progress is not None:
             progress(k + 1, len(targets), "Comparing on the test week")
-    return Comparison(
-        scores=validate(pd.concat(scores, ignore_index=True), SCORES),
-        paired=pd.concat(paired, ignore_index=True) if paired else pd.DataFrame(columns=_PAIRED),
-        costs=pd.DataFrame(costs),
-        hourly=pd.concat(hourly, ignore_index=True),
-        horizons_s=horizons_s,
-    )
+    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in tables.items()}
+    joined.setdefault("paired", pd.DataFrame(columns=list(_PAIRED)))
+    joined["scores"] = validate(joined["scores"], SCORES)
+    return Comparison(**joined, horizons_s=horizons_s, test_days=days, tests=tests, pooled=pooled)
+
+
+@dataclass(eq=False)
+class _Scored:
+    """Sums of scores of all models of one target: all that tables and bootstraps need, zones taken in turns."""
+
+    target: str
+    zones: list[str]
+    horizons_s: tuple[int, ...]
+    rows: TestRows
+    sums: dict[str, DailySums]
+    hours: dict[str, np.ndarray]
+    hour_counts: np.ndarray
+    regime_errors: dict[str, np.ndarray]
+    regime_counts: np.ndarray
+    pairs: PairSums | None
+
+    @classmethod
+    def of(cls, panel, training, target, zones, test, horizons_s, steps):  # type: ignore[no-untyped-def]
+        """Score zones in turns that keep the forecasts held at once below `MAX_BYTES`."""
+        past = panel.until(int(panel.known(training.train_end)[0]) + 1)
+        usual = UsualDays.fit(past, target=target, zone_ids=zones)
+        scale = mase_scale(past.values[target][:, panel.columns(zones)], season=panel.steps_per_day)
+        models = 4 + sum(of == target for _, of in (*training.candidates, *training.baselines))
+        n = int(panel.known(test[1])[0]) - int(panel.known(test[0])[0]) + 1
+        width = max(1, MAX_BYTES // max(8 * models * len(QUANTILES) * len(steps) * n, 1))
+        sums: dict[str, list[DailySums]] = {}
+        pairs: list[PairSums] = []
+        hours: dict[str, np.ndarray] = {}
+        errors: dict[str, np.ndarray] = {}
+        hour_counts, counts = np.zeros(()), np.zeros(())
+        for first in range(0, len(zones), width):
+            places = np.arange(first, min(first + width, len(zones)))
+            some = zones[first : first + width]
+            rows = TestRows.of(panel, target=target, zone_ids=some, test_from=test[0], test_to=test[1], steps=steps)
+            regimes = usual.pick(places).regimes(panel, rows, zone_ids=some, steps=steps)
+            known = np.isfinite(rows.actual)
+            hour_counts = hour_counts + _by_hour(known, rows.hour)
+            counts = counts + regime_sums(known, regimes, rows.block)
+            loss = {}
+            for model, forecast in model_forecasts(panel, training, target, some, rows.known, steps).items():
+                sums.setdefault(model, []).append(DailySums.of(rows, forecast, scale[places]))
+                error = np.abs(rows.actual - forecast[..., _MEDIAN])
+                hours[model] = hours.get(model, 0) + _by_hour(error, rows.hour)
+                errors[model] = errors.get(model, 0) + regime_sums(error, regimes, rows.block)
+                if model in ("micromodel", "macromodel"):
+                    loss[model] = error
+            if len(loss) == 2:
+                pairs.append(PairSums.of(loss["micromodel"], loss["macromodel"], rows.block))
+        beside = None
+        if pairs:
+            beside = PairSums(*(np.concatenate([getattr(p, x) for p in pairs], axis=1) for x in ("a", "b", "count")))
+        joined = {model: DailySums.beside(parts) for model, parts in sums.items()}
+        return cls(target, list(zones), horizons_s, rows, joined, hours, hour_counts, errors, counts, beside)
+
+    def scores(self, *, draws: int, seed: int) -> pd.DataFrame:
+        """Rows of the table `scores`."""
+        weights = bootstrap_weights(self.rows.days, draws=draws, seed=seed)
+        return pd.concat(
+            [
+                _score_table(model, self.target, ["", *self.zones], self.horizons_s, sums.pooled(), weights, seed)
+                for model, sums in self.sums.items()
+            ],
+            ignore_index=True,
+        )
+
+    def hourly(self) -> pd.DataFrame:
+        """Rows of the table `hourly`."""
+        h, hour = (axis.ravel() for axis in np.indices(self.hour_counts.shape))
+        n = self.hour_counts.ravel()
+        table = {"target": self.target, "horizon_s": np.asarray(self.horizons_s, dtype=float)[h], "hour": hour}
+        parts = []
+        for model, total in self.hours.items():
+            mae = np.where(n > 0, total.ravel() / np.maximum(n, 1), np.nan)
+            parts.append(pd.DataFrame({"model": model, **table, "mae": mae, "n": n.astype(np.int64)}))
+        return pd.concat(parts, ignore_index=True)
+
+    def regimes(self, *, draws: int, seed: int) -> pd.DataFrame:
+        """Rows of the table `regimes`."""
+        return pd.concat(
+            [
+                regime_table(model, self.target, self.horizons_s, total, self.regime_counts, draws=draws, seed=seed)
+                for model, total in self.regime_errors.items()
+            ],
+            ignore_index=True,
+        )
+
+
+def _by_hour(values: np.ndarray, hour: np.ndarray) -> np.ndarray:
+    """Sums of (n, Z, H) over zones and origins by local hour of the interval forecast for, shape (H, 24)."""
+    total = np.where(np.isfinite(values), values, 0.0).sum(axis=1)
+    return np.stack([np.bincount(hour[:, k], total[:, k], 24) for k in range(hour.shape[1])])
 
 
 def model_levels(
@@ -241,107 +351,26 @@ def _score_table(
 
 
 _PAIRED = (
-    "zone_id", "target", "horizon_s", "n", "micro_mae", "macro_mae", "difference", "lower", "upper", "verdict"
+    "zone_id", "target", "horizon_s", "n", "micro_mae", "macro_mae", "difference", "lower", "upper", "verdict", "p",
+    "p_corrected", "visible", "words",
 )  # fmt: skip
 
 
-def _paired_table(
-    target: str,
-    zones: Sequence[str],
-    horizons_s: Sequence[int],
-    rows: TestRows,
-    forecasts: dict[str, np.ndarray],
-    weights: np.ndarray,
-) -> pd.DataFrame:
-    """Micromodel against macromodel by zone and horizon, the days resampled together for both."""
-    known = np.isfinite(rows.actual)
-    actual = np.where(known, rows.actual, 0.0)
-    micro, macro = (
-        block_sums(known * np.abs(actual - forecasts[name][..., _MEDIAN]), rows.day)
-        for name in ("micromodel", "macromodel")
-    )
-    count = block_sums(known, rows.day)
-    heard = np.tensordot(weights, count, axes=1)
-    gap = np.tensordot(weights, micro - macro, axes=1)
-    low, high = bounds(np.divide(gap, heard, out=np.full_like(heard, np.nan), where=heard > 0))
-    n = np.maximum(count.sum(axis=0), 1)
-    micro_mae, macro_mae = micro.sum(axis=0) / n, macro.sum(axis=0) / n
-    difference = micro_mae - macro_mae
-    tie = ~((low > 0) | (high < 0)) | (np.abs(difference) < TIE_SHARE * macro_mae)
-    verdict = np.where(tie, "tie", np.where(difference < 0, "micromodel", "macromodel"))
-    z, h = (axis.ravel() for axis in np.indices(difference.shape))
-    table = {
-        "zone_id": np.asarray(zones, dtype=object)[z], "target": target,
-        "horizon_s": np.asarray(horizons_s, dtype=float)[h], "n": count.sum(axis=0).ravel().astype(np.int64),
-        "micro_mae": micro_mae.ravel(), "macro_mae": macro_mae.ravel(), "difference": difference.ravel(),
-        "lower": low.ravel(), "upper": high.ravel(), "verdict": verdict.ravel(),
-    }  # fmt: skip
-    return pd.DataFrame(table)
+def paired_table(target: str, zones: Sequence[str], horizons_s: Sequence[int], test: PairedTest) -> pd.DataFrame:
+    """Rows of the table `paired`: micromodel (first) against macromodel by zone and horizon, corrected for the zones.
 
-
-def _hourly_table(
-    model: str, target: str, horizons_s: Sequence[int], rows: TestRows, forecast: np.ndarray
-) -> pd.DataFrame:
-    """Error by local hour of the interval forecast for, all zones together."""
-    error = np.abs(rows.actual - forecast[..., _MEDIAN])
-    parts = []
-    for k, horizon in enumerate(horizons_s):
-        known = np.isfinite(error[:, :, k])
-        total = np.bincount(rows.hour[:, k], np.where(known, error[:, :, k], 0).sum(axis=1), 24)
-        n = np.bincount(rows.hour[:, k], known.sum(axis=1), 24)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "model": model,
-                    "target": target,
-                    "horizon_s": float(horizon),
-                    "hour": np.arange(24),
-                    "mae": np.where(n > 0, total / np.maximum(n, 1), np.nan),
-                    "n": n.astype(np.int64),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
-
-
-def _costs(
-    panel: Panel, training: Training, target: str, zones: Sequence[str], known: np.ndarray
-) -> list[dict[str, object]]:
-    """Fit time, latency of one forecast, and size, by kind of model."""
-    groups: dict[str, list[Forecaster]] = {"micromodel": [training.micromodels[z, target] for z in zones]}
-    if target in training.macromodels:
-        groups["macromodel"] = [training.macromodels[target]]
-    seconds = {"micromodel": sum(training.seconds[f, target] for f in {m.name for m in groups["micromodel"]})}
-    for (name, of), model in {**training.candidates, **training.baselines}.items():
-        if of == target:
-            groups[name] = [model.one(zone) for zone in zones] if model.scope == "zone" else [model]
-            seconds[name] = training.seconds.get((name, target), float("nan"))
-            if groups.get("macromodel", [None])[0] is model:
-                seconds["macromodel"] = seconds[name]
-    rows = []
-    for name, models in groups.items():
-        p50, p99 = latency_ms(panel, models, known)
-        rows.append(
-            {"model": name, "target": target, "zones": len(zones), "fit_seconds": float(seconds[name]),
-             "latency_ms_p50": p50, "latency_ms_p99": p99,
-             "bytes": float(sum(sum(map(len, m.save().values())) for m in models))}
-        )  # fmt: skip
-    return rows
-
-
-def latency_ms(
-    panel: Panel, models: Sequence[Forecaster], known: np.ndarray, *, calls: int = _CALLS
-) -> tuple[float, float]:
-    """Median and 99th percentile of real calls that forecast all anchors from one origin, ms."""
-    taken = []
-    for k in range(calls):
-        model = models[k % len(models)]
-        origin = pd.DatetimeIndex([panel.origin(int(known[(k * 37) % known.size]))])
-        started = time.perf_counter()
-        model.forecast(panel, origins=origin)
-        taken.append(1e3 * (time.perf_counter() - started))
-    return float(np.median(taken[3:])), float(np.percentile(taken[3:], 99))
-
-
-def _ahead(horizon_s: float) -> str:
-    return f"{horizon_s / 60:g} min" if horizon_s < 3600 else f"{horizon_s / 3600:g} h"
+    A zone is won where the corrected p is at most `ALPHA`, the interval excludes 0 and the difference is at least
+    `TIE_SHARE` of the macromodel's error.
+    """
+    found = verdicts(test, method=CORRECTION, alpha=ALPHA, least=TIE_SHARE)
+    clear = (test.low > 0) | (test.high < 0)
+    found = replace(found, winner=np.where(clear, found.winner, 0).astype(np.int8))
+    names = np.array(["micromodel", "tie", "macromodel"], dtype=object)
+    z, h = (axis.ravel() for axis in np.indices(test.count.shape))
+    columns = (
+        np.asarray(zones, dtype=object)[z], target, np.asarray(horizons_s, dtype=float)[h],
+        test.count.ravel().astype(np.int64), test.mean_a.ravel(), test.mean_b.ravel(), test.difference.ravel(),
+        test.low.ravel(), test.high.ravel(), names[found.winner.ravel() + 1], test.p.ravel(), found.p.ravel(),
+        found.visible.ravel(), [found.words(int(i), int(j)) for i, j in zip(z, h)],
+    )  # fmt: skip
+    return pd.DataFrame(dict(zip(_PAIRED, columns, strict=True)))

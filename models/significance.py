@@ -286,15 +286,17 @@ def _resampled(
     drawn = float(weights[0].sum())
     small = drawn / (drawn - 1)
     centre = np.nan_to_num(mean)
-    se = np.sqrt(small * ((gap - centre * heard) ** 2).sum(axis=0) / length) / np.maximum(n, 1)
+    freedom = np.maximum(np.minimum(drawn, (heard > 0).sum(axis=0)) - 1, 1)
+    gap = gap - centre * heard  # what is resampled is small then, and its square is not lost in that of the mean
+    se = np.sqrt(small * (gap**2).sum(axis=0) / length) / np.maximum(n, 1)
     count = weights @ heard
     usable = count > 0
     count = np.where(usable, count, 1.0)
     again = weights @ gap / count
     square = weights @ gap**2 - 2 * again * (weights @ (gap * heard)) + again**2 * (weights @ heard**2)
     own = np.sqrt(small * np.maximum(square, 0.0)) / count
-    live = own > 1e-9 * np.maximum(se, 1e-300)
-    away = np.abs(again - centre) / np.where(live, own, 1.0)
+    live = own > 1e-6 * np.maximum(se, 1e-300)
+    away = np.abs(again) / np.where(live, own, 1.0)
     away = np.where(usable, np.where(live, away, np.inf), 0.0)  # a resample of one day over says nothing against chance
     statistic = np.abs(centre) / np.where(se > 0, se, 1.0)
     statistic = np.where(se > 0, statistic, np.where(centre == 0, 0.0, np.inf))
@@ -302,10 +304,10 @@ def _resampled(
     beyond = (away >= statistic).sum(axis=0)
     ordered = np.sort(away, axis=0)
     edge, reach = ordered[draws - 1 - _TAIL], ordered[min(int(np.ceil(level * (draws + 1))), draws) - 1]
-    reach = np.where(np.isfinite(reach), reach, stats.t.ppf((1 + level) / 2, drawn - 1))  # two or three days
-    t_edge = stats.t.isf(0.5 * (_TAIL + 1) / (draws + 1), drawn - 1)
+    reach = np.where(np.isfinite(reach), reach, stats.t.ppf((1 + level) / 2, freedom))  # two or three days
+    t_edge = stats.t.isf(0.5 * (_TAIL + 1) / (draws + 1), freedom)
     stretch = np.minimum(1.0, t_edge / np.maximum(edge, 1e-300))
-    tail = 2 * stats.t.sf(stretch * np.minimum(statistic, 1e9), drawn - 1)
+    tail = 2 * stats.t.sf(stretch * np.minimum(statistic, 1e9), freedom)
     p = (1 + beyond) / (draws + 1)
     p = np.where(beyond < _TAIL, np.minimum(p, tail), p)
     p = np.where(se > 0, p, np.where(centre == 0, 1.0, 1 / (draws + 1)))

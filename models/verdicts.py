@@ -143,7 +143,9 @@ def verdicts(
     winner = np.where(clear, np.sign(test.difference), 0).astype(np.int8)
     need = _next_level(test.p, adjusted, method, alpha)
     freedom = max(test.freedom, 1)
-    reach = stats.t.ppf(1 - need / 2, freedom) + stats.t.ppf(POWER, freedom)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wide = np.where(test.se > 0, 0.5 * (test.high - test.low) / test.se, 0.0)  # what is called lies outside it, too
+    reach = np.maximum(stats.t.ppf(1 - need / 2, freedom), wide) + stats.t.ppf(POWER, freedom)
     visible = np.maximum(reach * test.se / np.where(test.mean_b > 0, test.mean_b, np.nan), least)
     return Verdicts(test, names, method, alpha, winner, adjusted, visible)
 

@@ -1,0 +1,66 @@
+"""Guard against overfitting: on outcomes whose days were exchanged there is nothing to learn, so nobody is promoted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from app.benchmarks import figure
+from app.benchmarks.models.split import BenchmarkPanel
+from models.design import Design
+from models.errors import ShortHistoryError
+from models.overfitting import shuffled_target
+
+#: A line, trees and a network; the network with one member, which is three times as quick and no more cautious.
+FAMILIES: dict[str, dict[str, Any]] = {"ridge": {}, "boosted_trees": {}, "macro_mlp": {"members": 1}}
+#: Cells (row, zone, horizon) that are learned from at most; beyond it, every second, third ... origin of a day is.
+MOST_CELLS = 120_000
+EXCHANGES = 2
+
+
+def shuffled_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]]:
+    """Zones promoted with exchanged days (none should be), and with the true outcomes."""
+    design = Design(bench.train, target=bench.target, zone_ids=bench.zone_ids, steps=bench.steps)
+    last = sorted({int(task.places[-1]) for task in bench.tasks})
+    day = bench.panel.calendar.day[design.known + 1]
+    moment = bench.panel.calendar.step_of_day[design.known + 1]
+    stride = thinning(design.outcome.shape[0] * len(bench.zone_ids) * len(last), bench.panel.steps_per_day)
+    kept = np.flatnonzero(moment % stride == 0)
+    rows, outcome = design.rows.take(kept).horizons(last), np.ascontiguousarray(design.outcome[kept][:, :, last])
+    found: list[dict[str, Any]] = []
+    for family, settings in FAMILIES.items():
+        head = f"{bench.name}: {family}"
+        try:
+            report = shuffled_target(
+                family, rows, outcome, day=day[kept], settings=settings, exchanges=EXCHANGES, seed=seed,
+                zone_features=design.zone_features,
+            )  # fmt: skip
+        except ShortHistoryError:
+            found.append(figure(f"{head}, too few days to exchange any", 0.0, "1", seed=seed))
+            continue
+        zones, worst = len(bench.zone_ids), int(report.promoted[1:].sum(axis=1).max())
+        found += [
+            figure(f"{head}, zones promoted with exchanged days, most of {EXCHANGES} exchanges", worst, "1",
+                   target=0.0, n=zones, seed=seed),
+            figure(f"{head}, zones promoted with true outcomes", int(report.promoted[0].sum()), "1", n=zones,
+                   seed=seed),
+            figure(f"{head}, share of the usual value's error saved with exchanged days, highest",
+                   float(report.city[1:].max()), "1", n=report.blocks, seed=seed),
+            figure(f"{head}, share of the usual value's error saved with true outcomes", float(report.city[0]), "1",
+                   n=report.blocks, seed=seed),
+        ]  # fmt: skip
+    return found
+
+
+def thinning(cells: int, steps_per_day: int, most: int = MOST_CELLS) -> int:
+    """Every how many steps an origin is taken: a divisor of the day, so that days keep equal lengths.
+
+    Examples
+    --------
+    >>> thinning(1000, 24, most=1000), thinning(5000, 24, most=1000), thinning(10**9, 24, most=1000)
+    (1, 6, 12)
+    """
+    wanted = -(-cells // most)
+    divisors = [k for k in range(1, steps_per_day // 2 + 1) if steps_per_day % k == 0]
+    return next((k for k in divisors if k >= wanted), divisors[-1])

@@ -72,7 +72,9 @@ def pack_rows(
                 continue
             row[0] = 1.0
             at = t * common_step + z * f1
-            row[1 : 1 + f1] = common[at : at + f1]
+            source, own = common[at : at + f1], row[1 : 1 + f1]
+            for f in range(f1):
+                own[f] = source[f]
             at = t * ahead_step + z * horizons * f2
             to = 1 + f1
             for s in range(horizons):

@@ -88,6 +88,17 @@ def costs(queries: Queries, target: str) -> pd.DataFrame:
     return rows[rows["target"].astype(str) == target]
 
 
+def regimes(queries: Queries, target: str, horizon_s: float) -> pd.DataFrame:
+    """Micromodels against the macromodel by regime, in shown units; empty where the run has none."""
+    run = comparison_run(queries)
+    if not queries.has_table(run, "regime_pairs"):
+        return pd.DataFrame(columns=["regime", "n", "micro_mae", "macro_mae", "verdict"])
+    rows = queries.table(run, "regime_pairs")
+    rows = rows[(rows["target"].astype(str) == target) & (rows["horizon_s"] == horizon_s)]
+    factor = DISPLAY[target][1]
+    return rows.assign(**{c: rows[c] * factor for c in ("micro_mae", "macro_mae")}).reset_index(drop=True)
+
+
 def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
     """When to use which, read off the tables: wins by horizon, cost of training, coverage."""
     all_rows = queries.table(comparison_run(queries), "paired")

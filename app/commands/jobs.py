@@ -13,8 +13,11 @@ from data.errors import InputError
 from data.store.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from app.pipeline import Job
 
+_MORE = ("hourly", "regimes", "regime_pairs", "new_zones", "new_period")  # tables that a comparison may have besides
 _DETAILS = {"weather": ("weather_columns", "weather_units"), "stations": ("station_places",)}
 
 
@@ -82,6 +85,7 @@ def compare(chosen: str | None, workspace: str | None, run_id: str | None, as_js
         run_id = told if finished else run_job(space, "comparison", {"n_jobs": n_jobs})[1]["comparison"]
     if space.runs.manifest(run_id)["kind"] != "comparison":
         raise InputError(f"run '{run_id}' is no comparison; 'zonewise runs list' shows which are")
+    tables = space.runs.manifest(run_id)["tables"]
     scores, paired = space.runs.read(run_id, "scores"), space.runs.read(run_id, "paired")
     mase = scores[(scores["metric"] == "mase") & (scores["zone_id"] == "")]
     mase = mase[["target", "horizon_s", "model", "value", "lower", "upper", "n"]].rename(columns={"value": "mase"})
@@ -90,15 +94,37 @@ def compare(chosen: str | None, workspace: str | None, run_id: str | None, as_js
         told = {
             "run": run_id, "verdict": verdict_of(space, run_id), "mase": records(mase), "wins": records(wins),
             "paired": records(paired), "costs": records(space.runs.read(run_id, "costs")),
+            **{name: records(space.runs.read(run_id, name)) for name in _MORE if name in tables},
         }  # fmt: skip
         click.echo(json.dumps(told, indent=1))
         return
     text = [f"{m:.3f} ({lo:.3f}-{up:.3f})" for m, lo, up in zip(mase["mase"], mase["lower"], mase["upper"])]
-    wide = mase.assign(mase=text).set_index(["target", "model", "horizon_s"])["mase"].unstack("horizon_s")
+    wide = mase.assign(mase=text).pivot_table(
+        index=["target", "model"], columns="horizon_s", values="mase", aggfunc="first"
+    )
     wide.columns = [span(float(h)) for h in wide.columns]
     click.echo("MASE by horizon, with 90 % intervals (below 1: better than repeating the day before)\n")
     click.echo(wide.reset_index().to_string(index=False))
+    if "regime_pairs" in tables:
+        _echo_regimes(space.runs.read(run_id, "regime_pairs"))
     click.echo("\n" + verdict_of(space, run_id))
+
+
+def _echo_regimes(pairs: pd.DataFrame) -> None:
+    """The micromodels' error against the macromodel's by regime, at the horizon nearest to an hour."""
+    horizon = min(pairs["horizon_s"].unique(), key=lambda h: abs(float(h) - 3600))
+    rows = pairs[pairs["horizon_s"] == horizon]
+    share = 100 * rows["difference"] / rows["macro_mae"].where(rows["macro_mae"] > 0)
+    clear = (rows["verdict"] != "tie").map({True: "*", False: ""})
+    text = share.map("{:+.1f}".format) + clear
+    wide = rows.assign(text=text).pivot_table(index="target", columns="regime", values="text", aggfunc="first")
+    wide = wide[[name for name in rows["regime"].unique() if name in wide]].fillna("-")
+    wide.columns = [str(name).replace("_", " ") for name in wide.columns]
+    click.echo(
+        f"\nMicromodels' error less the macromodel's by regime, {span(float(horizon))} ahead, in % of it"
+        " (below 0: micromodels better; *: clear of chance)\n"
+    )
+    click.echo(wide.reset_index().to_string(index=False))
 
 
 def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job, dict[str, str]]:

@@ -192,8 +192,37 @@ def zone_chart(queries: Queries, target: str, h: float, theme: str | None) -> li
     ]
 
 
-def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
-    """Error over the horizon, costs, advice."""
+def regime_table(queries: Queries, target: str, h: float) -> list[Any]:
+    """When each model errs how much, or nothing where the run does not tell."""
+    rows = views.regimes(queries, target, h)
+    if rows.empty:
+        return []
+    digits = 1 if rows["macro_mae"].median() >= 10 else 2
+    head = [html.Th(t("regime.when"), scope="col")] + [
+        html.Th(t(key), scope="col", className="number") for key in ("short.micromodel", "short.macromodel")
+    ]
+    body = [
+        html.Tr(
+            [
+                html.Th(t(f"regime.{r.regime}"), scope="row"),
+                *(
+                    html.Td(html.B(_n(value, digits)) if r.verdict == model else _n(value, digits), className="number")
+                    for model, value in (("micromodel", r.micro_mae), ("macromodel", r.macro_mae))
+                ),
+            ]
+        )
+        for r in rows.itertuples()
+    ]
+    caption = html.Caption(t("regime.title"), className="unseen")
+    return [
+        html.H2(t("regime.title"), style={"marginTop": 16}),
+        html.Table([caption, html.Thead(html.Tr(head)), html.Tbody(body)], className="costs"),
+        html.P(t("regime.note", unit=DISPLAY[target][0], ahead=ahead(h)), className="fine"),
+    ]
+
+
+def notes(queries: Queries, target: str, h: float, theme: str | None) -> list[Any]:
+    """Error over the horizon, costs, regimes, advice."""
     unit = DISPLAY[target][0]
     chart = horizon(views.scores(queries, target, "mae"), unit=unit, theme=theme)
     cost = views.costs(queries, target)
@@ -245,6 +274,7 @@ def notes(queries: Queries, target: str, theme: str | None) -> list[Any]:
                 html.H2(t("compare.costs")),
                 table,
                 html.P(t("cost.note"), className="fine"),
+                *regime_table(queries, target, h),
                 html.H2(t("compare.notes"), style={"marginTop": 16}),
                 *(x for name, words in views.advice(queries, target) for x in (html.H3(name), html.P(words))),
             ],
@@ -282,7 +312,8 @@ def register(app: Dash, queries: Queries) -> None:
     def show(target: str, horizon_s: str, theme: str) -> tuple[Any, ...]:
         h = float(horizon_s)
         values = map_values(queries, target, h)
-        return strip(queries, target, h), *values, zone_chart(queries, target, h, theme), notes(queries, target, theme)
+        charts = zone_chart(queries, target, h, theme), notes(queries, target, h, theme)
+        return strip(queries, target, h), *values, *charts
 
     @app.callback(
         Output(ids.COMPARE_DOWNLOAD, "data"),

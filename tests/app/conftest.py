@@ -230,6 +230,20 @@ def comparison() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     )
 
 
+def regime_pairs() -> pd.DataFrame:
+    """Speed and NO2 an hour ahead: incidents are the micromodel's, all else is a tie."""
+    rows = [
+        (target, 3600.0, regime, n, f * base, g * base, (f - g) * base, 0.0, 0.0, 0.5, p, verdict, "words")
+        for target, base in (("speed_mps", 0.5), ("no2_ug_per_m3", 3.0))
+        for regime, n, f, g, p, verdict in (
+            ("all", 400, 1.0, 1.1, 0.5, "tie"),
+            ("incident", 10, 3.0, 4.0, 0.01, "micromodel"),
+        )
+    ]
+    columns = ["target", "horizon_s", "regime", "n", "micro_mae", "macro_mae", "difference", "lower", "upper", "p"]
+    return pd.DataFrame(rows, columns=[*columns, "p_corrected", "verdict", "words"])
+
+
 def toy_city(zones: gpd.GeoDataFrame) -> City:
     """The toy town with demand, gateways, signals and sensors."""
     links = toy_links()
@@ -324,6 +338,7 @@ def build_workspace(root: Path) -> Workspace:
         run.table("scores", scores)
         run.table("paired", paired)
         run.table("costs", costs)
+        run.table("regime_pairs", regime_pairs())
     runs = {m["kind"]: m["id"] for m in workspace.runs.list()}
     workspace.update(
         city="toy",
@@ -343,6 +358,7 @@ def _train(workspace: Workspace) -> None:
     """Real ridge models, so that explanations are real."""
     from app.model_views import panel
     from app.queries import Queries
+    from models.ensemble import EnsembleForecaster
     from models.forecasting import LearnedForecaster
     from models.registry import Registry
 
@@ -357,9 +373,13 @@ def _train(workspace: Workspace) -> None:
                 registry.save(zone, target, model, {"fit_seconds": 0.1})
     for target in TARGETS:
         sites = [z for z in LEVEL if not (z == "Z04" and target.endswith("per_m3"))]
-        registry.save(
-            "_city", target, LearnedForecaster("ridge", seed=1).fit(history, target=target, zone_ids=sites[:1], train_end=end), {}
+        citywide = LearnedForecaster("ridge", seed=1).fit(history, target=target, zone_ids=sites[:2], train_end=end)
+        registry.save("_city", target, citywide, {})
+        members = [LearnedForecaster("ridge", seed=1), LearnedForecaster("quantile_linear", seed=1)]
+        mix = EnsembleForecaster(members, seed=1, name="mix").fit(
+            history, target=target, zone_ids=["Z03"], train_end=end
         )
+        registry.save("_mix", target, mix, {})
 
 
 @pytest.fixture(scope="session")

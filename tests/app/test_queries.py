@@ -8,8 +8,9 @@ import pytest
 
 from app import live_views, map_views, zone_views
 from app.city_now import city_figures
-from app.comparison_views import advice, paired, verdict
-from app.model_views import explain, main_driver, model_table
+from app.comparison_views import advice, paired, regimes, verdict
+from app.model_views import explain, in_use, main_driver, model_table, plain_reason, shares, told, trace, weights
+from app.pages.micro_macro import regime_table
 from app.queries import NotReadyError, Queries
 from app.server import create_app
 from app.study_views import effect_rows, tone
@@ -114,6 +115,16 @@ def test_the_verdict_is_counted_from_the_rows(queries):
     assert verdict(paired(queries, "flow_veh_per_h", 3600.0)).sentence() == "Micromodels are better in 2 of 4 zones"
 
 
+def test_regimes_are_told_in_shown_units_and_only_where_the_run_has_them(queries):
+    """Speed: 3 x 0.5 and 4 x 0.5 m/s are 5.4 and 7.2 km/h; nothing is known of a quarter of an hour ahead."""
+    rows = regimes(queries, "speed_mps", 3600.0).set_index("regime")
+    assert rows.loc["incident", ["micro_mae", "macro_mae"]].tolist() == pytest.approx([5.4, 7.2])
+    assert regimes(queries, "speed_mps", 900.0).empty
+    table = regime_table(queries, "speed_mps", 3600.0)
+    assert "Incident" in str(table) and "B('5.40')" in str(table) and "B('7.20')" not in str(table)
+    assert regime_table(queries, "flow_veh_per_h", 3600.0) == []
+
+
 def test_advice_speaks_of_what_the_tables_hold(queries):
     said = dict(advice(queries, "flow_veh_per_h"))
     assert "15 min (2 : 1, 1 ties)" in said["Micromodel"]
@@ -187,3 +198,48 @@ def test_the_legend_of_a_difference_says_what_each_end_means(name, orange, purpl
     shown = str(legend(name, {"closed": [], "changed": [], "zones": []}))
     assert shown.index(left) < shown.index("hardly any") < shown.index(right)
     assert MAPS[name].scale()["sign"] == (1 if name == "speed" else -1)
+
+
+def test_a_mix_is_told_by_its_members_and_its_shares(queries):
+    """Z03 is served by a mix of two lines; the shares of what is worth a percent sum to a hundred, up to rounding."""
+    model, kind = in_use(queries, "Z03", NO2)
+    words, step = shares(queries, "Z03", NO2, 5)
+    assert kind == "mix" and len(model.members) == 2 and step in model.anchors
+    assert 98 <= sum(int(part.split()[-2]) for part in words.split(", ")) <= 102
+    assert "line" in words and "_" not in words
+    rows, told_by = explain(queries, "Z03", NO2, 4)
+    assert told_by == "mix" and np.isfinite(rows["contribution"]).all()
+    assert shares(queries, "Z01", NO2, 5) is None
+
+
+def test_a_forecast_in_words_has_range_chance_and_record(queries):
+    """The stored range and record: 480 cases of the micromodel an hour ahead; the daily limit of NO2 is 50."""
+    words = told(queries, "Z01", NO2, 4, "today at 15:15")
+    levels, paths = live_views.forecast_paths(queries, "Z01", NO2, "in_use")
+    low, high = (f"{paths[3, int(np.argmin(abs(levels - q)))]:.0f}" for q in (0.05, 0.95))
+    assert "today at 15:15" in words and f"between {low} and {high} µg/m³" in words
+    assert "passes 50 µg/m³" in words and "480 earlier forecasts" in words and "1 h ahead" in words
+    assert "passes" not in told(queries, "Z01", "speed_mps", 4, "today at 15:15")
+
+
+def test_a_zone_without_a_model_is_told_nothing(queries):
+    assert told(queries, "Z04", NO2, 4, "now") is None and in_use(queries, "Z04", NO2) is None
+    assert weights(queries, "Z04", NO2, 4) is None and trace(queries, "Z04", NO2, 4) == ([], 4)
+
+
+def test_a_lines_weights_are_in_shown_units_at_its_nearest_horizon(queries):
+    """5 steps lie between the anchors 4 and 6: the nearer one, the lower of two, tells; speed is shown in km/h."""
+    rows, swing, at = weights(queries, "Z01", "speed_mps", 5)
+    model, _ = in_use(queries, "Z01", "speed_mps")
+    assert at == 4 and swing == pytest.approx(3.6 * model.profile.scale[0])
+    assert rows["move"].abs().max() > 0 and trace(queries, "Z01", "speed_mps", 5) == ([], 5)
+
+
+def test_reasons_name_families_in_plain_words():
+    reason = (
+        "Mix: 1 % less error; micromodel (quantile_linear) 2, macromodel (macro_xgboost) 3. Family: tree is simpler"
+    )
+    assert plain_reason(reason) == (
+        "Mix: 1 % less error; micromodel (median line) 2, macromodel (citywide boosted trees) 3."
+        " Family: decision tree is simpler"
+    )

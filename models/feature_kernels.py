@@ -110,21 +110,35 @@ def put_neighbours(out, at, bridged, heard, rel, lags, members, weights):  # typ
 
 
 @njit(cache=True)
-def put_ahead(out, at, deviation, total, count, rel, day, week, columns):  # type: ignore[no-untyped-def]
-    """Write the deviation at the same time yesterday, its mean two steps around, and a week ago: three features.
+def put_ahead(out, deviation, total, count, rel, day, week, now, own_usual, usual, clock):  # type: ignore[no-untyped-def]
+    """Write the features of the interval forecast for, `featuriser.AHEAD_NAMES`, to `out` (n, Z, S, F2).
+
+    The deviation at the same time yesterday, its mean two steps around, and a week ago; the usual value then, `usual`
+    (n, S, Z), and how far it is from the usual value at the origin, `own_usual` (n, Z); `clock` (n, S, 7): three pairs
+    of sine and cosine of the time of day, and whether it is a weekend; the last deviation, `now` (n, Z), times the
+    first pair and the weekend.
 
     `day` and `week` (n, S) are places in `deviation`; what lies before the window or after the origin counts as 0.
     """
+    zones = now.shape[1]
     for i in range(rel.size):
-        for s in range(day.shape[1]):
-            d, w = day[i, s], week[i, s]
-            first = max(d - 2, 0)
-            last = min(d + 2, rel[i]) + 1
-            for z in range(columns.size):
-                c = columns[z]
-                value = deviation[d, c] if 0 <= d <= rel[i] else np.nan
-                out[i, z, s, at] = value if np.isfinite(value) else np.float32(0.0)
-                n = count[last, c] - count[first, c] if last > first else 0
-                out[i, z, s, at + 1] = (total[last, c] - total[first, c]) / n if n > 0 else np.float32(0.0)
-                value = deviation[w, c] if 0 <= w <= rel[i] else np.nan
-                out[i, z, s, at + 2] = value if np.isfinite(value) else np.float32(0.0)
+        for z in range(zones):
+            last_known = now[i, z]
+            for s in range(day.shape[1]):
+                d, w = day[i, s], week[i, s]
+                first = max(d - 2, 0)
+                last = min(d + 2, rel[i]) + 1
+                row, when = out[i, z, s], clock[i, s]
+                value = deviation[d, z] if 0 <= d <= rel[i] else np.nan
+                row[0] = value if np.isfinite(value) else np.float32(0.0)
+                n = count[last, z] - count[first, z] if last > first else 0
+                row[1] = (total[last, z] - total[first, z]) / n if n > 0 else np.float32(0.0)
+                value = deviation[w, z] if 0 <= w <= rel[i] else np.nan
+                row[2] = value if np.isfinite(value) else np.float32(0.0)
+                row[3] = usual[i, s, z]
+                row[4] = row[3] - own_usual[i, z]
+                for k in range(7):
+                    row[5 + k] = when[k]
+                row[12] = last_known * row[5]
+                row[13] = last_known * row[6]
+                row[14] = last_known * row[11]

@@ -206,7 +206,7 @@ class Featuriser:
         lo = max(0, int(known.min()) + 1 - 7 * day - 3)
         short = slice(max(0, int(known.min()) - (BRIDGE_HOURS + 1) * per_hour - 2 * self.n_lags), stop)
         common = np.zeros((n, zones, len(layout.common)), dtype=np.float32)
-        ahead = np.zeros((n, zones, len(layout.steps), len(AHEAD_NAMES)), dtype=np.float32)
+        ahead = np.empty((n, zones, len(layout.steps), len(AHEAD_NAMES)), dtype=np.float32)
         own = self.deviation(panel, slice(lo, stop), places, history)
         rel, near = (known - lo).astype(np.int64), (known - short.start).astype(np.int64)
         total, count = kernels.totals(own)
@@ -322,18 +322,11 @@ class Featuriser:
         day = np.where(day > known[:, None], calendar.day_before[np.clip(day, 0, None)], day)
         week = calendar.week_before[aim]
         rel = (known - lo).astype(np.int64)
-        now = common[:, :, 0]
-        kernels.put_ahead(out, 0, own, total, count, rel, day - lo, week - lo, np.arange(now.shape[1]))
-        out[..., 3] = usual.transpose(0, 2, 1)
-        out[..., 4] = out[..., 3] - common[:, :, self.n_lags + len(MEAN_HOURS) + 1, None]
         angle = 2 * np.pi * calendar.step_of_day[aim] / calendar.steps_per_day
-        for k in range(3):
-            out[..., 5 + 2 * k] = np.sin((k + 1) * angle)[:, None]
-            out[..., 6 + 2 * k] = np.cos((k + 1) * angle)[:, None]
-        out[..., 11] = (calendar.day_type[aim] > 0)[:, None]
-        out[..., 12] = now[:, :, None] * out[..., 5]
-        out[..., 13] = now[:, :, None] * out[..., 6]
-        out[..., 14] = now[:, :, None] * out[..., 11]
+        turns = [turn(k * angle) for k in (1, 2, 3) for turn in (np.sin, np.cos)]
+        clock = np.stack([*turns, calendar.day_type[aim] > 0], axis=2).astype(np.float32)
+        now, own_usual = common[:, :, 0], common[:, :, self.n_lags + len(MEAN_HOURS) + 1]
+        kernels.put_ahead(out, own, total, count, rel, day - lo, week - lo, now, own_usual, usual, clock)
 
     def state(self) -> tuple[dict[str, object], dict[str, np.ndarray]]:
         """What to store: JSON values and arrays."""

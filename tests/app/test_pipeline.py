@@ -186,7 +186,8 @@ def test_other_code_is_another_run(tmp_path, monkeypatch):
     ("wrong", "words"),
     [({"days": 7}, "at least 8"), ({"test_days": 0}, "allowed are 1 to 2"), ({"test_days": 3}, "allowed are 1 to 2"),
      ({"step_s": 7000}, "must divide a day"), ({"step_s": 0}, "must divide a day"),
-     ({"effort": "most"}, "quick, standard, thorough"), ({"families": "ridge,forest"}, "no family 'forest'.*ridge"),
+     ({"effort": "most"}, "quick, standard, thorough"),
+     ({"families": "ridge,oak,elm"}, "'oak', 'elm'.*; there are .*ridge"),
      ({"families": "macro_ridge"}, "none that learns a zone at a time")],
 )  # fmt: skip
 def test_impossible_jobs_are_refused(wrong, words):

@@ -37,6 +37,7 @@ WEATHER_FOR = {
     "other": ("precipitation_mm_per_h", "temperature_c", "wind_speed_mps"),
 }  # fmt: skip
 _TREND = ("wind_speed_mps", "mixing_height_m", "pressure_hpa", "dew_point_c", "temperature_c")
+_NOW = ("sin1", "cos1", "sin2", "cos2", "weekend")  # clock at the origin, for models of all horizons at once
 _CLOCK = ("sin1", "cos1", "sin2", "cos2", "sin3", "cos3")
 AHEAD_NAMES = (
     "ahead_day", "ahead_day_mean", "ahead_week", "ahead_usual", "ahead_change", *(f"ahead_{name}" for name in _CLOCK),
@@ -164,7 +165,7 @@ class Featuriser:
     @cached_property
     def _common_names(self) -> tuple[str, ...]:
         names = [f"own_lag_{lag}" for lag in range(self.n_lags)] + [f"own_mean_{hours}h" for hours in MEAN_HOURS]
-        names += ["own_gap_1h", "own_usual"]
+        names += ["own_gap_1h", "own_usual", *(f"now_{name}" for name in _NOW)]
         if self.linked:
             names += [f"neighbours_lag_{lag}" for lag in range(N_SIDE_LAGS)] + ["neighbours_mean_1h"]
             names += [f"hop2_lag_{lag}" for lag in range(N_SIDE_LAGS)]
@@ -221,7 +222,8 @@ class Featuriser:
         at += widths.size
         kernels.put_gap(common, at, count, rel, per_hour, cols)
         common[:, :, at + 1] = self._usual(panel, known, places, history)
-        at += 2
+        self._put_clock(panel, known, common[:, :, at + 2 : at + 2 + len(_NOW)])
+        at += 2 + len(_NOW)
         if self.linked or self.led:
             at = self._beside(panel, short, near, places, history, common, at, reach, per_hour, side_lags)
         for k, (name, profile) in enumerate(zip(self.others, self.other_profiles)):
@@ -275,10 +277,46 @@ class Featuriser:
         if history is not None:
             inside = at < len(history[0])
             usual = np.where(inside[..., None], history[0][:, places][np.where(inside, at, 0)], usual)
-        return np.asarray((usual - part.mean.mean(axis=(1, 2))) / part.scale)
+        return np.asarray((usual - part.level) / part.scale)
+
+    def _put_clock(self, panel: Panel, known: np.ndarray, out: np.ndarray) -> None:
+        """The clock of the last known interval, the same for all zones."""
+        calendar = panel.calendar
+        angle = 2 * np.pi * calendar.step_of_day[known] / calendar.steps_per_day
+        for k in range(2):
+            out[:, :, 2 * k] = np.sin((k + 1) * angle)[:, None]
+            out[:, :, 2 * k + 1] = np.cos((k + 1) * angle)[:, None]
+        out[:, :, 4] = (calendar.day_type[known] > 0)[:, None]
 
     def _beside(self, panel, window, rel, places, history, common, at, reach, per_hour, lags):  # type: ignore[no-untyped-def]
         """Neighbours: their weighted mean, the second hop's, then single ones; returns the next free column."""
+        every = places.size == len(self.zone_ids) and bool((places == self._every).all())
+        part, used, single, hop1, hop2 = self._members if every else self._moved(places)
+        bridged, heard = kernels.bridge(self.deviation(panel, window, used, history), reach)
+        if self.linked:
+            kernels.put_neighbours(common, at, bridged, heard, rel, lags, hop1, part.weight1)
+            at += lags.size
+            hour = np.arange(per_hour)
+            held = np.zeros((rel.size, places.size, per_hour), dtype=np.float32)
+            kernels.put_neighbours(held, 0, bridged, heard, rel, hour, hop1, part.weight1)
+            common[:, :, at] = held.mean(axis=2)
+            kernels.put_neighbours(common, at + 1, bridged, heard, rel, lags, hop2, part.weight2)
+            at += 1 + lags.size
+        if self.led:
+            kernels.put_single(common, at, bridged, rel, lags, single)
+            at += lags.size * single.shape[1]
+        return at
+
+    @cached_property
+    def _every(self) -> np.ndarray:
+        return np.arange(len(self.zone_ids))
+
+    @cached_property
+    def _members(self) -> tuple[Neighbourhood, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        return self._moved(self._every)
+
+    def _moved(self, places: np.ndarray) -> tuple[Neighbourhood, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Neighbourhood of some zones, the needed series that it reads, and its members as places among them."""
         part = self.around.pick(places)
         used = np.unique(np.concatenate([part.single.ravel(), part.hop1.ravel(), part.hop2.ravel()]))
         used = used[used >= 0]
@@ -286,21 +324,7 @@ class Featuriser:
             used = places[:1]
         move = np.full(len(self.needed) + 1, -1, dtype=np.int64)
         move[used] = np.arange(used.size)
-        bridged, heard = kernels.bridge(self.deviation(panel, window, used, history), reach)
-        if self.linked:
-            kernels.put_neighbours(common, at, bridged, heard, rel, lags, move[part.hop1], part.weight1)
-            at += lags.size
-            hour = np.arange(per_hour)
-            held = np.zeros((rel.size, places.size, per_hour), dtype=np.float32)
-            kernels.put_neighbours(held, 0, bridged, heard, rel, hour, move[part.hop1], part.weight1)
-            common[:, :, at] = held.mean(axis=2)
-            kernels.put_neighbours(common, at + 1, bridged, heard, rel, lags, move[part.hop2], part.weight2)
-            at += 1 + lags.size
-        if self.led:
-            for column in move[part.single].T:
-                kernels.put_lags(common, at, bridged, rel, lags, np.ascontiguousarray(column))
-                at += lags.size
-        return at
+        return part, used, move[part.single], move[part.hop1], move[part.hop2]
 
     def _weather_rows(self, panel: Panel, window: slice, rel: np.ndarray, per_hour: int) -> np.ndarray:
         """Weather at the origin and its change over three hours, shape (n, k); the mean where it is missing."""
@@ -322,9 +346,9 @@ class Featuriser:
         day = np.where(day > known[:, None], calendar.day_before[np.clip(day, 0, None)], day)
         week = calendar.week_before[aim]
         rel = (known - lo).astype(np.int64)
-        angle = 2 * np.pi * calendar.step_of_day[aim] / calendar.steps_per_day
-        turns = [turn(k * angle) for k in (1, 2, 3) for turn in (np.sin, np.cos)]
-        clock = np.stack([*turns, calendar.day_type[aim] > 0], axis=2).astype(np.float32)
+        clock = np.empty((*aim.shape, 7), dtype=np.float32)
+        clock[..., :6] = calendar.waves[calendar.step_of_day[aim]]
+        clock[..., 6] = calendar.day_type[aim] > 0
         now, own_usual = common[:, :, 0], common[:, :, self.n_lags + len(MEAN_HOURS) + 1]
         kernels.put_ahead(out, own, total, count, rel, day - lo, week - lo, now, own_usual, usual, clock)
 

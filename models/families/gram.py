@@ -13,12 +13,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from models.families.gram_kernels import add_rows, leave_out_masked
+from models.families.gram_kernels import LANES, add_rows, leave_out_masked
 from models.families.pack_kernels import pack_rows, widen
 from models.rows import Rows
 
 #: Bytes that the matrices of the zones worked on together may take.
-CHUNK_BYTES = 16_000_000
+CHUNK_BYTES = 4_000_000
 #: Bytes of the rows laid out at once: they are to stay in a processor's own cache.
 SLAB_BYTES = 600_000
 #: Origins laid out at once, about.
@@ -48,10 +48,14 @@ class Blocks:
 
 
 def zone_chunks(rows: Rows, folds: int) -> Iterator[slice]:
-    """Zones, some at a time, so that what is worked on stays within `CHUNK_BYTES`."""
+    """Zones, some at a time, so that what is worked on stays within `CHUNK_BYTES`.
+
+    As many more as fill the lanes of the kernels twice, and no more than fill them.
+    """
     _, zones, horizons = rows.shape
     each = 4 * 2 * folds * horizons * (2 + rows.width) ** 2
-    size = max(1, CHUNK_BYTES // each)
+    fills = max(2, CHUNK_BYTES // each * horizons // LANES)
+    size = max(1, fills * LANES // horizons)
     for first in range(0, zones, size):
         yield slice(first, min(first + size, zones))
 
@@ -136,7 +140,9 @@ class _Source:
         """Sums of products over the origins from a to b of each part, into `out`, shape (Z, S, P, P)."""
         f1, f2, horizons = self.f1, self.f2, self.horizons
         p1, own = 1 + f1, horizons * (f2 + 1)
-        tiles = [tile for a, b in parts for tile in pairwise(np.linspace(a, b, 1 - (a - b) // TILE, dtype=int).tolist())]
+        tiles = [
+            tile for a, b in parts for tile in pairwise(np.linspace(a, b, 1 - (a - b) // TILE, dtype=int).tolist())
+        ]
         longest = max((b - a for a, b in tiles), default=1)
         # One column more than is filled: a product of a matrix with its own transpose is left to a slower routine.
         wide = -(-(p1 + own + 1) // 4) * 4
@@ -175,9 +181,7 @@ class _Source:
             some = slice(z * size, (z + slab.shape[0]) * size)
             widen(flat, step, a, b, z * size, low[some], high[some])
         steps = self.common_step, self.ahead_step
-        return bool(
-            pack_rows(self.common, steps[0], self.ahead, steps[1], self.y, a, b, z, self.f1, self.f2, slab)
-        )
+        return bool(pack_rows(self.common, steps[0], self.ahead, steps[1], self.y, a, b, z, self.f1, self.f2, slab))
 
 
 def _flat(array: np.ndarray) -> tuple[np.ndarray, int]:

@@ -249,11 +249,11 @@ def searched_penalties(
     kind = blocks.dtype
     total = np.empty((packed, LANES), kind)
     block = np.empty((packed, LANES), kind)
-    core = np.empty((packed, LANES), kind)
-    cov = np.empty((packed, LANES), kind)
+    core = np.empty((folds, packed, LANES), kind)
+    cov = np.empty((folds, packed, LANES), kind)
     factor = np.empty((packed, LANES), kind)
     inverse = np.empty((width, LANES), kind)
-    mean = np.empty((width, LANES), kind)
+    mean = np.empty((folds, width, LANES), kind)
     beta = np.empty((width, LANES), kind)
     penalty = np.empty(LANES, kind)
     inner = np.empty(LANES, kind)
@@ -294,19 +294,20 @@ def searched_penalties(
                     break
             error[:count] = 0.0
             for k in range(folds):
-                _load(blocks[:, k], first, block)
-                _load(cores[:, k], first, core)
-                for p in range(packed):
-                    own, all_of_it = block[p], total[p]
-                    for lane in range(LANES):
-                        own[lane] = all_of_it[lane] - own[lane]
-                _standardise(block, width, inverse, mean, cov)
+                if stage == 0:
+                    _load(blocks[:, k], first, block)
+                    _load(cores[:, k], first, core[k])
+                    for p in range(packed):
+                        own, all_of_it = block[p], total[p]
+                        for lane in range(LANES):
+                            own[lane] = all_of_it[lane] - own[lane]
+                    _standardise(block, width, inverse, mean[k], cov[k])
                 for r in range(count):
                     for lane in range(LANES):
                         penalty[lane] = penalties[place[r, lane]]
-                    _solve(cov, width, penalty, ease, factor, beta)
-                    _unscale(width, inverse, mean, beta)
-                    _squares(core, width, beta, inner, square)
+                    _solve(cov[k], width, penalty, ease, factor, beta)
+                    _unscale(width, inverse, mean[k], beta)
+                    _squares(core[k], width, beta, inner, square)
                     for lane in range(LANES):
                         error[r, lane] += square[lane]
             for r in range(count):

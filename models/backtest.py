@@ -167,7 +167,11 @@ def bootstrap_weights(n_blocks: int, *, draws: int, seed: int) -> np.ndarray:
 
 def bounds(resampled: np.ndarray, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
     """Percentile interval along axis 0; `nan` where nothing was resampled."""
-    empty = np.isnan(resampled).all(axis=0)
-    filled = np.where(empty, 0.0, resampled)
-    low, high = np.nanquantile(filled, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    missing = np.isnan(resampled)
+    empty, partly = missing.all(axis=0), missing.any(axis=0)
+    shares = [(1 - level) / 2, (1 + level) / 2]
+    low, high = np.quantile(np.where(partly, 0.0, resampled), shares, axis=0)
+    partly &= ~empty
+    if partly.any():  # column by column, so that it is kept for those that need it
+        low[partly], high[partly] = np.nanquantile(resampled[:, partly], shares, axis=0)
     return np.where(empty, np.nan, low), np.where(empty, np.nan, high)

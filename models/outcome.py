@@ -67,7 +67,8 @@ def _zones(part: pd.DataFrame) -> str:
         )
     elif len(ties):
         text += " In tied zones the test is too short to tell any difference."
-    return text
+    less = int((part["difference"] < 0).sum())
+    return f"{text} Chance left aside, micromodels erred less in {less} of {len(part)}."
 
 
 def _where(part: pd.DataFrame, model: str) -> str:

@@ -54,6 +54,7 @@ def trained(tmp_path_factory) -> Path:
     told = run(
         home, "import", "detectors", str(home / "readings.csv"), "--places", str(home / "places.csv"), "--workspace",
         str(home / "six"), "--timezone", "Europe/Berlin", "--zones", "clusters", "--zone-count", "3", "--json",
+        "--families", "ridge,tree,macro_ridge",
     )  # fmt: skip
     value = json.loads(told)
     assert (value["sensors"], value["zones"], value["readings"]) == (6, 3, 6 * 24 * 12)
@@ -66,6 +67,16 @@ def run(home: Path, *arguments: str) -> str:
     result = CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+def test_the_comparison_is_told_by_regime_too(trained):
+    told = json.loads(run(trained, "compare", str(trained / "six"), "--json"))
+    assert {"hourly", "regimes", "regime_pairs"} <= set(told)
+    assert {"all", "morning_peak", "night", "ordinary", "heard"} <= {row["regime"] for row in told["regimes"]}
+    assert {"p", "p_corrected", "words", "visible"} <= set(told["paired"][0])
+    assert {"retrain_seconds", "memory_bytes", "fit_energy_j"} <= set(told["costs"][0])
+    text = run(trained, "compare", str(trained / "six"))
+    assert "by regime, 1 h ahead" in text and "morning peak" in text and "a proxy" in text
 
 
 def test_an_imported_workspace_is_compared_on_days_that_no_model_has_seen(trained):
@@ -102,6 +113,24 @@ def test_options_of_a_simulation_are_refused(trained):
     result = CliRunner().invoke(cli, ["train", str(trained / "six"), "--city", "toy"])
     assert isinstance(result.exception, InputError)
     assert "--city" in str(result.exception)
+
+
+def test_the_families_named_at_the_import_compete_and_others_would_be_another_training(trained):
+    """`none` goes back to an effort; the observations stay as they are."""
+    space = open_workspace(str(trained / "six"))
+    choices = space.runs.read(space.describe()["runs"]["training"], "choices")
+    assert set(choices["family"]) <= {"ridge", "tree", "historical_average"}
+    costs = space.runs.read(space.describe()["runs"]["comparison"], "costs")
+    assert "macro_ridge" in set(costs["model"]) and "macro_xgboost" not in set(costs["model"])
+
+    def ids(**options) -> dict[str, str]:
+        return measured_job(space, options, lambda *told: None).run_ids()
+
+    quick, standard = ids(families="none"), ids(families="none", effort="standard")
+    assert len({ids()["training"], quick["training"], standard["training"]}) == 3
+    assert ids()["simulation"] == quick["simulation"] == standard["simulation"]
+    with pytest.raises(InputError, match="'oak'.*do not exist"):
+        ids(families="oak")
 
 
 def test_nothing_is_written_where_the_input_is_at_fault(tmp_path):

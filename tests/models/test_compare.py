@@ -10,6 +10,7 @@ import pytest
 import synthetic_city
 
 import models.compare as module
+from models.backtest import bounds
 from models.compare import Comparison, compare, paired_table
 from models.compare_seeds import compare_seeds
 from models.costs import COLUMNS, CORE_W, memory_bytes
@@ -102,9 +103,19 @@ def test_words_name_the_winner_the_interval_and_the_cost():
     assert "Speed, 15 min ahead: micromodels win 1 of 2 zones (A by 20 %), the macromodel 0, 1 are ties" in told
     assert "Over all zones the micromodels have 10." in told or "Over all zones the micromodels have 9." in told
     assert "km/h; 90 % interval" in told
+    assert "Chance left aside, micromodels erred less in 1 of 2." in told
     assert "about 18 and 108 J, a proxy" in told
     assert "Retraining one zone takes 0.25 s against 6.00 s" in told
     assert "4 kB and 2.0 MB" in told
+
+
+def test_bounds_leave_out_what_was_not_resampled():
+    """0..10: 5 % and 95 % lie at 0.5 and 9.5; without the first two (2..10) at 2.4 and 9.6; nothing gives nothing."""
+    draws = np.tile(np.arange(11.0)[:, None], 3)
+    draws[:2, 1], draws[:, 2] = np.nan, np.nan
+    low, high = bounds(draws)
+    np.testing.assert_allclose(low, [0.5, 2.4, np.nan])
+    np.testing.assert_allclose(high, [9.5, 9.6, np.nan])
 
 
 def test_a_short_test_is_doubted():

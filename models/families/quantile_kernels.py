@@ -180,7 +180,7 @@ def check_lines(
                 width = deviation * min(share, 1.0)
                 curvature, pace, squared_before, drift_before = 0.0, 1.0, 0.0, 0.0
                 for turn in range(rounds):
-                    drift, near = _slopes(x, target, kept, line, constant, level, width, gradient)
+                    drift, near = _slopes(x, target, kept, line, constant, level, width, gradient)  # type: ignore[arg-type]
                     if turn == 0:
                         curvature = max(near, 0.02) / (2 * width)
                     for f in range(features):

@@ -129,7 +129,7 @@ def test_the_families_named_at_the_import_compete_and_others_would_be_another_tr
     quick, standard = ids(families="none"), ids(families="none", effort="standard")
     assert len({ids()["training"], quick["training"], standard["training"]}) == 3
     assert ids()["simulation"] == quick["simulation"] == standard["simulation"]
-    with pytest.raises(InputError, match="'oak'.*do not exist"):
+    with pytest.raises(InputError, match=r"'oak'.*do not exist"):
         ids(families="oak")
 
 

@@ -7,6 +7,7 @@ clock changes of a year; positions on the grid stay positions in UTC.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,12 @@ class Calendar:
     day_before: np.ndarray
     week_before: np.ndarray
     steps_per_day: int
+
+    @cached_property
+    def waves(self) -> np.ndarray:
+        """Sine and cosine of one, two and three turns a day by step of the day, shape (steps_per_day, 6)."""
+        angle = 2 * np.pi * np.arange(self.steps_per_day) / self.steps_per_day
+        return np.stack([turn(k * angle) for k in (1, 2, 3) for turn in (np.sin, np.cos)], axis=1)
 
     @classmethod
     def of(cls, times: pd.DatetimeIndex, *, step_s: int, timezone: str, country: str | None = None) -> Calendar:

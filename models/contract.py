@@ -173,9 +173,10 @@ class Forecaster(ABC):
     ) -> np.ndarray:
         """Quantiles (n, Z, S, Q), in the target's unit, around point forecasts (n, Z, S) on the model's scale."""
         assert self.intervals is not None and self.profile is not None
-        below, above, share = between(self.anchors, steps)
         offsets = self.intervals.offsets[places]
-        offsets = offsets[:, below] + share[:, None] * (offsets[:, above] - offsets[:, below])
+        if tuple(steps) != self.anchors:
+            below, above, share = between(self.anchors, steps)
+            offsets = offsets[:, below] + share[:, None] * (offsets[:, above] - offsets[:, below])
         aim = known[:, None] + np.asarray(steps)
         stray = self.profile.pick(places).stray(panel.calendar, aim).transpose(0, 2, 1)
         out = from_scale(self.target, point[..., None] + offsets * stray[..., None])
@@ -342,7 +343,7 @@ class Forecaster(ABC):
         """Point forecasts (n, places, steps) on the model's scale, and the positions aimed at (n, steps)."""
         assert self.profile is not None
         aim = known[:, None] + np.asarray(steps)[None, :]
-        if self.exact_between:
+        if self.exact_between or tuple(steps) == self.anchors:
             deviation = self._deviations(panel, known, places, steps)
         else:
             below, above, share = between(self.anchors, steps)

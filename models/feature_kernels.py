@@ -63,6 +63,19 @@ def put_lags(out, at, bridged, rel, lags, columns):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
+def put_single(out, at, bridged, rel, lags, members):  # type: ignore[no-untyped-def]
+    """As `put_lags` for each of the members (Z, m) of every zone, one after another."""
+    for i in range(rel.size):
+        for z in range(members.shape[0]):
+            for j in range(members.shape[1]):
+                c = members[z, j]
+                for k in range(lags.size):
+                    place = rel[i] - lags[k]
+                    value = bridged[place, c] if c >= 0 and place >= 0 else np.float32(0.0)
+                    out[i, z, at + j * lags.size + k] = value
+
+
+@njit(cache=True)
 def put_means(out, at, total, count, rel, widths, columns):  # type: ignore[no-untyped-def]
     """Write means of the known among the last `width` readings to `out[:, z, at + k]`; 0 where none is known."""
     for i in range(rel.size):

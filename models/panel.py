@@ -178,7 +178,8 @@ class Panel:
 
     def known(self, origins: pd.DatetimeIndex | pd.Timestamp) -> np.ndarray:
         """Position of the last interval that is known at each forecast origin, shape (n,); -1 where none is."""
-        stamps = pd.DatetimeIndex([origins]) if isinstance(origins, pd.Timestamp) else pd.DatetimeIndex(origins)
+        stamps = [origins] if isinstance(origins, pd.Timestamp) else origins
+        stamps = stamps if isinstance(stamps, pd.DatetimeIndex) else pd.DatetimeIndex(stamps)
         if stamps.tz is None:
             raise PanelError("forecast origins have no time zone; give them in UTC")
         return (np.asarray(stamps.as_unit("us").asi8) - self._start_us) // (self.step_s * 1_000_000) - 1

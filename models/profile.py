@@ -7,6 +7,7 @@ and a model without news falls back on the usual value.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -86,8 +87,19 @@ class Profile:
         """Usual absolute deviations at grid positions: shape of `at`, then C."""
         return self.spread.transpose(1, 2, 0)[calendar.day_type[at], calendar.step_of_day[at]]
 
+    @cached_property
+    def level(self) -> np.ndarray:
+        """Mean over the types and times of day, shape (C,)."""
+        return np.asarray(self.mean.mean(axis=(1, 2)))
+
+    @cached_property
+    def _every(self) -> np.ndarray:
+        return np.arange(self.scale.size)
+
     def pick(self, columns: np.ndarray) -> Profile:
-        """Profile of some of the series."""
+        """Profile of some of the series; itself where all are wanted in order."""
+        if columns.size == self.scale.size and (columns == self._every).all():
+            return self
         return Profile(self.mean[columns], self.spread[columns], self.scale[columns])
 
     def state(self, prefix: str) -> dict[str, np.ndarray]:

@@ -51,3 +51,10 @@ def test_last_week_is_the_same_local_time_after_the_autumn_change():
     times, found = calendar("2025-10-20", 12)
     noon = int(np.flatnonzero(times == pd.Timestamp("2025-10-28T10:00Z"))[0])
     assert times[found.week_before[noon]] == pd.Timestamp("2025-10-21T09:00Z")
+
+
+def test_waves_turn_once_twice_and_three_times_a_day():
+    """A quarter of a day (step 24 of 96): sine and cosine of 90, 180 and 270 degrees."""
+    _, found = calendar("2025-01-07", 1)
+    np.testing.assert_allclose(found.waves[24], [1, 0, 0, -1, -1, 0], atol=1e-12)
+    assert found.waves.shape == (96, 6)

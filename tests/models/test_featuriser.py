@@ -85,3 +85,20 @@ def test_stored_and_restored_it_makes_the_same_features(city):
     a, b = featuriser.rows(city, known, ANCHOR_STEPS), again.rows(city, known, ANCHOR_STEPS)
     assert np.array_equal(a.common, b.common)
     assert np.array_equal(a.ahead, b.ahead)
+
+
+def test_a_zone_alone_has_the_features_that_it_has_among_others(city):
+    """Whether it is picked from the featuriser or asked for by place, also out of order."""
+    featuriser = fitted(city, ("Z01", "Z02", "Z03"))
+    known = np.array([700, 720])
+    every = featuriser.rows(city, known, ANCHOR_STEPS)
+    turned = featuriser.rows(city, known, ANCHOR_STEPS, np.array([2, 0, 1]))
+    alone = featuriser.pick(np.array([2])).rows(city, known, ANCHOR_STEPS)
+    assert np.array_equal(turned.common, every.common[:, [2, 0, 1]]) and np.array_equal(
+        turned.ahead[:, 0], every.ahead[:, 2]
+    )
+    assert np.array_equal(alone.common[:, 0], every.common[:, 2]) and np.array_equal(
+        alone.ahead[:, 0], every.ahead[:, 2]
+    )
+    single = [k for k, name in enumerate(every.layout.common) if name.startswith("near")]
+    assert single and np.abs(every.common[:, :, single]).max() > 0

@@ -56,3 +56,12 @@ def test_older_days_count_less():
     _, calendar = grid(56)
     values = np.repeat([0.0, 8.0], 28 * 24)[:, None]
     assert 4.8 < Profile.fit(values, calendar).mean[0, 0].mean() < 6.0
+
+
+def test_some_series_are_picked_in_the_order_asked_for():
+    """All in order is the profile itself; turned round, the levels are, too."""
+    _, calendar = grid(7)
+    profile = Profile.fit(np.array([1.0, 2.0]) * np.ones((7 * 24, 2)), calendar)
+    assert profile.pick(np.array([0, 1])) is profile
+    np.testing.assert_allclose(profile.pick(np.array([1, 0])).level, [2.0, 1.0])
+    np.testing.assert_allclose(profile.pick(np.array([1])).level, [2.0])

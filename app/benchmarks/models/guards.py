@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from app.benchmarks.models.split import BenchmarkPanel
 from models.design import Design
 from models.errors import ShortHistoryError
 from models.overfitting import shuffled_target
+from models.rows import Rows
 
 #: A line, trees and a network; the network with one member, which is three times as quick and no more cautious.
 FAMILIES: dict[str, dict[str, Any]] = {"ridge": {}, "boosted_trees": {}, "macro_mlp": {"members": 1}}
@@ -28,6 +30,7 @@ def shuffled_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]
     stride = thinning(design.outcome.shape[0] * len(bench.zone_ids) * len(last), bench.panel.steps_per_day)
     kept = np.flatnonzero(moment % stride == 0)
     rows, outcome = design.rows.take(kept).horizons(last), np.ascontiguousarray(design.outcome[kept][:, :, last])
+    rows = Rows(rows.common, rows.ahead, replace(rows.layout, steps=in_rows(rows.layout.steps, stride)))
     found: list[dict[str, Any]] = []
     for family, settings in FAMILIES.items():
         head = f"{bench.name}: {family}"
@@ -51,6 +54,20 @@ def shuffled_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]
                    n=report.blocks, seed=seed),
         ]  # fmt: skip
     return found
+
+
+def in_rows(steps: tuple[int, ...], stride: int) -> tuple[int, ...]:
+    """Horizons in thinned rows, at least as long and still rising: gaps between folds are told by them.
+
+    Examples
+    --------
+    >>> in_rows((3, 6, 9, 12), 4), in_rows((1, 4, 96), 8)
+    ((1, 2, 3, 4), (1, 2, 12))
+    """
+    found: list[int] = []
+    for step in steps:
+        found.append(max(-(-step // stride), found[-1] + 1 if found else 1))
+    return tuple(found)
 
 
 def thinning(cells: int, steps_per_day: int, most: int = MOST_CELLS) -> int:

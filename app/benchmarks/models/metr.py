@@ -88,7 +88,7 @@ def daily_figures(bench: BenchmarkPanel, *, seed: int) -> Figures:
     for number, day in enumerate(bench.each_day(FIRST_DAY), start=FIRST_DAY):
         try:
             forecasts = run_library(day, families=DAILY, seed=seed).forecasts
-            wanted = (*DAILY, AUTOMATIC)
+            wanted: tuple[str, ...] = (*DAILY, AUTOMATIC)
         except ShortHistoryError:  # three days behind: too few to choose on, so that no choice is told
             split = Split.of(day)
             forecasts = {family: split.told(split.fit(family, seed=seed)[0]) for family in DAILY}

@@ -91,6 +91,8 @@ def test_origins_are_thinned_by_a_divisor_of_the_day():
     assert guards.thinning(1000, 24, most=1000) == 1
     assert guards.thinning(5000, 24, most=1000) == 6
     assert guards.thinning(10**9, 24, most=1000) == 12
+    assert guards.in_rows((3, 6, 9, 12), 4) == (1, 2, 3, 4)
+    assert guards.in_rows((1, 4, 96), 8) == (1, 2, 12)
 
 
 def test_nobody_is_promoted_with_exchanged_days(bench, monkeypatch):

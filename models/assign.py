@@ -6,8 +6,8 @@ kilometre takes in the slowest tenth of the time than on a free street. Air wins
 limit and above the traffic's; in traffic, speed wins where it falls by a fifth, else flow.
 
 **Model in use.** The one with the least out-of-fold error on the same rows inside the training part (see `select`);
-within half a percent of it the micromodel, which is smallest and is learned again from one zone's readings alone, or
-else the macromodel serves instead of a mix. Both rules give way to a table by hand.
+within half a percent of it the micromodel, which is smallest and is learned again from one zone's readings alone. Both
+rules give way to a table by hand.
 """
 
 from __future__ import annotations

@@ -55,17 +55,27 @@ def _plain(*families: str) -> tuple[Candidate, ...]:
     return tuple(Candidate(name, name) for name in families)
 
 
+#: Few and large steps: a first look must not wait for the last percent.
+_SHORT = MappingProxyType({"groups": 2, "rounds": 80, "eta": 0.15, "max_depth": 5, "budget": 30_000, "patience": 0})
+_LINES = _plain("ridge", "quantile_linear", "tree")
+_CITY = (
+    *_plain("macro_ridge", "macro_xgboost", "macro_mlp"),
+    Candidate("macro_mlp_level", "macro_mlp", reference="level"),
+)
 #: Candidates by effort; each level adds to the one before.
 EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
     {
-        "quick": _plain("ridge", "quantile_linear", "tree", "macro_xgboost"),
-        "standard": _plain("ridge", "quantile_linear", "tree", "regime", "xgboost", "macro_xgboost", "macro_mlp"),
-        "thorough": _plain(
-            "ridge", "lasso", "quantile_linear", "additive", "tree", "model_tree", "regime", "graph", "bagged_trees",
-            "xgboost", "boosted_trees", "mlp", "shared_body", "macro_xgboost", "macro_mlp", "attention", "convolution",
+        "quick": (*_LINES, Candidate("macro_xgboost", "macro_xgboost", settings=_SHORT)),
+        "standard": (*_LINES, *_plain("regime", "boosted_trees"), *_CITY),
+        "thorough": (
+            *_LINES,
+            *_plain("elastic_net", "additive", "model_tree", "regime", "graph", "bagged_trees", "boosted_trees"),
+            *_plain("xgboost", "mlp"),
+            *_CITY,
+            *_plain("shared_body", "attention", "convolution"),
         ),
     }
-)  # fmt: skip
+)
 
 
 def candidates(effort: str = "quick", families: Sequence[str] | None = None) -> tuple[Candidate, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 POOL_DAYS = 10.0  # days of left-out errors that all zones together count for in a zone's own matrix (assumed)
-RIDGE = 0.02  # of the mean error: draws shares towards equal ones, where members are alike (assumed)
+RIDGE = 0.002  # of the mean error: draws shares towards equal ones, where members are alike (assumed)
 _STEPS = 400
 _ROUNDS = 4  # of reweighting, for absolute errors
 

@@ -184,6 +184,8 @@ def told(queries: Queries, zone_id: str, target: str, step: int, when: str) -> s
         ),
         zone_id, target,
     )  # fmt: skip
+    if words is not None and found[1] != queries.choice(zone_id, target).get("model_in_use"):
+        words += t("models.drivers.mix")
     if words is None or horizon_s is None:
         return words
     return f"{words} {t('models.told.record', ahead=ahead(horizon_s))}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.families.gram import block_bounds, blocks_of, zone_chunks
-from models.families.gram_kernels import left_out_errors, ridge_lines
+from models.families.gram_kernels import left_out_errors, ridge_lines, searched_penalties
 from models.rows import Layout, Rows
 
 
@@ -105,3 +105,39 @@ def test_zones_are_taken_in_chunks_that_cover_them_once():
     places = np.concatenate([np.arange(5000)[part] for part in zone_chunks(wide, 5)])
     assert np.array_equal(places, np.arange(5000))
     assert len(list(zone_chunks(wide, 5))) > 1
+
+
+def test_the_penalty_searched_for_is_the_best_of_all():
+    """Every third of 11 is tried, then its neighbours: as good as the best of all 11.
+
+    On noise errors may have several valleys: within 1 %.
+    """
+    rows, y = made(zones=40)
+    y[:, 20:] = np.random.default_rng(3).normal(size=y[:, 20:].shape)  # noise: the strongest penalty is best
+    blocks = blocks_of(rows, y, block_bounds(90, 3), gap=4)
+    known = [part.reshape(80, 3, 8, 8) for part in (blocks.whole, blocks.judged)]
+    for count in (3, 11):
+        tried = np.geomspace(1e-3, 1e2, count).astype(np.float32)
+        every = left_out_errors(*known, tried, np.ones((1, 8), np.float32))[:, 0]
+        found = searched_penalties(*known, tried, np.ones(8, np.float32))
+        np.testing.assert_allclose(every[np.arange(80), found], every.min(axis=1), rtol=1e-2)
+        assert np.unique(found).size > 1
+
+
+def test_the_range_of_each_feature_is_that_of_all_rows():
+    """Those without an outcome too; 90 rows in 3 blocks are read in fours and single ones."""
+    rows, y = made()
+    blocks = blocks_of(rows, y, block_bounds(90, 3), gap=4)
+    np.testing.assert_array_equal(blocks.low, rows.flat().min(axis=0))
+    np.testing.assert_array_equal(blocks.high, rows.flat().max(axis=0))
+
+
+def test_sums_of_some_zones_do_not_hang_on_the_others():
+    """A part of a wider table, one zone or one horizon of it, is read in place; longer blocks in several tiles."""
+    rows, y = made(n=450, zones=6)
+    some = slice(2, 5)
+    part = Rows(rows.common[:, some], rows.ahead[:, some], rows.layout)
+    every = blocks_of(rows, y, block_bounds(450, 2), gap=4)
+    np.testing.assert_array_equal(every.whole[some], blocks_of(part, y[:, some], block_bounds(450, 2), gap=4).whole)
+    one = blocks_of(rows.horizons([1]), y[:, :, 1:], block_bounds(450, 2), gap=4)
+    np.testing.assert_allclose(one.whole[:, 0], every.whole[:, 1], rtol=1e-4, atol=5e-3)

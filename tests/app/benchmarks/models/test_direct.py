@@ -136,3 +136,10 @@ def test_a_point_of_the_curve_is_told_by_its_settings():
         "boosted trees curve (max_depth 2)", "boosted trees curve (max_depth 2), MAE / XGBoost 100 x depth 4",
     ]  # fmt: skip
     assert [f["value"] for f in found] == [40.0, 1.1]
+
+
+def test_outcomes_are_centred_on_their_median():
+    """1, 2 and 9 less 2; a zone that is never heard stays unknown."""
+    nan = np.nan
+    found = guards.centred(np.array([[[1.0], [nan]], [[9.0], [nan]], [[2.0], [nan]]], dtype=np.float32))
+    np.testing.assert_array_equal(found[:, :, 0], [[-1.0, nan], [7.0, nan], [0.0, nan]])

@@ -1,0 +1,1 @@
+"""Case `models`: the library on real panels, beside peers, with its guards and its speed. Read `run` first."""

@@ -147,9 +147,7 @@ def interval_figures(ours: Library) -> list[dict[str, Any]]:
         low, high = (quantiles[task.rows][:, :, step, k] for k in (_LOW, _HIGH))
         found = coverage(actual, low, high)
         flat = [static[task.rows][:, :, step, k] for k in (_LOW, _HIGH)]
-        winkler, plain = (
-            float(np.nanmean(interval_score(actual, *pair, nominal=0.9))) for pair in ((low, high), flat)
-        )
+        winkler, plain = (float(np.nanmean(interval_score(actual, *pair, nominal=0.9))) for pair in ((low, high), flat))
         hours = len(task.rows) * bench.panel.step_s / 3600
         head = f"{bench.name} {task.name}: 90 % interval"
         figures += [

@@ -124,8 +124,7 @@ class Forecaster(ABC):
         end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
         start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
         self._check_history(panel, end, start)
-        if start is None:
-            start = max(end - int(CALIBRATE_SHARE * end), min(FIRST_DAYS * panel.steps_per_day, int(0.7 * end)))
+        start = validation_start(panel, end) if start is None else start
         edges = np.linspace(start, end, N_FOLDS + 1).astype(int)
         record = Validation.join([self._validate(bench, k, int(a), int(b)) for k, (a, b) in enumerate(pairwise(edges))])
         self.validation = record
@@ -406,3 +405,8 @@ class Forecaster(ABC):
                 f" found {origins.min()} to {origins.max()}"
             )
         return known
+
+
+def validation_start(panel: Panel, end: int) -> int:
+    """Position where the validation part of a training part of `end` intervals begins, where nobody names it."""
+    return max(end - int(CALIBRATE_SHARE * end), min(FIRST_DAYS * panel.steps_per_day, int(0.7 * end)))

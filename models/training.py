@@ -19,13 +19,14 @@ from models.assign import check_overrides
 from models.baselines import BASELINES
 from models.candidates import Candidate, candidates
 from models.choosing import USUAL, assignment, choose, validation_scores, with_tasks
-from models.contract import Forecaster
+from models.contract import Forecaster, validation_start
 from models.design import Workbench
 from models.ensemble import EnsembleForecaster
 from models.errors import NoDataError, ShortHistoryError
 from models.panel import Panel
 
 Progress = Callable[[int, int, str], None]
+_TUNED_ZONES = 60  # settings are tried on a sample of so many zones (assumed: zones agree on settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,9 @@ class Training:
     scores : DataFrame
         Table `scores` of the out-of-fold errors, period "validation".
     seconds : dict
-        Processor time of fitting by (name, target), s, validation included.
+        Processor time of fitting by (name, target), s, validation and tuning included.
+    tuned : dict of (name, target) to str
+        Why these settings, in words, where they were tuned.
     """
 
     choices: pd.DataFrame
@@ -68,6 +71,7 @@ class Training:
     test_from: pd.Timestamp
     seed: int
     wall_s: float = field(default=0.0)
+    tuned: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def in_use(self, zone_id: str, target: str) -> Forecaster:
         """The model that serves a zone and target: micromodel, macromodel or mix, as chosen."""
@@ -94,6 +98,8 @@ def train(
     steps: Sequence[int] | None = None,
     effort: str = "quick",
     families: Sequence[str] | None = None,
+    tries: int = 0,
+    tuner: str = "random",
     seed: int = 0,
     n_jobs: int = 1,
     overrides: pd.DataFrame | None = None,
@@ -116,6 +122,10 @@ def train(
         Which families compete; see `candidates`.
     families : sequence of str or None
         These instead of an effort's.
+    tries : int
+        Settings tried of each family, in rolling folds before the validation part; 0 takes those of the candidates.
+    tuner : {"grid", "random", "optuna"}
+        How settings are found, see `tuning.tune`.
     seed : int
     n_jobs : int
         Processes; 1 stays in this one.
@@ -147,7 +157,8 @@ def train(
     if not sensed:
         raise NoDataError(f"no zone senses any of {list(targets)} before {train_end}")
     when = {"train_end": train_end, "calibrate_from": calibrate_from, "steps": steps}
-    fitted, seconds = _fit_all(past, sensed, wanted, when, seed, n_jobs, progress)
+    plan = _Plan(tries, tuner, seed)
+    fitted, seconds, tuned = _fit_all(past, sensed, wanted, when, plan, n_jobs, progress)
     baselines: dict[tuple[str, str], Forecaster] = {}
     for target, zones in sensed.items():
         for kind in BASELINES:
@@ -176,7 +187,7 @@ def train(
         choices=validate(choices, CHOICES), assignment=assignment(choices), micromodels=micromodels, candidates=fitted,
         macromodels=macromodels, mixes=mixes, baselines=baselines,
         scores=validation_scores(told, past.step_s, seed), seconds=seconds, train_end=train_end, test_from=test_from,
-        seed=seed, wall_s=time.perf_counter() - started,
+        seed=seed, wall_s=time.perf_counter() - started, tuned=tuned,
     )  # fmt: skip
 
 
@@ -244,8 +255,17 @@ def _learnable(past: Panel, target: str) -> tuple[str, ...]:
     return tuple(zone for zone, good in zip(zones, enough) if good)
 
 
-def _fit_all(past, sensed, wanted, when, seed, n_jobs, progress):  # type: ignore[no-untyped-def]
-    """Every candidate of every target, by (name, target), and the processor seconds."""
+@dataclass(frozen=True)
+class _Plan:
+    """How settings are tuned, and the seed of everything."""
+
+    tries: int
+    tuner: str
+    seed: int
+
+
+def _fit_all(past, sensed, wanted, when, plan, n_jobs, progress):  # type: ignore[no-untyped-def]
+    """Every candidate of every target, by (name, target), the processor seconds, and why their settings."""
     if n_jobs == 1:
         groups = [(target, wanted) for target in sensed]
     else:  # the citywide ones take longest: they go first and alone
@@ -254,28 +274,47 @@ def _fit_all(past, sensed, wanted, when, seed, n_jobs, progress):  # type: ignor
         groups = [(t, (c,)) for t in sensed for c in city] + [(t, local) for t in sensed]
     fitted: dict[tuple[str, str], Forecaster] = {}
     seconds: dict[tuple[str, str], float] = {}
+    tuned: dict[tuple[str, str], str] = {}
     total = len(wanted) * len(sensed)
-    arguments = [(past, target, sensed[target], group, when, seed) for target, group in groups]
+    arguments = [(past, target, sensed[target], group, when, plan) for target, group in groups]
     for (target, group), found in zip(groups, _parallel(_fit_group, arguments, n_jobs)):
-        for candidate, (model, taken) in zip(group, found):
+        for candidate, (model, taken, why) in zip(group, found):
             fitted[candidate.name, target], seconds[candidate.name, target] = model, taken
+            if why:
+                tuned[candidate.name, target] = why
         if progress is not None:
             progress(len(fitted), total, "Training the micromodels and the macromodel")
     ordered = [(c.name, target) for target in sensed for c in wanted]
-    return {key: fitted[key] for key in ordered}, seconds
+    return {key: fitted[key] for key in ordered}, seconds, tuned
 
 
 def _fit_group(
-    past: Panel, target: str, zones: tuple[str, ...], group: tuple[Candidate, ...], when: dict[str, Any], seed: int
-) -> list[tuple[Forecaster, float]]:
+    past: Panel, target: str, zones: tuple[str, ...], group: tuple[Candidate, ...], when: dict[str, Any], plan: _Plan
+) -> list[tuple[Forecaster, float, str]]:
     """Fit some candidates of one target on features made once."""
     bench = Workbench(past, target=target, zone_ids=zones, steps=when["steps"])
-    found: list[tuple[Forecaster, float]] = []
+    found: list[tuple[Forecaster, float, str]] = []
     for candidate in group:
         begun = time.process_time()
-        model = candidate.forecaster(seed).fit(past, target=target, zone_ids=zones, bench=bench, **when)
-        found.append((model, time.process_time() - begun))
+        used, why = _tuned(candidate, bench, when, plan) if plan.tries and candidate.learner.space else (candidate, "")
+        model = used.forecaster(plan.seed).fit(past, target=target, zone_ids=zones, bench=bench, **when)
+        found.append((model, time.process_time() - begun, why))
     return found
+
+
+def _tuned(candidate: Candidate, bench: Workbench, when: dict[str, Any], plan: _Plan) -> tuple[Candidate, str]:
+    """The candidate with the settings that forecast best, on rows before the validation part, and why."""
+    from models.tuning import tune
+
+    panel, named = bench.panel, when["calibrate_from"]
+    start = validation_start(panel, len(panel)) if named is None else int(panel.known(pd.Timestamp(named))[0]) + 1
+    design = bench.design(min(max(start, panel.steps_per_day), len(panel)), candidate.reference)
+    result = tune(
+        candidate.family, design.rows, design.outcome, method=plan.tuner, budget=plan.tries, folds=2, seed=plan.seed,
+        zone_features=design.zone_features, fixed=candidate.settings, day=panel.calendar.day[design.known + 1],
+        max_zones=_TUNED_ZONES,
+    )  # fmt: skip
+    return replace(candidate, settings={**candidate.settings, **result.best}), result.reason
 
 
 def _refit_one(past: Panel, end: pd.Timestamp, model: Forecaster) -> tuple[Forecaster, float]:

@@ -223,3 +223,15 @@ def test_bad_air_makes_air_the_task_and_a_jam_makes_it_speed(town):
     free = replace(clean, values={**clean.values, "speed_mps": 12 * flat})
     assert choose_task(free, "Z01", ("speed_mps", "flow_veh_per_h", "no2_ug_per_m3"))[0] == "flow_veh_per_h"
     assert choose_task(free, "Z01", ("no2_ug_per_m3",))[0] == "no2_ug_per_m3"
+
+
+def test_settings_are_tuned_before_the_validation_part_and_say_why(town, end):
+    """Three tries of a tree: one of its sizes is taken, with the reason; what follows the ninth day changes nothing."""
+    asked = {"targets": ("speed_mps",), "train_end": end, "families": ("tree",), "tries": 3, "seed": 2}
+    trained = train(town, **asked)
+    why = trained.tuned["tree", "speed_mps"]
+    assert any(ch.isdigit() for ch in why)
+    cut = 9 * 96
+    later = {k: np.concatenate([v[:cut], np.roll(v[cut:], 7, axis=0)]) for k, v in town.values.items()}
+    again = train(replace(town, values=later), **asked)
+    assert again.tuned == trained.tuned

@@ -11,7 +11,7 @@ import numpy as np
 
 POOL_DAYS = 10.0  # days of left-out errors that all zones together count for in a zone's own matrix (assumed)
 RIDGE = 0.002  # of the mean error: draws shares towards equal ones, where members are alike (assumed)
-_STEPS = 400
+LEAST_SHARE = 0.01  # below it a member is left out: it costs more than it gives
 _ROUNDS = 4  # of reweighting, for absolute errors
 
 
@@ -47,7 +47,7 @@ def stacking_weights(errors: np.ndarray, day: np.ndarray, *, pool_days: float = 
     weights = np.full((members, zones, horizons), 1.0 / members)
     for _ in range(_ROUNDS):
         mixed = np.einsum("mnzs,mzs->nzs", errors, weights.astype(np.float32))
-        pull = heard / np.maximum(np.abs(mixed), 0.1)
+        pull = heard / np.maximum(np.abs(mixed), 0.2)
         own = np.einsum("anzs,bnzs,nzs->zsab", errors, errors, pull, optimize=True)
         own /= np.maximum(heard.sum(axis=0), 1)[..., None, None]
         pooled = own.mean(axis=0, keepdims=True)
@@ -57,21 +57,31 @@ def stacking_weights(errors: np.ndarray, day: np.ndarray, *, pool_days: float = 
 
 
 def _on_simplex(matrix: np.ndarray) -> np.ndarray:
-    """Shares w (..., M) that make w'Cw least, not negative, summing to one: exponentiated gradient steps.
+    """Shares w (..., M) that make w'Cw least, not negative, summing to one.
 
-    References
-    ----------
-    Kivinen & Warmuth (1997), doi:10.1006/inco.1996.2612
+    The unbounded shares, C^-1 1 over their sum; where one is negative, the most negative member is left out and the
+    rest solved again.
     """
     members = matrix.shape[-1]
     level = np.trace(matrix, axis1=-2, axis2=-1)[..., None, None] / members
-    matrix = matrix + RIDGE * level * np.eye(members)
-    rate = 0.5 / np.maximum(np.abs(matrix).max(axis=(-2, -1)), 1e-12)[..., None]
+    matrix = matrix + RIDGE * np.minimum(level, _least(matrix)) * np.eye(members) + 1e-12 * np.eye(members)
+    left = np.ones(matrix.shape[:-1], dtype=bool)
     weights = np.full(matrix.shape[:-1], 1.0 / members)
-    for _ in range(_STEPS):
-        slope = np.einsum("...ab,...b->...a", matrix, weights)
-        slope = slope - (slope * weights).sum(axis=-1, keepdims=True)
-        weights = weights * np.exp(-np.clip(4.0 * rate * slope, -5.0, 5.0))
-        weights = weights / weights.sum(axis=-1, keepdims=True)
-    weights = np.where(weights < 0.01, 0.0, weights)
+    for _ in range(members):
+        both = left[..., :, None] & left[..., None, :]
+        system = np.where(both, matrix, 0.0) + np.where(left, 0.0, 1.0)[..., None] * np.eye(members)
+        found = np.linalg.solve(system, left.astype(float)[..., None])[..., 0] * left
+        total = found.sum(axis=-1, keepdims=True)
+        weights = np.divide(found, total, out=weights, where=np.abs(total) > 1e-12)
+        worst = np.argmin(weights, axis=-1)
+        negative = np.take_along_axis(weights, worst[..., None], axis=-1) < 0
+        if not negative.any():
+            break
+        left &= ~(negative & (np.arange(members) == worst[..., None]))
+    weights = np.where(weights < LEAST_SHARE, 0.0, weights)
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _least(matrix: np.ndarray) -> np.ndarray:
+    """Least diagonal entry of each matrix, shape (..., 1, 1): the best member's mean squared error."""
+    return np.diagonal(matrix, axis1=-2, axis2=-1).min(axis=-1)[..., None, None]

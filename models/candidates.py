@@ -35,7 +35,7 @@ class Candidate:
 
     name: str
     family: str
-    start: str = "usual"
+    start: str = "lasting"
     reference: str = "usual"
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -56,7 +56,7 @@ def _plain(*families: str) -> tuple[Candidate, ...]:
 
 
 #: Few and large steps: a first look must not wait for the last percent.
-_SHORT = MappingProxyType({"groups": 2, "rounds": 80, "eta": 0.15, "max_depth": 5, "budget": 30_000, "patience": 0})
+_SHORT = MappingProxyType({"groups": 4, "rounds": 60, "eta": 0.15, "max_depth": 4, "budget": 20_000, "patience": 0})
 _LINES = _plain("ridge", "quantile_linear", "tree")
 _CITY = (
     *_plain("macro_ridge", "macro_xgboost", "macro_mlp"),
@@ -65,7 +65,7 @@ _CITY = (
 #: Candidates by effort; each level adds to the one before.
 EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
     {
-        "quick": (*_LINES, Candidate("macro_xgboost", "macro_xgboost", settings=_SHORT)),
+        "quick": (*_LINES, *_plain("macro_ridge"), Candidate("macro_xgboost", "macro_xgboost", settings=_SHORT)),
         "standard": (*_LINES, *_plain("regime", "boosted_trees"), *_CITY),
         "thorough": (
             *_LINES,

@@ -30,7 +30,8 @@ class LearnedForecaster(Forecaster):
     seed : int
     start : {"usual", "last", "lasting"}
         What the learner's outcome is a change of: the usual value; the last reading (where changes are what repeats);
-        or the share of the present deviation that usually lasts.
+        or the share of the present deviation that usually lasts. Families hold features within the range they have
+        seen; what a forecast starts from is not held, so that an episode beyond all seen is not forecast away.
     reference : {"usual", "level"}
         What features and outcomes deviate from, see `featuriser.Featuriser`.
     settings : mapping or None
@@ -51,7 +52,7 @@ class LearnedForecaster(Forecaster):
         family: str = "ridge",
         *,
         seed: int = 0,
-        start: str = "usual",
+        start: str = "lasting",
         reference: str = "usual",
         settings: Mapping[str, Any] | None = None,
         name: str = "",

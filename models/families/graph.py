@@ -20,6 +20,7 @@ from models.errors import SettingsError
 from models.families.gram import Blocks, block_bounds, blocks_of, zone_chunks
 from models.families.gram_kernels import left_out_errors, ridge_lines
 from models.families.lines import LineLearner
+from models.families.ridge import easing
 from models.learner import State
 from models.rows import Layout, Rows
 
@@ -161,10 +162,9 @@ class GraphLearner(LineLearner):
 
     def _eases(self, layout: Layout) -> np.ndarray:
         """How hard the constant, each feature and the outcome are penalised, for each decay: (decays, P)."""
-        base = np.array([1.0, *(self.settings["spared"].get(name, 1.0) for name in layout.names), 1.0])
         places, _, distance = propagated(layout)
         own = layout.lags("own")
-        eases = np.tile(base, (len(self.settings["decays"]), 1))
+        eases = np.tile(easing(layout, self.settings["spared"]), (len(self.settings["decays"]), 1))
         for ease, decay in zip(eases, self.settings["decays"], strict=True):
             ease[1 + own] *= np.exp(float(decay) * np.arange(len(own)))
             far = float(self.settings["hop_decay"]) * (distance - 1)[:, None]

@@ -30,6 +30,7 @@ from models.families.block_lines import (
 )  # fmt: skip
 from models.families.gram import block_bounds, blocks_of
 from models.families.gram_kernels import left_out_errors, ridge_lines
+from models.families.ridge import easing
 from models.learner import Learner, State
 from models.rows import Layout, Rows
 
@@ -198,8 +199,7 @@ class RegimeLearner(Learner):
         blocks = blocks_of(part, y[:, chunk], edges, max(rows.layout.steps))
         count, horizons, folds, width, _ = blocks.whole.shape
         whole = blocks.whole.reshape(-1, folds, width, width)
-        spared = self.settings["spared"]
-        ease = np.array([1.0, *(spared.get(name, 1.0) for name in rows.layout.names), 1.0])
+        ease = easing(rows.layout, self.settings["spared"])
         tried = np.asarray(self.settings["penalties"], np.float32)
         errors = left_out_errors(whole, blocks.judged.reshape(whole.shape), tried, ease[None].astype(np.float32))
         penalty = tried[errors[:, 0].argmin(axis=1)].astype(float)

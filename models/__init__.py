@@ -1,9 +1,10 @@
 """Models: one small forecaster a zone, one citywide beside them, and the honest comparison of both.
 
-Read `panel` (readings on one grid), `contract` (what every forecaster does), `profile` and `features` (the usual day,
-and what a model may look at), `families` and `macro` (how they learn), `select` and `assign` (which one serves a zone
-and why), `training` and `compare` (all of it in two calls), then `registry` (versions on disk). Learns from tables;
-depends on `data`'s vocabulary and knows no simulator. Names are loaded when first used, so that importing is quick;
+Read `panel` (readings on one grid), `contract` (what every forecaster does), `profile` and `featuriser` (the usual day,
+and what a model may look at), `learner` and `families` (how they learn, arrays alone), `forecasting` and `ensemble`
+(learners as forecasters, one or several), `select` and `assign` (which one serves a zone and why), `training` and
+`compare` (all of it in two calls), then `registry` (versions on disk). Learns from tables; depends on `data`'s
+vocabulary and knows no simulator. Names are loaded when first used, so that importing is quick;
 `models.compare.compare` is imported from its module, whose name it shares.
 """
 

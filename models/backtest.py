@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from models.errors import ShortHistoryError
+from models.horizons import followed
 from models.intervals import QUANTILES
 from models.metrics import pinball
 from models.panel import Panel
@@ -78,9 +79,7 @@ class TestRows:
                 f"the test part {test_from} to {test_to} holds no origins; the panel ends {panel.times[-1]}"
             )
         aim = known[:, None] + np.asarray(steps)
-        inside = aim < end
-        grid = panel.values[target][:, panel.columns(zone_ids)]
-        actual = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan).transpose(0, 2, 1)
+        actual = followed(panel.values[target][:, panel.columns(zone_ids)], aim, end=end)
         calendar = panel.calendar
         day = np.unique(calendar.day[known + 1], return_inverse=True)[1]
         hour = calendar.step_of_day[aim] * 24 // calendar.steps_per_day

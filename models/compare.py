@@ -184,7 +184,7 @@ class _Scored:
     @classmethod
     def of(cls, panel, training, target, zones, test, horizons_s, steps):  # type: ignore[no-untyped-def]
         """Score zones in turns that keep the forecasts held at once below `MAX_BYTES`."""
-        past = panel.until(int(panel.known(training.train_end)[0]) + 1)
+        past = panel.until(panel.known_by(training.train_end))
         usual = UsualDays.fit(past, target=target, zone_ids=zones)
         scale = mase_scale(past.values[target][:, panel.columns(zones)], season=panel.steps_per_day)
         models = 4 + sum(of == target for _, of in (*training.candidates, *training.baselines))
@@ -267,14 +267,12 @@ def model_levels(
     points: dict[int, np.ndarray] = {}
     for (name, of), model in {**training.baselines, **training.candidates}.items():
         if of == target:
-            points[id(model)] = found[name] = model._point(panel, known, model.places(zones), steps)[0]
-    chosen = [training.micromodels[zone, target].name for zone in zones]
-    found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
+            points[id(model)] = found[name] = model._point(panel, known, model.places(zones), steps)
     if target in training.macromodels:
         found["macromodel"] = points[id(training.macromodels[target])]
     if target in training.mixes:
         found["mix"] = _mixed(training.mixes[target], points, zones, panel, known, steps)
-    found["in_use"] = _in_use(training, target, zones, found)
+    found |= _of_zones(training, target, zones, found)
     return {name: found[name] for name in (*FIRST, *(n for n in found if n not in FIRST)) if name in found}
 
 
@@ -292,9 +290,7 @@ def model_forecasts(
     found = {
         name: model.around(panel, levels[name], known, model.places(zones), steps) for name, model in models.items()
     }
-    chosen = [training.micromodels[zone, target].name for zone in zones]
-    found["micromodel"] = np.stack([found[family][:, k] for k, family in enumerate(chosen)], axis=1)
-    found["in_use"] = _in_use(training, target, zones, found)
+    found |= _of_zones(training, target, zones, found)
     return {name: found[name] for name in levels}
 
 
@@ -306,15 +302,23 @@ def _mixed(mix, points, zones, panel, known, steps):  # type: ignore[no-untyped-
     total = np.zeros((known.size, len(zones), len(steps)))
     for member, weight in zip(mix.members, weights):
         if id(member) not in points:
-            points[id(member)] = member._point(panel, known, member.places(zones), steps)[0]
+            points[id(member)] = member._point(panel, known, member.places(zones), steps)
         total += points[id(member)] * weight
     return total
 
 
-def _in_use(training: Training, target: str, zones: Sequence[str], found: dict[str, np.ndarray]) -> np.ndarray:
-    """Forecasts of whichever model serves each zone: the automatic choice."""
-    rows = training.choices[training.choices["target"] == target].set_index("zone_id")["model_in_use"]
-    return np.stack([found[str(rows[zone])][:, k] for k, zone in enumerate(zones)], axis=1)
+def _of_zones(
+    training: Training, target: str, zones: Sequence[str], found: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Forecasts (n, Z, ...) of each zone's own micromodel, and of whichever model serves it: the automatic choice."""
+    own = [training.micromodels[zone, target].name for zone in zones]
+    micro = np.stack([found[name][:, k] for k, name in enumerate(own)], axis=1)
+    every = {**found, "micromodel": micro}
+    used = training.choices[training.choices["target"] == target].set_index("zone_id")["model_in_use"]
+    return {
+        "micromodel": micro,
+        "in_use": np.stack([every[str(used[zone])][:, k] for k, zone in enumerate(zones)], axis=1),
+    }
 
 
 def _score_table(

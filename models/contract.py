@@ -23,7 +23,7 @@ import pandas as pd
 
 from models.design import Workbench
 from models.errors import HorizonError, ModelFileError, NoDataError, NotFittedError, ShortHistoryError, UnknownZoneError
-from models.horizons import anchor_steps, between
+from models.horizons import anchor_steps, between, followed
 from models.intervals import ConformalIntervals
 from models.panel import Panel
 from models.profile import Profile
@@ -51,6 +51,7 @@ class Forecaster(ABC):
     kind: ClassVar[str] = ""  # names the class in stored files
     family: str = ""
     scope: str = "zone"  # "city": one model for all zones
+    rank: float = 0.0  # simpler models go first where two are as good
     registry: ClassVar[dict[str, type[Forecaster]]] = {}
     exact_between: ClassVar[bool] = False  # `_deviations` takes any step, so that nothing is interpolated
 
@@ -121,7 +122,7 @@ class Forecaster(ABC):
         bench = bench or Workbench(panel, target=target, zone_ids=self.zone_ids, steps=self.anchors)
         if bench.steps != self.anchors or bench.zone_ids != self.zone_ids:
             raise HorizonError(f"the workbench was made for steps {bench.steps} and {len(bench.zone_ids)} zone(s)")
-        end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
+        end = panel.known_by(train_end)
         start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
         self._check_history(panel, end, start)
         start = validation_start(panel, end) if start is None else start
@@ -164,7 +165,7 @@ class Forecaster(ABC):
         wanted = tuple(self.anchors if steps is None else steps)
         places = self.places(zone_ids)
         known = self._known(panel, origins)
-        point, _ = self._point(panel, known, places, wanted)
+        point = self._point(panel, known, places, wanted)
         return self.around(panel, point, known, places, wanted)
 
     def around(
@@ -185,7 +186,7 @@ class Forecaster(ABC):
         """The same model, learned again from all that is known at `train_end`; its intervals stay. For live use."""
         again = copy(self)
         again.train_end = pd.Timestamp(train_end).isoformat()
-        end = min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))
+        end = panel.known_by(train_end)
         again._check_history(panel, end, None)
         again._learn(Workbench(panel, target=self.target, zone_ids=self.zone_ids, steps=self.anchors), end)
         again.validation = None
@@ -336,10 +337,8 @@ class Forecaster(ABC):
 
     # ------------------------------------------------------------------ shared steps
 
-    def _point(
-        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Point forecasts (n, places, steps) on the model's scale, and the positions aimed at (n, steps)."""
+    def _point(self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]) -> np.ndarray:
+        """Point forecasts on the model's scale, shape (n, places, steps)."""
         assert self.profile is not None
         aim = known[:, None] + np.asarray(steps)[None, :]
         if self.exact_between or tuple(steps) == self.anchors:
@@ -351,7 +350,7 @@ class Forecaster(ABC):
             low, high = at[:, :, np.searchsorted(used, below)], at[:, :, np.searchsorted(used, above)]
             deviation = low + share * (high - low)
         usual = self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
-        return usual + deviation, aim
+        return np.asarray(usual + deviation)
 
     def _validate(self, bench: Workbench, fold: int, fit_end: int, end: int) -> Validation:
         """Forecast the intervals from `fit_end` to `end` by a model that knew the first `fit_end` only."""
@@ -361,11 +360,10 @@ class Forecaster(ABC):
         known = bench.validation_origins(fit_end, end)
         deviation = self._deviations(panel, known, np.arange(len(self.zone_ids)), self.anchors, bench)
         aim = known[:, None] + np.asarray(self.anchors)
-        inside = aim < end
         grid = to_scale(self.target, panel.values[self.target][:end, panel.columns(self.zone_ids)])
-        reading = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.nan)
+        reading = followed(grid, aim).astype(np.float32)
         usual, stray = self.profile.usual(panel.calendar, aim), self.profile.stray(panel.calendar, aim)
-        usual, reading, stray = (a.transpose(0, 2, 1).astype(np.float32) for a in (usual, reading, stray))
+        usual, stray = (a.transpose(0, 2, 1).astype(np.float32) for a in (usual, stray))
         return Validation(
             self.target, known, np.full(known.size, fold), panel.calendar.day[known + 1], usual,
             deviation.astype(np.float32), reading, stray,
@@ -378,7 +376,7 @@ class Forecaster(ABC):
         least = int(MIN_DAYS * panel.steps_per_day)
         if end < least:
             raise ShortHistoryError(
-                f"{max(end, 0) / panel.steps_per_day:.1f} days of '{self.target}' before {self.train_end};"
+                f"{end / panel.steps_per_day:.1f} days of '{self.target}' before {self.train_end};"
                 f" at least {MIN_DAYS:g} days are needed"
             )
         if start is not None and not panel.steps_per_day <= start <= end - panel.steps_per_day // 2:

@@ -69,7 +69,7 @@ def cost_table(
         meanwhile, as `tracemalloc` sees it: NumPy's arrays, not what XGBoost holds by itself); `fit_energy_j`,
         `forecast_energy_j` (proxies at `CORE_W`). `nan` where not measured.
     """
-    past = panel.until(max(0, min(int(panel.known(training.train_end)[0]) + 1, len(panel))))
+    past = panel.until(panel.known_by(training.train_end))
     retrained: dict[int, tuple[float, float]] = {}
     rows = []
     for name, kind in _kinds(training, target, zones).items():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.featuriser import Featuriser
-from models.horizons import anchor_steps
+from models.horizons import anchor_steps, followed
 from models.panel import Panel
 from models.rows import Rows
 from models.zone_features import zone_features
@@ -53,10 +53,8 @@ class Design:
         self.known = np.arange(first, len(panel) - 1, stride)
         self.rows = self.featuriser.rows(panel, self.known, self.steps, history=history)
         aim = self.known[:, None] + np.asarray(self.steps)
-        inside = aim < len(panel)
         grid = self.featuriser.deviation(panel, slice(0, len(panel)), np.arange(n_zones), history).astype(np.float32)
-        outcome = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.float32(np.nan))
-        self.outcome = np.ascontiguousarray(outcome.transpose(0, 2, 1))
+        self.outcome = np.ascontiguousarray(followed(grid, aim))
         self.zone_features = zone_features(panel, self.featuriser)
 
 

@@ -32,10 +32,8 @@ class EnsembleForecaster(Forecaster):
     method : {"stack", "average", "best"}
         Weights that would have made out-of-fold errors least (see `weights`), equal ones, or all on the member with
         the least error in a zone, at each horizon.
-    weights : ndarray or None, shape (M, Z, S)
-        Given weights instead, summing to one.
     name : str
-        Family of the ensemble, e.g. `mix` for a micromodel and the macromodel.
+        What it is called in tables, e.g. `mix`.
 
     Raises
     ------
@@ -72,8 +70,10 @@ class EnsembleForecaster(Forecaster):
         weights: np.ndarray | None = None,
         name: str = "ensemble",
     ) -> EnsembleForecaster:
-        """Ensemble of fitted members for zones that all of them know; weights and intervals come from out-of-fold
-        forecasts on the same rows."""
+        """Ensemble of fitted members for zones that all of them know.
+
+        Intervals, and the weights where none (M, Z, S) are given, come from out-of-fold forecasts on the same rows.
+        """
         made = cls(members, seed=members[0].seed, method=method, name=name)
         made._adopt(zone_ids)
         made._weigh(weights)
@@ -123,7 +123,7 @@ class EnsembleForecaster(Forecaster):
         bench: Workbench | None = None,
     ) -> Self:
         """Fit every member, citywide ones on all zones that sense the target, then weights and intervals."""
-        until = panel.until(max(0, min(int(panel.known(pd.Timestamp(train_end))[0]) + 1, len(panel))))
+        until = panel.until(panel.known_by(train_end))
         every = sorted({*until.sensed(target), *zone_ids}, key=lambda z: int(panel.columns([z])[0]))
         for member in self.members:
             city = member.scope == "city"
@@ -164,7 +164,7 @@ class EnsembleForecaster(Forecaster):
         aim = known[:, None] + np.asarray(steps)
         for member, weights in zip(self.members, self.weights):
             if weights.any():
-                point, _ = member._point(panel, known, member.places(zones), steps)
+                point = member._point(panel, known, member.places(zones), steps)
                 total += point * weights[places][:, horizons]
         return total - self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
 

@@ -107,9 +107,10 @@ class Featuriser:
         heard = np.isfinite(panel.values[target]).mean(axis=0) > HEARD_SHARE if neighbours else np.zeros(len(weights))
         heard = heard.astype(bool)
         every = reading_for(weights, focus, heard)
-        profile, usual = Profile.with_history(to_scale(target, panel.values[target][:, every]), panel.calendar)
+        readings = to_scale(target, panel.values[target][:, every])
+        profile, usual = Profile.with_history(readings, panel.calendar)
         deviation = np.full((len(panel), len(heard)), np.nan, dtype=np.float32)
-        deviation[:, every] = (to_scale(target, panel.values[target][:, every]) - usual) / profile.scale
+        deviation[:, every] = (readings - usual) / profile.scale
         per_hour = max(1, 3600 // panel.step_s)
         around = Neighbourhood.of(weights, focus, deviation, lead=max(1, per_hour // 2), heard=heard)
         needed = around.read(focus)
@@ -230,11 +231,8 @@ class Featuriser:
             if name in panel.values:
                 columns = panel.columns([self.zone_ids[p] for p in places])
                 beside = profile.pick(places)
-                usual = beside.usual(panel.calendar, short) if history is None else history[k + 1][short][:, places]
-                if self.reference == "level":
-                    usual = beside.mean.mean(axis=(1, 2))
-                dev = (to_scale(name, panel.values[name][short, columns]) - usual) / beside.scale
-                dev = np.clip(dev, -SPIKE, SPIKE)
+                past = None if history is None else history[k + 1][short][:, places]
+                dev = self._less_usual(panel, name, short, columns, beside, past)
                 kernels.put_lags(common, at, kernels.bridge(dev, reach)[0], near, side_lags[:2], cols)
                 width = np.array([max(1, OTHER_HOURS * per_hour)])
                 sums, counts = kernels.totals(dev)
@@ -251,12 +249,21 @@ class Featuriser:
     ) -> np.ndarray:
         """Deviations from the usual of some needed zones, in their scale, shape (t, k)."""
         columns = panel.columns([self.needed[k] for k in places])
-        part = self.profile.pick(places)
+        past = None if history is None else history[0][window][:, places]
+        return self._less_usual(panel, self.target, window, columns, self.profile.pick(places), past)
+
+    def _less_usual(
+        self, panel: Panel, name: str, window: slice, columns: np.ndarray, part: Profile, past: np.ndarray | None
+    ) -> np.ndarray:
+        """Readings of a target less what they are compared with, in the series' scale, spikes held: shape (t, k).
+
+        `past` holds usual values (t, k) that each day would have had without itself, where rows are learned from.
+        """
         if self.reference == "level":
-            usual = part.mean.mean(axis=(1, 2))
+            usual = part.level
         else:
-            usual = part.usual(panel.calendar, window) if history is None else history[0][window][:, places]
-        found = (to_scale(self.target, panel.values[self.target][window, columns]) - usual) / part.scale
+            usual = part.usual(panel.calendar, window) if past is None else past
+        found = (to_scale(name, panel.values[name][window, columns]) - usual) / part.scale
         return np.clip(found, -SPIKE, SPIKE)
 
     @property

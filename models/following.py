@@ -10,6 +10,7 @@ import numpy as np
 
 from models.contract import Forecaster
 from models.errors import NotFittedError
+from models.horizons import followed
 from models.intervals.bounds import Bounds
 from models.intervals.calibration import Calibration
 from models.panel import Panel
@@ -60,7 +61,7 @@ def follow(
     assert model.profile is not None and record is not None
     steps = np.asarray(model.anchors)
     if level is None:
-        level, _ = model._point(panel, known, np.arange(len(model.zone_ids)), model.anchors)
+        level = model._point(panel, known, np.arange(len(model.zone_ids)), model.anchors)
     aim = known[:, None] + steps
     usual, stray = model.profile.usual(panel.calendar, aim), model.profile.stray(panel.calendar, aim)
     warm, _ = calibration.live(spacing=1).follow(
@@ -80,7 +81,4 @@ def follow(
 
 def _readings(model: Forecaster, panel: Panel, at: np.ndarray) -> np.ndarray:
     """Readings at positions (n, S) on the model's scale, (n, Z, S); `nan` beyond the panel."""
-    inside = (at >= 0) & (at < len(panel))
-    grid = to_scale(model.target, panel.values[model.target][:, panel.columns(model.zone_ids)])
-    found = np.where(inside[..., None], grid[np.where(inside, at, 0)], np.nan)
-    return np.array(found.transpose(0, 2, 1))
+    return followed(to_scale(model.target, panel.values[model.target][:, panel.columns(model.zone_ids)]), at)

@@ -52,3 +52,24 @@ def between(anchors: Sequence[int], steps: Sequence[int]) -> tuple[np.ndarray, n
     below = np.where(grid[above] == wanted, above, np.maximum(above - 1, 0))
     span = np.maximum(grid[above] - grid[below], 1)
     return below, above, (wanted - grid[below]) / span
+
+
+def followed(grid: np.ndarray, aim: np.ndarray, *, end: int | None = None) -> np.ndarray:
+    """What a grid holds at the positions aimed at: shape (n, Z, S), of the grid's kind.
+
+    Parameters
+    ----------
+    grid : ndarray of float, shape (T, Z)
+    aim : ndarray of int, shape (n, S)
+        Origins plus steps.
+    end : int or None
+        Positions from here on count as not happened yet; None takes the grid's length.
+
+    Returns
+    -------
+    ndarray, shape (n, Z, S)
+        `nan` before the grid and from `end` on.
+    """
+    inside = (aim >= 0) & (aim < (len(grid) if end is None else end))
+    found = np.where(inside[..., None], grid[np.where(inside, aim, 0)], grid.dtype.type(np.nan))
+    return np.asarray(found.transpose(0, 2, 1))

@@ -184,6 +184,10 @@ class Panel:
             raise PanelError("forecast origins have no time zone; give them in UTC")
         return (np.asarray(stamps.as_unit("us").asi8) - self._start_us) // (self.step_s * 1_000_000) - 1
 
+    def known_by(self, instant: pd.Timestamp) -> int:
+        """Intervals of the panel that are known at an instant, 0 to `len(panel)`."""
+        return int(np.clip(self.known(pd.Timestamp(instant))[0] + 1, 0, len(self)))
+
     def origin(self, position: int) -> pd.Timestamp:
         """Instant at which the interval at `position` has just become known."""
         step = pd.Timedelta(seconds=self.step_s)

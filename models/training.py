@@ -152,7 +152,7 @@ def train(
     wanted = candidates(effort, families)
     local = tuple(c.name for c in wanted if c.learner.scope == "zone")
     by_hand = check_overrides(overrides, panel, (USUAL, *local))
-    past = panel.until(max(0, min(int(panel.known(train_end)[0]) + 1, len(panel))))
+    past = panel.until(panel.known_by(train_end))
     sensed = {target: zones for target in targets if (zones := _learnable(past, target))}
     if not sensed:
         raise NoDataError(f"no zone senses any of {list(targets)} before {train_end}")
@@ -205,11 +205,11 @@ def refit(
     """
     started = time.perf_counter()
     end = panel.origin(len(panel) - 1) if train_end is None else train_end
-    past = panel.until(max(0, min(int(panel.known(end)[0]) + 1, len(panel))))
+    past = panel.until(panel.known_by(end))
     mixed = set(training.choices.loc[training.choices["model_in_use"] == "mix", "target"])
     needed = {}
     for (name, target), model in training.candidates.items():
-        chosen = any(m.name == model.name for (_, of), m in training.micromodels.items() if of == target)
+        chosen = any(m.name == name for (_, of), m in training.micromodels.items() if of == target)
         weighs = target in mixed and any(
             member is model and weights.any()
             for member, weights in zip(training.mixes[target].members, training.mixes[target].weights)
@@ -227,7 +227,7 @@ def refit(
     baselines = {key: model.refit(past, train_end=end) for key, model in training.baselines.items()}
     again = {id(training.candidates[key]): model for key, model in done.items()}
     again |= {id(training.baselines[key]): model for key, model in baselines.items()}
-    families = {(model.name, target): model for (_, target), model in done.items()} | baselines
+    families = done | baselines
     return replace(
         training,
         micromodels={(z, t): families[model.name, t].one(z) for (z, t), model in training.micromodels.items()},
@@ -266,9 +266,9 @@ class _Plan:
 
 def _fit_all(past, sensed, wanted, when, plan, n_jobs, progress):  # type: ignore[no-untyped-def]
     """Every candidate of every target, by (name, target), the processor seconds, and why their settings."""
-    if n_jobs == 1:
+    if len(sensed) >= n_jobs:  # the features of a target are made once for all its candidates
         groups = [(target, wanted) for target in sensed]
-    else:  # the citywide ones take longest: they go first and alone
+    else:  # fewer targets than processes: the citywide candidates, which take longest, go first and alone
         city = tuple(c for c in wanted if c.learner.scope == "city")
         local = tuple(c for c in wanted if c.learner.scope == "zone")
         groups = [(t, (c,)) for t in sensed for c in city] + [(t, local) for t in sensed]
@@ -307,7 +307,7 @@ def _tuned(candidate: Candidate, bench: Workbench, when: dict[str, Any], plan: _
     from models.tuning import tune
 
     panel, named = bench.panel, when["calibrate_from"]
-    start = validation_start(panel, len(panel)) if named is None else int(panel.known(pd.Timestamp(named))[0]) + 1
+    start = validation_start(panel, len(panel)) if named is None else panel.known_by(named)
     design = bench.design(min(max(start, panel.steps_per_day), len(panel)), candidate.reference)
     result = tune(
         candidate.family, design.rows, design.outcome, method=plan.tuner, budget=plan.tries, folds=2, seed=plan.seed,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from models.design import Design, Workbench
 from models.forecasting import LearnedForecaster
+from models.horizons import followed
 from models.panel import Panel
 from models.shift import leave_period_out, leave_zones_out
 from models.significance import PairedTest, PairSums, paired_test
@@ -145,20 +145,18 @@ def _design(
     panel: Panel, training: Training, target: str, zones: Sequence[str], steps: Sequence[int], like: LearnedForecaster
 ) -> Design:
     """Rows of the training part alone."""
-    end = min(int(panel.known(training.train_end)[0]) + 1, len(panel))
+    end = panel.known_by(training.train_end)
     bench = Workbench(panel.until(end), target=target, zone_ids=tuple(zones), steps=tuple(steps))
     return bench.design(end, like.reference)
 
 
 def _outcome(panel: Panel, design: Design, known: np.ndarray, steps: Sequence[int]) -> np.ndarray:
     """What followed each origin, (n, Z, S), in the zones' scale; `nan` beyond the panel."""
-    aim = known[:, None] + np.asarray(steps)
-    inside = aim < len(panel)
-    zones = np.arange(len(design.featuriser.zone_ids))
     first = int(known[0])
-    grid = design.featuriser.deviation(panel, slice(first, len(panel)), zones)
-    found = np.where(inside[..., None], grid[np.where(inside, aim - first, 0)], np.nan)
-    return cast(np.ndarray, found.transpose(0, 2, 1).astype(np.float32))
+    grid = design.featuriser.deviation(
+        panel, slice(first, len(panel)), np.arange(len(design.featuriser.zone_ids))
+    )  # fmt: skip
+    return followed(grid, known[:, None] + np.asarray(steps) - first).astype(np.float32)
 
 
 def _share(test: PairedTest, edge: np.ndarray) -> np.ndarray:

@@ -38,6 +38,13 @@ def test_the_order_of_rows_does_not_matter():
         np.testing.assert_array_equal(a.values[name], b.values[name])
 
 
+def test_intervals_known_by_an_instant_are_counted():
+    """Two intervals of a quarter of an hour: none at 00:14, one at 00:15, both from 00:30 on."""
+    panel = Panel.from_table(rows(("A", 0, 1.0), ("A", 15, 2.0)))
+    counts = [panel.known_by(T0 + pd.Timedelta(minutes=m)) for m in (-60, 14, 15, 30, 500)]
+    assert counts == [0, 0, 1, 2, 2]
+
+
 def test_a_value_is_known_at_the_end_of_its_interval():
     """The interval that starts 00:00 is known at 00:15 and not a second sooner."""
     panel = Panel.from_table(rows(("A", 0, 1.0), ("A", 15, 2.0), ("A", 30, 3.0)))

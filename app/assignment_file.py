@@ -51,7 +51,7 @@ def families_for(effort: str, families: str | None, overrides: pd.DataFrame | No
         None where the effort's own families will do.
     """
     from models.candidates import candidates
-    from models.training import USUAL
+    from models.choosing import USUAL
 
     wanted = named_families(families)
     by_hand: set[str] = set()

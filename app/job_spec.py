@@ -126,20 +126,18 @@ def check_families(effort: str, families: str | None) -> None:
     Raises
     ------
     InputError
-        For an unknown effort, or naming every family that does not exist.
-    SettingsError
-        Where no family learns a zone at a time.
+        For an unknown effort, naming every family that does not exist, or where none learns a zone at a time.
     """
     if effort not in EFFORTS:
         raise InputError(f"effort={effort!r}; allowed are {', '.join(EFFORTS)}")
     if (names := named_families(families)) is not None:
-        import models.families  # noqa: F401  # makes all families known
         from models.candidates import candidates
-        from models.learner import Learner
+        from models.errors import SettingsError
 
-        if strange := [name for name in names if name not in Learner.registry]:
-            raise InputError(f"families {strange} do not exist; there are {', '.join(sorted(Learner.registry))}")
-        candidates(effort, names)
+        try:
+            candidates(effort, names)
+        except SettingsError as error:
+            raise InputError(str(error)) from error
 
 
 def competing(effort: str, families: str | None) -> dict[str, Any]:

@@ -227,7 +227,7 @@ def shares(queries: Queries, zone_id: str, target: str, step: int) -> tuple[str,
         return None
     model, at = found[0], anchor(found[0], step)
     weights = model.weights[:, int(model.places([zone_id])[0]), model.anchors.index(at)]
-    named = sorted(zip(weights, (member.family for member in model.members)), key=lambda pair: -pair[0])
+    named = sorted(zip(weights, (member.name for member in model.members)), key=lambda pair: -pair[0])
     return ", ".join(f"{model_name(name)} {100 * w:.0f} %" for w, name in named if round(100 * w) > 0), at
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from models.errors import SettingsError
 from models.forecasting import LearnedForecaster
-from models.learner import Learner, learner_class
+from models.learner import Learner, import_families, learner_class
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,17 @@ def candidates(effort: str = "quick", families: Sequence[str] | None = None) -> 
     Raises
     ------
     SettingsError
-        For an effort or a family that does not exist, or where no family learns a zone at a time.
+        For an effort that does not exist, naming every family that does not, or where no family learns a zone at a
+        time.
     """
     if families is None:
         if effort not in EFFORTS:
             raise SettingsError(f"there is no effort {effort!r}; there are {sorted(EFFORTS)}")
         return EFFORTS[effort]
+    import_families()
+    strange = [name for name in dict.fromkeys(families) if name not in Learner.registry]
+    if strange:
+        raise SettingsError(f"families {strange} do not exist; there are {', '.join(sorted(Learner.registry))}")
     found = _plain(*dict.fromkeys(families))
     if not any(candidate.learner.scope == "zone" for candidate in found):
         raise SettingsError(f"families {list(families)} hold none that learns a zone at a time; add one, e.g. ridge")

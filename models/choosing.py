@@ -63,7 +63,8 @@ def choose(
     unit = error_unit(usual)
     micro = {USUAL: usual} | {name: _record(m) for name, m in fitted.items() if m.scope == "zone"}
     city = {name: _record(model) for name, model in fitted.items() if model.scope == "city"}
-    choices = choose_families(micro, unit)
+    ranks = {USUAL: baselines[USUAL].rank} | {name: model.rank for name, model in fitted.items()}
+    choices = choose_families(micro, unit, ranks)
     macro = min(city, key=lambda name: pooled_loss(city[name], unit)) if city else ""
     hands = {z: by_hand[(by_hand["zone_id"] == z) & by_hand["target"].isin(["", target])] for z in zones}
     families = tuple(

@@ -66,7 +66,7 @@ class LearnedForecaster(Forecaster):
         self.family, self.start, self.reference = family, start, reference
         self.name = name or family
         self.learner: Learner = learner_class(family)(seed=seed, **(settings or {}))
-        self.scope = self.learner.scope
+        self.scope, self.rank = self.learner.scope, self.learner.rank
         self.featuriser: Featuriser | None = None
         self.share = np.zeros((1, 1))  # (Z, S) of the present deviation that a forecast starts from
         self._design_end = -1
@@ -147,4 +147,4 @@ class LearnedForecaster(Forecaster):
         self.learner = learner_class(self.family)(seed=self.seed, **meta["settings"])
         self.learner.layout = self.featuriser.layout(self.anchors)
         self.learner.restore(meta["learner"], {k[2:]: v for k, v in arrays.items() if k.startswith("l_")}, blobs)
-        self.scope = self.learner.scope
+        self.scope, self.rank = self.learner.scope, self.learner.rank

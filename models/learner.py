@@ -148,11 +148,16 @@ class Learner(ABC):
 FAMILY_MODULES: tuple[str, ...] = ("models.families", "models.feature_choice")
 
 
+def import_families() -> None:
+    """Make every family known to `Learner.registry`."""
+    for module in FAMILY_MODULES:
+        import_module(module)
+
+
 def learner_class(family: str) -> type[Learner]:
     """Class of a family by name; `SettingsError` for an unknown one, naming those there are."""
     if family not in Learner.registry:
-        for module in FAMILY_MODULES:
-            import_module(module)
+        import_families()
     if family not in Learner.registry:
         raise SettingsError(f"there is no family {family!r}; there are {sorted(Learner.registry)}")
     return Learner.registry[family]

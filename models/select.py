@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.learner import Learner
 from models.scale import from_scale
 from models.validation import Validation
 from models.weights import stacking_weights
@@ -34,21 +33,19 @@ class FamilyChoice:
     reason: str
 
 
-def simplest_first(names: Sequence[str]) -> list[str]:
-    """Names of families from simple to complex; what is no learner (the historical average) comes first."""
-    rank = {name: Learner.registry[name].rank if name in Learner.registry else 0.0 for name in names}
-    return sorted(names, key=lambda name: (rank[name], name))
-
-
-def choose_families(records: Mapping[str, Validation], unit: np.ndarray) -> list[FamilyChoice]:
+def choose_families(
+    records: Mapping[str, Validation], unit: np.ndarray, ranks: Mapping[str, float]
+) -> list[FamilyChoice]:
     """Choose a family for each zone.
 
     Parameters
     ----------
     records : mapping of str to Validation
-        By family, of the same zones, origins and horizons.
+        By candidate, of the same zones, origins and horizons.
     unit : ndarray, shape (Z, S)
         Errors count in these: the mean error of a reference at each horizon (see `error_unit`).
+    ranks : mapping of str to float
+        How complex each candidate is (see `learner.Learner.rank`): of two as good the lower one is taken.
 
     Returns
     -------
@@ -58,7 +55,7 @@ def choose_families(records: Mapping[str, Validation], unit: np.ndarray) -> list
     ----------
     Breiman et al. (1984), the one-standard-error rule.
     """
-    order = simplest_first(list(records))
+    order = sorted(records, key=lambda name: (ranks[name], name))
     daily = {name: daily_losses(records[name], unit) for name in order}
     table = np.stack([pooled(daily[name]) for name in order])
     found = []
@@ -171,15 +168,14 @@ def choose_in_use(
             for z in range(zones)
         ]
     city = daily_losses(macro, unit)
-    losses = np.stack([pooled(own), pooled(city)])
     mixed = nothing if mix_point is None else pooled(daily_losses(micro, unit, mix_point))
     macro_mae = mean_errors(macro)
     mix_mae = nothing if mix_point is None else _means(np.abs(micro.actual - mix_point))
     gap = own - city
-    error = (
-        np.nanstd(gap, axis=0, ddof=1) / np.sqrt(np.maximum(days, 1)) if own.shape[0] > 1 else np.full(zones, np.inf)
-    )
-    table = np.stack([losses[0], losses[1], mixed])
+    error = np.full(zones, np.inf)
+    if own.shape[0] > 1:
+        error = np.nanstd(gap, axis=0, ddof=1) / np.sqrt(np.maximum(days, 1))
+    table = np.stack([pooled(own), pooled(city), mixed])
     best = np.nanmin(table, axis=0)
     found = []
     for z in range(zones):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.families.pooled_ridge import PooledRidge
 from models.families.ridge import Ridge
 from models.learner import State
 from models.rows import Layout, Rows
@@ -20,20 +21,18 @@ class FirstLine:
 
     Attributes
     ----------
-    ridge : Ridge
-        Fitted; on the zone's rows, or with all zones as if they were one.
-    pooled : bool
+    ridge : Ridge or PooledRidge
+        Fitted.
     columns : ndarray of int or None
         Places in `Layout.common` that the line sees; None for all features, those ahead included.
     """
 
-    ridge: Ridge
-    pooled: bool = False
+    ridge: Ridge | PooledRidge
     columns: np.ndarray | None = None
 
     @classmethod
     def fit(cls, rows: Rows, y: np.ndarray, *, pooled: bool = False, own: bool = False) -> FirstLine:
-        """Fit `Ridge` with its defaults.
+        """Fit `Ridge`, or `PooledRidge`, with its defaults.
 
         Parameters
         ----------
@@ -49,38 +48,29 @@ class FirstLine:
         if own:
             names = enumerate(rows.layout.common)
             columns = np.array([k for k, name in names if name.startswith(("own_lag_", "own_mean_"))], dtype=np.int64)
-        n, zones, horizons = rows.shape
         seen = _seen(rows, columns)
-        if pooled:
-            some = slice(None, None, max(1, -(-n * zones // _POOLED_ROWS)))
-            seen = _as_one_zone(seen.take(some))
-            y = y[some].reshape(-1, 1, horizons)
-        return cls(Ridge().fit(seen, y), pooled, columns)
+        if not pooled:
+            return cls(Ridge().fit(seen, y), columns)
+        n, zones, _ = rows.shape
+        some = slice(None, None, max(1, -(-n * zones // _POOLED_ROWS)))
+        return cls(PooledRidge().fit(seen.take(some), y[some]), columns)
 
     def predict(self, rows: Rows, places: np.ndarray) -> np.ndarray:
         """Values of the lines, shape (n, Z, S), float32; rows as in `Learner.predict`."""
-        seen = _seen(rows, self.columns)
-        if self.pooled:
-            return self.ridge.predict(_as_one_zone(seen)).reshape(rows.shape).astype(np.float32, copy=False)
-        return self.ridge.predict(seen, places).astype(np.float32, copy=False)
+        return self.ridge.predict(_seen(rows, self.columns), places).astype(np.float32, copy=False)
 
     def held(self, rows: Rows, places: np.ndarray) -> Rows:
         """The same rows, features held within the range that each zone's line was fitted on."""
-        assert self.columns is None and not self.pooled
-        f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
-        low, high = self.ridge.low[places], self.ridge.high[places]
-        common = np.minimum(np.maximum(rows.common, low[:, :f1]), high[:, :f1])
-        horizons = self.ridge.horizon_places(rows)
-        low, high = (limit[:, f1:].reshape(places.size, -1, f2)[:, horizons] for limit in (low, high))
-        return Rows(common, np.minimum(np.maximum(rows.ahead, low), high), rows.layout)
+        assert self.columns is None and isinstance(self.ridge, Ridge)
+        return self.ridge.held(rows, places)
 
     def line(self, place: int, horizon: int) -> np.ndarray:
         """Coefficients by `Layout.names`, the constant last; `horizon` as fitted on."""
-        return np.asarray(self.ridge.coefficients(0 if self.pooled else place, horizon), dtype=np.float64)
+        return np.asarray(self.ridge.coefficients(place, horizon), dtype=np.float64)
 
     def shares(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Terms of one forecast, shape (F1 + F2 + 1,), the constant last; arguments as in `Learner.contributions`."""
-        found = self.ridge.contributions(_seen(rows, self.columns), horizon, 0 if self.pooled else place)
+        found = self.ridge.contributions(_seen(rows, self.columns), horizon, place)
         if self.columns is None:
             return found
         out = np.zeros(rows.width + 1)
@@ -89,7 +79,7 @@ class FirstLine:
 
     def pick(self, places: np.ndarray) -> FirstLine:
         """Lines of some zones."""
-        return self if self.pooled else FirstLine(self.ridge.pick(places), False, self.columns)
+        return FirstLine(self.ridge.pick(places), self.columns)
 
     def n_parameters(self) -> int:
         """Coefficients that are not 0."""
@@ -101,7 +91,7 @@ class FirstLine:
         arrays = {f"line_{name}": value for name, value in arrays.items()}
         if self.columns is not None:
             arrays["line_columns"] = self.columns
-        return {"line_pooled": self.pooled}, arrays, {}
+        return {"line_pooled": isinstance(self.ridge, PooledRidge)}, arrays, {}
 
     @classmethod
     def restored(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray], layout: Layout | None) -> FirstLine | None:
@@ -111,10 +101,10 @@ class FirstLine:
         assert layout is not None
         kept = {name[5:]: value for name, value in arrays.items() if name.startswith("line_")}
         columns = kept.pop("columns", None)
-        ridge = Ridge()
+        ridge = PooledRidge() if meta["line_pooled"] else Ridge()
         ridge.layout = layout if columns is None else _columns(layout, columns)
         ridge.restore({}, kept, {})
-        return cls(ridge, bool(meta["line_pooled"]), columns)
+        return cls(ridge, columns)
 
 
 def _seen(rows: Rows, columns: np.ndarray | None) -> Rows:
@@ -125,10 +115,3 @@ def _seen(rows: Rows, columns: np.ndarray | None) -> Rows:
 
 def _columns(layout: Layout, columns: np.ndarray) -> Layout:
     return Layout(tuple(layout.common[int(k)] for k in columns), (), layout.steps)
-
-
-def _as_one_zone(rows: Rows) -> Rows:
-    """All zones' rows one after another, origin by origin."""
-    n, zones, horizons = rows.shape
-    ahead = rows.ahead.reshape(n * zones, 1, horizons, -1) if rows.ahead.size else rows.ahead[:, :1]
-    return Rows(rows.common.reshape(n * zones, 1, -1), ahead, rows.layout)

@@ -51,19 +51,21 @@ class LineLearner(Learner):
 
     def _line(self, rows: Rows, places: np.ndarray | None, lines: np.ndarray) -> np.ndarray:
         """Forecasts (n, Z, S) of lines (Z, S fitted on, 1 + F) of the zones of these rows."""
-        coefficient, common, ahead = self._held(rows, places, lines)
-        f1 = common.shape[2]
-        out = np.matmul(common.transpose(1, 0, 2), coefficient[:, :, 1 : 1 + f1].transpose(0, 2, 1)).transpose(1, 0, 2)
-        for k in range(ahead.shape[3]):
-            out = out + ahead[..., k] * coefficient[:, :, 1 + f1 + k]
-        return out + coefficient[:, :, 0]
+        assert self.layout is not None
+        if rows.layout.steps != self.layout.steps:
+            lines = lines[:, self.horizon_places(rows)]
+        rows, f1 = self.held(rows, places), rows.common.shape[2]
+        by_zone = np.matmul(rows.common.transpose(1, 0, 2), lines[:, :, 1 : 1 + f1].transpose(0, 2, 1))
+        out = by_zone.transpose(1, 0, 2)
+        for k in range(rows.ahead.shape[3]):
+            out = out + rows.ahead[..., k] * lines[:, :, 1 + f1 + k]
+        return out + lines[:, :, 0]
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
         """Coefficient times value, by `layout.names`; the constant last. They add up to the forecast exactly."""
-        places = np.array([place])
-        coefficient, common, ahead = self._held(rows, places, self.lines()[places])
-        x = np.concatenate([common[0, 0], ahead[0, 0, horizon], [1.0]])
-        return x * np.roll(coefficient[0, horizon], -1).astype(float)
+        x = np.append(self.held(rows, np.array([place])).at(horizon)[0, 0], 1.0)
+        line = self.lines()[place, self.horizon_places(rows)[horizon]]
+        return x * np.roll(line, -1).astype(float)
 
     def coefficients(self, place: int, horizon: int) -> np.ndarray:
         """Coefficients of one line by `layout.names`, the constant last; shape (F1 + F2 + 1,).
@@ -106,6 +108,18 @@ class LineLearner(Learner):
             raise NotFittedError(f"{self.family} has no lines yet: fit it first")
         return self.coefficient
 
+    def held(self, rows: Rows, places: np.ndarray | None = None) -> Rows:
+        """The rows of the zones at `places` (None: all), features held within the range seen in training."""
+        assert self.layout is not None
+        low, high = (self.low, self.high) if places is None else (self.low[places], self.high[places])
+        f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
+        common = np.minimum(np.maximum(rows.common, low[:, :f1]), high[:, :f1])
+        low, high = (ends[:, f1:].reshape(len(ends), len(self.layout.steps), f2) for ends in (low, high))
+        if rows.layout.steps != self.layout.steps:
+            horizons = self.horizon_places(rows)
+            low, high = low[:, horizons], high[:, horizons]
+        return Rows(common, np.minimum(np.maximum(rows.ahead, low), high), rows.layout)
+
     def _see(self, rows: Rows, zones: slice) -> None:
         """Widen the range of the features of some zones."""
         n, f1 = rows.shape[0], rows.common.shape[2]
@@ -118,20 +132,3 @@ class LineLearner(Learner):
             np.maximum(high[:, :f1], common.max(axis=0), out=high[:, :f1])
             np.minimum(low[:, f1:], ahead.min(axis=0), out=low[:, f1:])
             np.maximum(high[:, f1:], ahead.max(axis=0), out=high[:, f1:])
-
-    def _held(
-        self, rows: Rows, places: np.ndarray | None, coefficient: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Lines (Z, S, 1 + F) of these horizons, and features held within the range seen."""
-        low, high = self.low, self.high
-        f1, f2 = rows.common.shape[2], rows.ahead.shape[3]
-        if places is not None:
-            low, high = low[places], high[places]
-        shape = (low.shape[0], coefficient.shape[1], f2)
-        low_ahead, high_ahead = low[:, f1:].reshape(shape), high[:, f1:].reshape(shape)
-        if rows.layout.steps != self.layout.steps:  # type: ignore[union-attr]
-            horizons = self.horizon_places(rows)
-            coefficient = coefficient[:, horizons]
-            low_ahead, high_ahead = low_ahead[:, horizons], high_ahead[:, horizons]
-        common = np.minimum(np.maximum(rows.common, low[:, :f1]), high[:, :f1])
-        return coefficient, common, np.minimum(np.maximum(rows.ahead, low_ahead), high_ahead)

@@ -63,7 +63,7 @@ class PooledRidge(Learner):
 
 def _stacked(rows: Rows) -> Rows:
     """Rows with the zones of an origin one after another, as one zone's: blocks of rows stay blocks of time."""
-    n, zones, horizons = rows.shape
-    return Rows(
-        rows.common.reshape(n * zones, 1, -1), rows.ahead.reshape(n * zones, 1, horizons, -1), rows.layout
-    )  # fmt: skip
+    common, ahead = (
+        part.reshape(part.shape[0] * part.shape[1], 1, *part.shape[2:]) for part in (rows.common, rows.ahead)
+    )
+    return Rows(common, ahead, rows.layout)

@@ -15,6 +15,7 @@ import numpy as np
 from app.benchmarks.models.split import BenchmarkPanel
 from models.design import Design
 from models.featuriser import Featuriser
+from models.horizons import followed
 from models.importance import feature_groups
 from models.learner import Learner, learner_class
 from models.profile import Profile
@@ -80,9 +81,7 @@ class Split:
         known = np.arange(N_LAGS, len(train) - 1)
         rows = lags_alone(featuriser.rows(train, known, bench.steps))
         grid = featuriser.deviation(train, slice(0, len(train)), np.arange(zones)).astype(np.float32)
-        aim = known[:, None] + np.asarray(bench.steps)
-        inside = aim < len(train)
-        outcome = np.where(inside[..., None], grid[np.where(inside, aim, 0)], np.float32(np.nan)).transpose(0, 2, 1)
+        outcome = followed(grid, known[:, None] + np.asarray(bench.steps))
         spent = time.process_time() - begun
         made = cls._joined(bench, featuriser, rows, np.ascontiguousarray(outcome), None, known, spent)
         return replace(made, test=lags_alone(made.test))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.benchmarks.models.split import BenchmarkPanel
+from app.benchmarks.models.split import BenchmarkPanel, Task
 from models.compare import model_levels
 from models.following import follow
 from models.scale import from_scale
@@ -35,7 +35,7 @@ class Library:
     scope : dict of str to str
         "zone", "city" or "baseline", by family.
     seconds : dict of str to float
-        CPU seconds of fitting with validation, by family; `features` for those made once for all.
+        CPU seconds of fitting with validation, by candidate; the first bears the features made for all.
     forecast_s : float
         CPU seconds of all test forecasts.
     """
@@ -50,14 +50,31 @@ class Library:
 
     def validated(self) -> dict[str, dict[str, float]]:
         """Out-of-fold MAE by family and figure, in the panel's telling unit."""
+        return {name: self._task_errors(record) for name, record in self._records().items()}
+
+    def _records(self) -> dict[str, Validation]:
+        """Out-of-fold forecasts by candidate and baseline, and those of the macromodel."""
         training, target = self.training, self.bench.target
-        records = {n: m.validation for (n, _), m in {**training.candidates, **training.baselines}.items()}
-        records |= {"macromodel": training.macromodels[target].validation} if target in training.macromodels else {}
-        return {name: self._task_errors(record) for name, record in records.items() if record is not None}
+        models = {name: model for (name, _), model in {**training.candidates, **training.baselines}.items()}
+        if target in training.macromodels:
+            models["macromodel"] = training.macromodels[target]
+        return {name: model.validation for name, model in models.items() if model.validation is not None}
 
     def _task_errors(self, record: Validation) -> dict[str, float]:
         error = np.abs(record.actual - record.point) * self.bench.per_unit
         return {task.name: float(np.nanmean(error[:, :, task.places])) for task in self.bench.tasks}
+
+    def validation_losses(self, name: str, naive: str, task: Task) -> tuple[Array, Array, Array]:
+        """Absolute errors (n, Z, 1) of two models on the validation part, averaged over a figure's steps, and days."""
+        records = self._records()
+        own, other = (_averaged(records[n].actual - records[n].point, task) for n in (name, naive))
+        return own, other, records[name].day
+
+    def test_losses(self, name: str, naive: str, task: Task) -> tuple[Array, Array, Array]:
+        """The same on the test part."""
+        bench = self.bench
+        found = [_averaged((bench.actual - self.forecasts[n])[task.rows], task) for n in (name, naive)]
+        return found[0], found[1], bench.days[task.rows]
 
     def best(self, scope: str) -> dict[str, str]:
         """Family of a kind with the least out-of-fold error, by figure."""
@@ -66,11 +83,20 @@ class Library:
         return {task.name: min(names, key=lambda n: validated[n][task.name]) for task in self.bench.tasks}
 
     def intervals(self) -> Array:
-        """Quantiles of the automatic choice that follow its errors, (n, Z, S, Q), the panel's unit."""
+        """Quantiles of the mix that follow its errors, (n, Z, S, Q), the panel's unit."""
         mix = self.training.mixes[self.bench.target]
         return follow(
             mix, self.bench.panel, self.bench.origins, level=self.levels["mix"], train_end=self.bench.test_from
         )
+
+
+def _averaged(error: Array, task: Task) -> Array:
+    """Mean absolute error over a figure's steps, (n, Z, 1); `nan` where none was read."""
+    size = np.abs(error[:, :, task.places])
+    known = np.isfinite(size)
+    count = known.sum(axis=2, keepdims=True)
+    total = np.where(known, size, 0.0).sum(axis=2, keepdims=True)
+    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
 def run_library(

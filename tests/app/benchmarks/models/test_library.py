@@ -1,0 +1,49 @@
+"""The library on a panel: what is told of it adds up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from app.benchmarks.models.library import AUTOMATIC, run_library
+from app.benchmarks.models.run import choice_figures, gap_figures, interval_figures
+from app.benchmarks.models.score import scores
+
+
+@pytest.fixture(scope="module")
+def ours(bench):
+    return run_library(bench, families=("ridge", "macro_ridge"), seed=1)
+
+
+def values(figures) -> dict[str, float]:
+    return {figure["name"]: figure["value"] for figure in figures}
+
+
+def test_the_automatic_choice_is_one_of_what_may_serve_in_every_zone(ours):
+    for z in range(len(ours.bench.zone_ids)):
+        there = [ours.forecasts[name][:, z] for name in ("micromodel", "macromodel", "mix")]
+        assert any(np.array_equal(ours.forecasts[AUTOMATIC][:, z], one) for one in there)
+
+
+def test_the_choice_is_told_by_the_scores_it_was_made_of(ours, bench):
+    scored = {name: scores(bench, forecast) for name, forecast in ours.forecasts.items()}
+    told = values(choice_figures(ours, scored))
+    better = min(scored["ridge"]["1 h"].mae, scored["macro_ridge"]["1 h"].mae)
+    assert told["toy 1 h: automatic over the better kind, MAE"] == pytest.approx(scored[AUTOMATIC]["1 h"].mae / better)
+
+
+def test_the_gap_is_that_of_the_maes_and_splits_into_shift_and_optimism(ours, bench):
+    """(test / validation) of the model is the naive model's own, times one plus optimism."""
+    told, validated = values(gap_figures(ours)), ours.validated()
+    for model in ("ridge", "macro_ridge"):
+        gap = told[f"toy 6 h: {model}, test over validation MAE"]
+        assert gap == pytest.approx(scores(bench, ours.forecasts[model])["6 h"].mae / validated[model]["6 h"], rel=1e-4)
+        shift = told[f"toy 6 h: {model}, of which shift of the data (last value)"]
+        assert gap == pytest.approx(shift * (1 + told[f"toy 6 h: {model}, optimism"]))
+
+
+def test_intervals_are_told_for_every_figure_and_none_is_wider_than_the_training_range(ours):
+    told = values(interval_figures(ours))
+    for task in ("1 h", "6 h", "24 h"):
+        assert 0.7 < told[f"toy {task}: 90 % interval, coverage"] < 1.0
+        assert told[f"toy {task}: 90 % interval, widest over the training range"] <= 1.0

@@ -76,11 +76,10 @@ class AttentionNetwork(PooledNetwork):
         total = np.zeros((n, horizons, len(self.tokens)))
         if not self.tokens:
             return total
-        batch = self._batch_at(rows, np.arange(n), np.array([place]), self.horizon_places(rows))
+        batch = self._batch(rows, np.arange(n), np.array([place]), self.horizon_places(rows))
         for member in range(len(self._flat)):
-            w, vectors = self._network(member)
-            zone = self._zone_node({**w, "vectors": Node(vectors)}, batch)
-            tape, first = Tape(record=False), self._first(batch, zone)
+            w, tape = self._network(member), Tape(record=False)
+            first = tape.concat(Node(batch.common), self._zone_node(tape, w, batch))
             body = trunk(tape, w, batch, first, 0, 0.0)
             total += self._look_at(tape, w, batch, body).value.mean(axis=2)
         return total / len(self._flat)
@@ -111,9 +110,6 @@ class AttentionNetwork(PooledNetwork):
             for name in ("mean", "look_out"):
                 p[name] = 0.0
             p["ask_horizon"] = 0.3 * rng.standard_normal(p.shapes["ask_horizon"])
-
-    def _first(self, batch: Batch, zone: Node) -> Node:
-        return Tape(record=False).concat(Node(batch.common), zone)
 
     def _look_at(self, tape: Tape, w: dict[str, Node], batch: Batch, body: Node) -> Node:
         """Weights of the tokens, (B, S, heads, tokens)."""

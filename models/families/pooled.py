@@ -205,11 +205,11 @@ class PooledNetwork(Learner):
         if len(look):
             best_loss = self._held_loss(best_out, outcome[look])
         every = max(1, updates // 20)
-        everywhere = np.arange(horizons)
+        everywhere, every_zone = np.arange(horizons), np.arange(zones)
         found = not len(look)
         for update in range(1, updates + 1):
             chosen = samples[rng.integers(0, len(samples), size)]
-            grad = self._gradient(p, self._batch(rows, chosen, zones, everywhere, rng), outcome[chosen])
+            grad = self._gradient(p, self._batch(rows, chosen, every_zone, everywhere, rng), outcome[chosen])
             adam.step(grad, learning_rate(update / updates, s["rate"]))
             now = min(fade, (update - 1) / update)
             mean.flat *= now
@@ -218,7 +218,7 @@ class PooledNetwork(Learner):
                 if not len(look):
                     best = mean.flat
                     continue
-                out = self._look(mean, rows, look, zones)
+                out = self._look(mean, rows, look)
                 loss = self._held_loss(out, outcome[look])
                 if loss < best_loss:
                     best, best_loss, best_out, found = mean.flat.copy(), loss, out, True
@@ -237,9 +237,7 @@ class PooledNetwork(Learner):
         """Gradient (P,) of the mean loss over samples and horizons."""
         tape = Tape()
         w = {name: Node(p[name], needs=True) for name in p.shapes}
-        features = self._arrays["features"][batch.zone].astype(p.flat.dtype)
-        zone = tape.concat(tape.look_up(w["vectors"], batch.zone), Node(features))
-        out = self._outputs(tape, w, batch, zone)
+        out = self._outputs(tape, w, batch, self._zone_node(tape, w, batch))
         slope = loss_gradient(out.value - outcome, self.settings["loss"], self.settings["quantile"])
         tape.backward(out, slope.astype(p.flat.dtype) * p.flat.dtype.type(1 / slope.size))
         grad = p.like(np.zeros_like(p.flat))
@@ -249,13 +247,18 @@ class PooledNetwork(Learner):
         return grad.flat
 
     def _batch(
-        self, rows: Rows, samples: np.ndarray, zones: int, at: np.ndarray, rng: np.random.Generator | None = None
+        self,
+        rows: Rows,
+        samples: np.ndarray,
+        places: np.ndarray,
+        at: np.ndarray,
+        rng: np.random.Generator | None = None,
     ) -> Batch:
-        """Gather samples (origin * zones + zone) of rows."""
+        """Gather samples (origin * zones + zone) of rows that hold the zones at `places` alone."""
         a = self._arrays
         common = _samples(rows.common, 2)[samples]
         ahead = _samples(rows.ahead, 2)[samples]
-        zone = samples % zones
+        zone = places[samples % len(places)]
         return Batch(
             standardise(common, a["common_centre"], a["common_scale"]),
             standardise(ahead, a["ahead_centre"], a["ahead_scale"]),
@@ -265,19 +268,23 @@ class PooledNetwork(Learner):
             rng,
         )
 
-    def _look(self, p: Parameters, rows: Rows, samples: np.ndarray, zones: int) -> np.ndarray:
-        """Forecasts of samples, (len(samples), S), without recording."""
+    def _look(self, p: Parameters, rows: Rows, samples: np.ndarray) -> np.ndarray:
+        """Forecasts of samples of all zones, (len(samples), S), without recording."""
         w = {name: Node(p[name]) for name in p.shapes}
         out = np.empty((len(samples), rows.shape[2]), dtype=np.float32)
-        at = self.horizon_places(rows)
+        at, zones = self.horizon_places(rows), np.arange(rows.shape[1])
         for start in range(0, len(samples), PIECE):
             here = slice(start, start + PIECE)
-            batch, tape = self._batch(rows, samples[here], zones, at), Tape(record=False)
-            out[here] = self._outputs(tape, w, batch, self._zone_node(w, batch)).value
+            out[here] = self._forecast(w, self._batch(rows, samples[here], zones, at))
         return out
 
-    def _zone_node(self, w: dict[str, Node], batch: Batch) -> Node:
-        return Node(np.concatenate([w["vectors"].value[batch.zone], batch.features], axis=1))
+    def _forecast(self, w: dict[str, Node], batch: Batch) -> np.ndarray:
+        tape = Tape(record=False)
+        return self._outputs(tape, w, batch, self._zone_node(tape, w, batch)).value
+
+    def _zone_node(self, tape: Tape, w: dict[str, Node], batch: Batch) -> Node:
+        """What tells the zones of samples, (B, embedding + E): the vector learned and what the zone is like."""
+        return tape.concat(tape.look_up(w["vectors"], batch.zone), Node(batch.features))
 
     def _loss_by_horizon(self, out: np.ndarray, outcome: np.ndarray) -> np.ndarray:
         loss = loss_value(out - outcome, self.settings["loss"], self.settings["quantile"])
@@ -296,29 +303,16 @@ class PooledNetwork(Learner):
         networks = [self._network(member) for member in range(len(self._flat))]
         for start in range(0, len(total), PIECE):
             samples = np.arange(start, min(start + PIECE, len(total)))
-            batch = self._batch_at(rows, samples, places, at)
-            for w, vectors in networks:
-                w = {**w, "vectors": Node(vectors)}
-                total[samples] += self._outputs(Tape(record=False), w, batch, self._zone_node(w, batch)).value
+            batch = self._batch(rows, samples, places, at)
+            for w in networks:
+                total[samples] += self._forecast(w, batch)
         total *= self._arrays["gain"][at] / np.float32(len(self._flat))
         return total.reshape(n, zones, horizons)
 
-    def _network(self, member: int) -> tuple[dict[str, Node], np.ndarray]:
+    def _network(self, member: int) -> dict[str, Node]:
+        """Arrays of a member, the zones' vectors among them."""
         p = Parameters(self._shapes()).like(self._flat[member])
-        return {name: Node(p[name]) for name in p.shapes}, self._arrays["vectors"][member]
-
-    def _batch_at(self, rows: Rows, samples: np.ndarray, places: np.ndarray, at: np.ndarray) -> Batch:
-        """Samples of rows that hold the zones at `places` alone."""
-        a, batch_zone = self._arrays, places[samples % len(places)]
-        common = _samples(rows.common, 2)[samples]
-        ahead = _samples(rows.ahead, 2)[samples]
-        return Batch(
-            standardise(common, a["common_centre"], a["common_scale"]),
-            standardise(ahead, a["ahead_centre"], a["ahead_scale"]),
-            batch_zone,
-            a["features"][batch_zone],
-            at,
-        )
+        return {**{name: Node(p[name]) for name in p.shapes}, "vectors": Node(self._arrays["vectors"][member])}
 
     def pick(self, places: np.ndarray) -> Self:
         """The same network with the vectors of some zones."""

@@ -74,13 +74,13 @@ class PooledMLP(PooledNetwork):
 
     def units(self, rows: Rows, places: np.ndarray) -> np.ndarray:
         """What the trunk of the first member says of rows of the zones at `places`, (n * len(places), width)."""
-        w, vectors = self._network(0)
+        w = self._network(0)
         n, zones, _ = rows.shape
         out = np.empty((n * zones, self.settings["width"]), dtype=np.float32)
         for start in range(0, len(out), PIECE):
             samples = np.arange(start, min(start + PIECE, len(out)))
-            batch, tape = self._batch_at(rows, samples, places, self.horizon_places(rows)), Tape(record=False)
-            first = tape.concat(Node(batch.common), self._zone_node({**w, "vectors": Node(vectors)}, batch))
+            batch, tape = self._batch(rows, samples, places, self.horizon_places(rows)), Tape(record=False)
+            first = tape.concat(Node(batch.common), self._zone_node(tape, w, batch))
             out[samples] = trunk(tape, w, batch, first, self.settings["blocks"], 0.0).value
         return out
 

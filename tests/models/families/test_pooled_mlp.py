@@ -8,7 +8,7 @@ import pytest
 from models.families.network import Parameters
 from models.families.pooled import Batch, _blocks
 from models.families.pooled_mlp import PooledMLP
-from models.families.tape import Node, Tape
+from models.families.tape import Node
 from models.learner import Learner, learner_class
 from models.rows import Layout, Rows
 
@@ -42,14 +42,14 @@ def test_a_whole_networks_gradient_is_that_of_finite_differences(family):
     p = Parameters({**model._shapes(), "vectors": (4, 3)}, dtype=np.float64)
     p.flat[:] = 0.3 * np.random.default_rng(2).standard_normal(p.flat.shape)
     samples = np.arange(0, 80, 7)
-    single = model._batch(made, samples, 4, np.arange(2))
+    single = model._batch(made, samples, np.arange(4), np.arange(2))
     parts = (single.common, single.ahead, single.zone, single.features, single.at)
     batch = Batch(*(part.astype(float) if part.dtype == np.float32 else part for part in parts))
     outcome = by_zone(made).reshape(80, 2)[samples].astype(float)
 
     def loss(flat):
         w = {name: Node(p.like(flat)[name]) for name in p.shapes}
-        out = model._outputs(Tape(record=False), w, batch, model._zone_node(w, batch)).value
+        out = model._forecast(w, batch)
         return (0.5 * (out - outcome) ** 2).mean()
 
     found = model._gradient(p, batch, outcome)

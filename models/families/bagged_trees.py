@@ -58,10 +58,9 @@ class BaggedTrees(ForestLearner):
         pairs = pairs_of(rows, rest, 0, wanted["budget"])
         if pairs.size == 0:
             return [[]]
-        kept = pairs.size / max(rest.shape[0] * horizons, 1)
         growth = Growth(
             max_leaves=wanted["max_leaves"], max_depth=wanted["max_depth"],
-            min_leaf=max(2, round(wanted["min_leaf"] * horizons * min(1.0, kept))), max_bin=wanted["max_bin"],
+            min_leaf=max(2, round(wanted["min_leaf"] * horizons * pairs.share)), max_bin=wanted["max_bin"],
             shrink=wanted["shrink"],
         )  # fmt: skip
         grower = Grower(pairs, horizons, growth, self.seed)

@@ -76,7 +76,6 @@ class BoostedTrees(ForestLearner):
         check_boosting(self.family, self.settings)
 
     def _grow(self, rows: Rows, rest: np.ndarray) -> list[list[Tree]]:
-        f1 = rows.common.shape[2]
         bins, edges, used = binned(rows.common[:, 0], self.settings["max_bin"])
         owners: list[list[Tree]] = []
         for s in range(rest.shape[2]):
@@ -86,7 +85,6 @@ class BoostedTrees(ForestLearner):
                 continue
             far, far_edges, far_used = binned(rows.ahead[:, 0, s], self.settings["max_bin"])
             wide = np.concatenate([bins, far], axis=1)[known]
-            assert wide.shape[1] == f1 + far.shape[1]
             owners.append(
                 self._boost(wide, rest[known, 0, s], np.concatenate([used, far_used]), np.vstack([edges, far_edges]))
             )

@@ -45,9 +45,14 @@ class Tree:
     @classmethod
     def cut(cls, feature: np.ndarray, cut: np.ndarray, left: np.ndarray, value: np.ndarray, edges: np.ndarray) -> Tree:
         """From cuts between bins (`edges`, shape (F, max_bin - 1))."""
-        inner = feature >= 0
-        threshold = np.where(inner, edges[np.maximum(feature, 0), np.where(inner, cut, 0)], 0.0)
-        return cls(feature, threshold.astype(np.float32), left, value.reshape(feature.size, -1).astype(np.float32))
+        value = value.reshape(feature.size, -1).astype(np.float32)
+        return cls(feature, thresholds(feature, cut, edges), left, value)
+
+
+def thresholds(feature: np.ndarray, cut: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Threshold of each node, float32: the upper edge of its last bin below (see `pairs.binned`), 0 at a leaf."""
+    inner = feature >= 0
+    return np.where(inner, edges[np.maximum(feature, 0), np.where(inner, cut, 0)], 0.0).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)

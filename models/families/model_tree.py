@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from models.families.first_line import FirstLine
+from models.families.forest import thresholds
 from models.families.growing import validated_size
 from models.families.model_tree_kernels import grow_lines, leaf_forecast, line_forecasts_by_size, node_lines
 from models.families.pairs import Pairs, binned, pairs_of
@@ -84,12 +85,12 @@ class ModelTree(Learner):
             slopes = np.array([self.line.line(z, s)[:-1] for s in range(horizons)])
             strength = np.abs(slopes).mean(axis=0) * pairs.x.std(axis=0)
             self.chosen[z] = np.sort(np.argsort(-strength, kind="stable")[:k])
-            grown.append(self._grow(pairs, self.chosen[z], rest.shape))
+            grown.append(self._grow(pairs, self.chosen[z], horizons))
         self._join(grown)
         return self
 
-    def _grow(self, pairs: Pairs, chosen: np.ndarray, shape: tuple[int, ...]) -> _Lines:
-        wanted, horizons = self.settings, shape[2]
+    def _grow(self, pairs: Pairs, chosen: np.ndarray, horizons: int) -> _Lines:
+        wanted = self.settings
         bins, edges, used = binned(pairs.x, wanted["max_bin"])
         lines_x = np.column_stack([pairs.x[:, chosen], np.ones(pairs.size, dtype=np.float32)])
         error = np.ones(horizons)
@@ -97,8 +98,7 @@ class ModelTree(Learner):
             mine = pairs.y[pairs.horizon == s]
             error[s] = max(float(np.sqrt((mine.astype(float) ** 2).mean())), 1e-6) if mine.size else 1.0
         y = pairs.y / error[pairs.horizon]  # so that near and far horizons count alike
-        kept = min(1.0, pairs.size / (shape[0] * horizons))
-        min_leaf = max(2 * lines_x.shape[1], round(wanted["min_leaf"] * horizons * kept))
+        min_leaf = max(2 * lines_x.shape[1], round(wanted["min_leaf"] * horizons * pairs.share))
 
         def grow(order: np.ndarray, leaves: int) -> tuple[np.ndarray, ...]:
             tables = [np.empty(2 * leaves - 1, dtype=np.int64) for _ in range(6)]
@@ -120,14 +120,11 @@ class ModelTree(Learner):
 
         leaves, trust = int(wanted["max_leaves"]), np.ones(horizons)
         if leaves > 1 and wanted["folds"] > 1:
-            alike = Pairs(pairs.x, y, pairs.horizon, pairs.origin)
             leaves, trust = validated_size(
-                alike, horizons, held_out, wanted["folds"], wanted["standard_errors"], absolute=False
+                replace(pairs, y=y), horizons, held_out, wanted["folds"], wanted["standard_errors"], absolute=False
             )
         feature, cut, left, _, lines = grow(np.arange(pairs.size), leaves)
-        inner = feature >= 0
-        threshold = np.where(inner, edges[np.maximum(feature, 0), np.where(inner, cut, 0)], 0.0)
-        return _Lines(feature, threshold, left, lines * (trust * error)[:, None])
+        return _Lines(feature, thresholds(feature, cut, edges), left, lines * (trust * error)[:, None])
 
     def _join(self, grown: list[_Lines]) -> None:
         self.feature = np.concatenate([g.feature for g in grown]).astype(np.int16)

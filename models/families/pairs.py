@@ -25,12 +25,15 @@ class Pairs:
         Place of each pair's horizon.
     origin : ndarray of int, shape (N,)
         Place of each pair's origin.
+    share : float
+        Of all pairs of an origin and a horizon, known or not, how many are among these.
     """
 
     x: np.ndarray
     y: np.ndarray
     horizon: np.ndarray
     origin: np.ndarray
+    share: float
 
     @property
     def size(self) -> int:
@@ -50,14 +53,15 @@ def pairs_of(rows: Rows, y: np.ndarray, place: int, budget: int) -> Pairs:
     budget : int
     """
     known = np.isfinite(y[:, place])
+    n, horizons = known.shape
     gap = max(1, -(-int(known.sum()) // budget))
     if gap > 1:
-        n, horizons = known.shape
         turn = np.arange(n)[:, None] + np.arange(horizons) * max(1, gap // horizons)
         known &= turn % gap == 0
     origin, horizon = np.nonzero(known)
     x = np.concatenate([rows.common[origin, place], rows.ahead[origin, place, horizon]], axis=1)
-    return Pairs(x.astype(np.float32, copy=False), y[origin, place, horizon].astype(np.float32), horizon, origin)
+    outcome = y[origin, place, horizon].astype(np.float32)
+    return Pairs(x.astype(np.float32, copy=False), outcome, horizon, origin, outcome.size / max(known.size, 1))
 
 
 def binned(x: np.ndarray, max_bin: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
@@ -12,7 +12,7 @@ from models.families.boosted_trees import check_boosting
 from models.families.first_line import FirstLine
 from models.families.pairs import pairs_of
 from models.learner import Learner, State
-from models.rows import Rows
+from models.rows import Layout, Rows
 
 OBJECTIVES: Mapping[str, str] = MappingProxyType(
     {"squared": "reg:squarederror", "absolute": "reg:absoluteerror", "pinball": "reg:quantileerror"}
@@ -75,19 +75,15 @@ class XGBoost(Learner):
         pairs = pairs_of(rows, rest, 0, wanted["budget"])
         if pairs.size == 0:
             return None
-        x = np.column_stack([pairs.x, self._step(rows)[pairs.horizon]])
+        x = np.column_stack([pairs.x, step_feature(rows.layout)[pairs.horizon]])
         return train(wanted, x, pairs.y, pairs.origin, self.seed)
-
-    def _step(self, rows: Rows) -> np.ndarray:
-        """The horizon as a feature, shape (S,)."""
-        return np.log(np.asarray(rows.layout.steps, dtype=np.float32))
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """As the contract says."""
         places = np.arange(len(self._boosters)) if places is None else np.asarray(places, dtype=np.int64)
         n, _, horizons = rows.shape
         out = np.zeros((n, places.size, horizons), dtype=np.float32)
-        step = np.broadcast_to(self._step(rows)[:, None], (n, horizons, 1))
+        step = np.broadcast_to(step_feature(rows.layout)[:, None], (n, horizons, 1))
         for k, place in enumerate(places):
             booster = self._boosters[place]
             if booster is not None:
@@ -103,7 +99,7 @@ class XGBoost(Learner):
         """
         x, out = rows.at(horizon)[0, 0], np.zeros(rows.width + 1)
         if self._boosters[place] is not None:
-            out = folded_shap(self._boosters[place], np.append(x, self._step(rows)[horizon]), rows.width)
+            out = folded_shap(self._boosters[place], np.append(x, step_feature(rows.layout)[horizon]), rows.width)
         return out if self.line is None else out + self.line.shares(rows, horizon, place)
 
     def pick(self, places: np.ndarray) -> Self:
@@ -115,20 +111,22 @@ class XGBoost(Learner):
 
     def n_parameters(self) -> int:
         """As the contract says."""
-        learned = sum(booster_parameters(booster) for booster in self._boosters if booster is not None)
-        return learned + (0 if self.line is None else self.line.n_parameters())
+        return booster_parameters(self._boosters) + (0 if self.line is None else self.line.n_parameters())
 
     def state(self) -> State:
         """As the contract says; boosters in XGBoost's own UBJSON."""
-        blobs = {f"{k}.ubj": bytes(b.save_raw("ubj")) for k, b in enumerate(self._boosters) if b is not None}
         meta, arrays, _ = ({}, {}, {}) if self.line is None else self.line.state()
-        return {**meta, "zones": len(self._boosters)}, arrays, blobs
+        return {**meta, "zones": len(self._boosters)}, arrays, stored(self._boosters)
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
         self.line = FirstLine.restored(meta, arrays, self.layout)
-        names = (f"{k}.ubj" for k in range(int(meta["zones"])))
-        self._boosters = [load(blobs[name]) if name in blobs else None for name in names]
+        self._boosters = restored(blobs, int(meta["zones"]))
+
+
+def step_feature(layout: Layout) -> np.ndarray:
+    """The horizon as a feature: logarithm of its steps, float32, shape (S,)."""
+    return np.log(np.asarray(layout.steps, dtype=np.float32))
 
 
 def train(wanted: Mapping[str, Any], x: np.ndarray, y: np.ndarray, origin: np.ndarray, seed: int) -> Any:
@@ -170,13 +168,21 @@ def train(wanted: Mapping[str, Any], x: np.ndarray, y: np.ndarray, origin: np.nd
     return xgboost.train(options, whole, num_boost_round=max(1, tried.best_iteration + 1))
 
 
-def load(raw: bytes) -> Any:
-    """A booster from its bytes."""
+def stored(boosters: Sequence[Any]) -> dict[str, bytes]:
+    """Boosters as files by place, in XGBoost's own UBJSON; no file for None."""
+    return {f"{k}.ubj": bytes(b.save_raw("ubj")) for k, b in enumerate(boosters) if b is not None}
+
+
+def restored(blobs: Mapping[str, bytes], count: int) -> list[Any]:
+    """Inverse of `stored`, for so many boosters."""
     import xgboost
 
-    booster = xgboost.Booster({"nthread": 1})
-    booster.load_model(bytearray(raw))
-    return booster
+    found: list[Any] = [None] * count
+    for k in range(count):
+        if (raw := blobs.get(f"{k}.ubj")) is not None:
+            found[k] = xgboost.Booster({"nthread": 1})
+            found[k].load_model(bytearray(raw))
+    return found
 
 
 def folded_shap(booster: Any, x: np.ndarray, width: int) -> np.ndarray:
@@ -187,8 +193,12 @@ def folded_shap(booster: Any, x: np.ndarray, width: int) -> np.ndarray:
     return np.append(shap[:width], shap[width:].sum())
 
 
-def booster_parameters(booster: Any) -> int:
-    """Feature and threshold of each split, value of each leaf."""
-    frame = booster.trees_to_dataframe()
-    leaves = int((frame["Feature"] == "Leaf").sum())
-    return 2 * (len(frame) - leaves) + leaves
+def booster_parameters(boosters: Sequence[Any]) -> int:
+    """Feature and threshold of each split, value of each leaf, over all boosters; None has none."""
+    total = 0
+    for booster in boosters:
+        if booster is not None:
+            frame = booster.trees_to_dataframe()
+            leaves = int((frame["Feature"] == "Leaf").sum())
+            total += 2 * (len(frame) - leaves) + leaves
+    return total

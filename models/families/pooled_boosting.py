@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from models.families.boosted_trees import check_boosting
-from models.families.boosted_xgboost import booster_parameters, folded_shap, load, train
+from models.families.boosted_xgboost import booster_parameters, folded_shap, restored, step_feature, stored, train
 from models.families.first_line import FirstLine
 from models.learner import Learner, State
 from models.rows import Rows
@@ -106,7 +106,7 @@ class PooledXGBoost(Learner):
         self, rows: Rows, places: np.ndarray, origin: np.ndarray, zone: np.ndarray, horizon: np.ndarray
     ) -> np.ndarray:
         """Features of these rows: as in `Layout.names`, the horizon, what the zone is like."""
-        step = np.log(np.asarray(rows.layout.steps, dtype=np.float32))[horizon]
+        step = step_feature(rows.layout)[horizon]
         parts = [rows.common[origin, zone], rows.ahead[origin, zone, horizon], step[:, None]]
         return np.concatenate([*parts, self.extra[places[zone]]], axis=1, dtype=np.float32)
 
@@ -166,22 +166,23 @@ class PooledXGBoost(Learner):
 
     def n_parameters(self) -> int:
         """As the contract says."""
-        learned = sum(booster_parameters(booster) for booster in self._boosters if booster is not None)
-        return learned + (0 if self.line is None else self.line.n_parameters()) + int(self.extra.size)
+        return (
+            booster_parameters(self._boosters)
+            + (0 if self.line is None else self.line.n_parameters())
+            + int(self.extra.size)
+        )
 
     def state(self) -> State:
         """As the contract says; the booster in XGBoost's own UBJSON."""
         meta, arrays, _ = ({}, {}, {}) if self.line is None else self.line.state()
         arrays["extra"] = self.extra
-        blobs = {f"{k}.ubj": bytes(b.save_raw("ubj")) for k, b in enumerate(self._boosters) if b is not None}
-        return {**meta, "boosters": len(self._boosters)}, arrays, blobs
+        return {**meta, "boosters": len(self._boosters)}, arrays, stored(self._boosters)
 
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
         self.extra = arrays["extra"]
         self.line = FirstLine.restored(meta, arrays, self.layout)
-        names = [f"{k}.ubj" for k in range(int(meta["boosters"]))]
-        self._boosters = [load(blobs[name]) if name in blobs else None for name in names]
+        self._boosters = restored(blobs, int(meta["boosters"]))
 
 
 def zone_statistics(rows: Rows, y: np.ndarray) -> np.ndarray:

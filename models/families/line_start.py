@@ -19,6 +19,17 @@ PENALTIES = (0.003, 0.03, 0.1, 0.3, 1.0, 10.0, 1e6)
 _CLIP = 6.0  # standard deviations; beyond, an input says no more than "very far" (assumed)
 
 
+def held_out_rows(rows: Rows, share: float) -> tuple[int, int]:
+    """How many rows are learned from first, and where those held out begin: the last `share` of them.
+
+    Between the two lies a gap as long as the farthest horizon, so that what is held out was not known before, but of no
+    more than a twentieth of the rows.
+    """
+    n = rows.shape[0]
+    first_held = n - max(1, round(share * n))
+    return max(1, first_held - min(max(rows.layout.steps), n // 20)), first_held
+
+
 def standardise(values: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Inputs in standard deviations from their mean, cut off at 6."""
     out = (values - centre) / scale

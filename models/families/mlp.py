@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.families.line_start import LineStart
+from models.families.line_start import LineStart, held_out_rows
 from models.families.network import (
     LOSSES,
     AdamW,
@@ -127,8 +127,7 @@ class ZoneMLP(Learner):
         """Learn (see `Learner.fit`); all zones of a chunk take each step together."""
         self.layout = rows.layout
         n, zones, horizons = rows.shape
-        held = max(1, round(self.settings["holdout"] * n))
-        early = max(1, n - held - min(max(rows.layout.steps), n // 20))
+        early, first_held = held_out_rows(rows, self.settings["holdout"])
         chunk = max(1, _CHUNK_BYTES // (4 * horizons * self.settings["hidden"] * min(self.settings["batch"], n)))
         members = self.settings["members"]
         lines = []
@@ -138,7 +137,7 @@ class ZoneMLP(Learner):
             for start in range(0, zones, chunk):
                 some = np.arange(start, min(start + chunk, zones))
                 few, target = rows.pick(some), np.ascontiguousarray(y[:, some].transpose(1, 2, 0))  # (Z, S, n)
-                line = LineStart.fit(few, target, early=early, first_held=n - held)
+                line = LineStart.fit(few, target, early=early, first_held=first_held)
                 lines.append(line)
                 common, ahead = line.inputs(few)
                 rest = target - line.early_forecast(common, ahead)
@@ -149,7 +148,7 @@ class ZoneMLP(Learner):
                 rest = (rest / spread[some][:, :, None]).astype(np.float32)
                 for member in range(members):
                     rng = np.random.default_rng([self.seed, member])
-                    flat[member, some] = self._train(rows, common, ahead, rest, early, n - held, rng)
+                    flat[member, some] = self._train(rows, common, ahead, rest, early, first_held, rng)
         self.line, self._flat, self._spread = LineStart.join(lines), flat, spread
         return self
 

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.families.line_start import LineStart
+from models.families.line_start import LineStart, held_out_rows
 from models.families.pooled_mlp import PooledMLP
 from models.learner import Learner, State
 from models.rows import Layout, Rows
@@ -65,8 +65,7 @@ class SharedBody(Learner):
         """Fit the heads of the zones at `places` (None: all) on rows of these zones; the body stays as it is."""
         places = np.arange(rows.shape[1]) if places is None else np.asarray(places)
         n, zones, horizons = rows.shape
-        first_held = n - max(1, round(self.settings["holdout"] * n))
-        early = max(1, first_held - min(max(rows.layout.steps), n // 20))
+        early, first_held = held_out_rows(rows, self.settings["holdout"])
         width = rows.width + self.settings["width"] + 1
         chunk = max(1, _CHUNK_VALUES // (n * width * horizons))
         parts = []

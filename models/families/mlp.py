@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.families.line_start import LineStart, held_out_rows
 from models.families.network import (
     LOSSES,
     AdamW,
@@ -27,6 +26,7 @@ from models.families.network import (
     loss_gradient,
     loss_value,
 )
+from models.families.network_line import NetworkLine, held_out_rows
 from models.learner import Learner, State
 from models.rows import Rows
 
@@ -119,7 +119,7 @@ class ZoneMLP(Learner):
                 "members": (1, 50),
             },
         )
-        self.line: LineStart | None = None
+        self.line: NetworkLine | None = None
         self._flat = np.zeros((1, 0, 0), dtype=np.float32)  # (members, Z, P)
         self._spread = np.zeros((0, 0), dtype=np.float32)  # (Z, S): what the line leaves over
 
@@ -137,7 +137,7 @@ class ZoneMLP(Learner):
             for start in range(0, zones, chunk):
                 some = np.arange(start, min(start + chunk, zones))
                 few, target = rows.pick(some), np.ascontiguousarray(y[:, some].transpose(1, 2, 0))  # (Z, S, n)
-                line = LineStart.fit(few, target, early=early, first_held=first_held)
+                line = NetworkLine.fit(few, target, early=early, first_held=first_held)
                 lines.append(line)
                 common, ahead = line.inputs(few)
                 rest = target - line.early_forecast(common, ahead)
@@ -149,7 +149,7 @@ class ZoneMLP(Learner):
                 for member in range(members):
                     rng = np.random.default_rng([self.seed, member])
                     flat[member, some] = self._train(rows, common, ahead, rest, early, first_held, rng)
-        self.line, self._flat, self._spread = LineStart.join(lines), flat, spread
+        self.line, self._flat, self._spread = NetworkLine.join(lines), flat, spread
         return self
 
     def _parameters(self, rows: Rows, zones: int) -> Parameters:
@@ -278,7 +278,7 @@ class ZoneMLP(Learner):
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """See `Learner.restore`."""
         self._flat, self._spread = arrays["flat"], arrays["spread"]
-        self.line = LineStart.restore(arrays)
+        self.line = NetworkLine.restore(arrays)
 
 
 class _Order:

@@ -1,7 +1,8 @@
 """Networks: what all the small networks share to learn by, over one model or a stack of one per zone.
 
-Read `Parameters` (all numbers of a network in one line of memory), `loss_gradient`, `AdamW`, `learning_rate`, `Best`
-(early stopping). The first axes of `Parameters.flat` may count zones, so that a thousand networks step at once.
+Read `standardise` (inputs), `Parameters` (all numbers of a network in one line of memory), `loss_gradient`, `AdamW`,
+`learning_rate`, `Best` (early stopping). The first axes of `Parameters.flat` may count zones, so that a thousand
+networks step at once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,20 @@ Loss = Literal["absolute", "squared", "huber", "pinball"]
 LOSSES: tuple[str, ...] = get_args(Loss)
 #: From here on the Huber loss is a straight line, in the zone's scale (assumed: a quarter of a standard deviation).
 HUBER_EDGE = 0.25
+_CLIP = 6.0  # standard deviations; beyond, an input says no more than "very far" (assumed)
+
+
+def standardise(values: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Inputs in standard deviations from their mean, cut off at 6."""
+    out = (values - centre) / scale
+    return np.clip(out, -_CLIP, _CLIP, out=out)
+
+
+def centre_and_scale(values: np.ndarray, axis: int | tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation along some axes, single precision; a constant input has scale 1."""
+    centre = values.mean(axis=axis, dtype=np.float64)
+    scale = np.sqrt(np.maximum(np.square(values, dtype=np.float64).mean(axis=axis) - centre**2, 0))
+    return centre.astype(np.float32), np.where(scale > 1e-3, scale, 1).astype(np.float32)
 
 
 class Parameters:

@@ -16,17 +16,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.families.line_start import centre_and_scale, standardise
 from models.families.network import (
     LOSSES,
     AdamW,
     Parameters,
+    centre_and_scale,
     check_choices,
     check_ranges,
     dropout_mask,
     learning_rate,
     loss_gradient,
     loss_value,
+    standardise,
 )
 from models.families.tape import Node, Tape
 from models.learner import Learner, State

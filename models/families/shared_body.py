@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from models.families.line_start import LineStart, held_out_rows
+from models.families.network_line import NetworkLine, held_out_rows
 from models.families.pooled_mlp import PooledMLP
 from models.learner import Learner, State
 from models.rows import Layout, Rows
@@ -53,7 +53,7 @@ class SharedBody(Learner):
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
         super().__init__(seed=seed, **settings)
         self.body = PooledMLP(seed=seed, **self.settings, members=1)
-        self.heads: LineStart | None = None
+        self.heads: NetworkLine | None = None
 
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """Learn body and heads (see `Learner.fit`)."""
@@ -74,8 +74,8 @@ class SharedBody(Learner):
                 some = np.arange(start, min(start + chunk, zones))
                 inputs, said = self._inputs(rows.pick(some), places[some])
                 rest = (y[:, some] - said).transpose(1, 2, 0)
-                parts.append(LineStart.fit(inputs, rest, early=early, first_held=first_held))
-        made = LineStart.join(parts)
+                parts.append(NetworkLine.fit(inputs, rest, early=early, first_held=first_held))
+        made = NetworkLine.join(parts)
         self.heads = made if self.heads is None or zones == len(self.heads.centre) else self.heads.put(places, made)
         return self
 
@@ -129,4 +129,4 @@ class SharedBody(Learner):
         """See `Learner.restore`."""
         self.body.layout = self.layout
         self.body.restore({}, {k[5:]: v for k, v in arrays.items() if k.startswith("body_")}, {})
-        self.heads = LineStart.restore(arrays)
+        self.heads = NetworkLine.restore(arrays)

@@ -1,7 +1,8 @@
-"""Line start: the ridge line per zone and horizon from which a zone's network sets out.
+"""Network line: a ridge line per zone and horizon that goes with a network, on the inputs that the network sees.
 
-A plain twin of the linear family with one purpose: inputs on a common scale, a penalty chosen on the rows held out, and
-a forecast that the network only has to correct.
+A zone's own network corrects it (`mlp`); a city's network feeds it (`shared_body`). It is fitted twice, on the early
+rows alone and on all: what the early line leaves over on the rows held out is what a new row would leave, and by it the
+penalty is chosen and learning stopped. The line before trees (`first_line`) needs no such pair and is `ridge` itself.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Self
 
 import numpy as np
 
+from models.families.network import centre_and_scale, standardise
 from models.rows import Rows
 
 #: Penalties tried, as a share of the known rows, from a nearly free line to none at all (assumed range).
 PENALTIES = (0.003, 0.03, 0.1, 0.3, 1.0, 10.0, 1e6)
-_CLIP = 6.0  # standard deviations; beyond, an input says no more than "very far" (assumed)
 
 
 def held_out_rows(rows: Rows, share: float) -> tuple[int, int]:
@@ -30,21 +31,8 @@ def held_out_rows(rows: Rows, share: float) -> tuple[int, int]:
     return max(1, first_held - min(max(rows.layout.steps), n // 20)), first_held
 
 
-def standardise(values: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Inputs in standard deviations from their mean, cut off at 6."""
-    out = (values - centre) / scale
-    return np.clip(out, -_CLIP, _CLIP, out=out)
-
-
-def centre_and_scale(values: np.ndarray, axis: int | tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation along some axes, single precision; a constant input has scale 1."""
-    centre = values.mean(axis=axis, dtype=np.float64)
-    scale = np.sqrt(np.maximum(np.square(values, dtype=np.float64).mean(axis=axis) - centre**2, 0))
-    return centre.astype(np.float32), np.where(scale > 1e-3, scale, 1).astype(np.float32)
-
-
 @dataclass(frozen=True, eq=False)
-class LineStart:
+class NetworkLine:
     """Ridge lines of Z zones and S horizons.
 
     Attributes
@@ -107,7 +95,7 @@ class LineStart:
         return cls(centre, scale, ahead_centre, ahead_scale, weights, tries[choice, np.arange(zones)])
 
     @classmethod
-    def join(cls, parts: Sequence[LineStart]) -> Self:
+    def join(cls, parts: Sequence[NetworkLine]) -> Self:
         """The zones of several, one after another."""
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
@@ -127,16 +115,16 @@ class LineStart:
         """What the lines of the early rows say, (Z, S, n)."""
         return _line(self.early_weights, common, ahead)
 
-    def pick(self, places: np.ndarray) -> LineStart:
+    def pick(self, places: np.ndarray) -> NetworkLine:
         """Those of some zones."""
-        return LineStart(*(getattr(self, f.name)[places] for f in fields(self)))
+        return NetworkLine(*(getattr(self, f.name)[places] for f in fields(self)))
 
-    def put(self, places: np.ndarray, other: LineStart) -> LineStart:
+    def put(self, places: np.ndarray, other: NetworkLine) -> NetworkLine:
         """The same with the lines of `other` at some places."""
         made = {f.name: getattr(self, f.name).copy() for f in fields(self) if f.name != "early_weights"}
         for name, values in made.items():
             values[places] = getattr(other, name)
-        return LineStart(**made, early_weights=np.zeros((len(self.centre), 0), dtype=np.float32))
+        return NetworkLine(**made, early_weights=np.zeros((len(self.centre), 0), dtype=np.float32))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """For storing; see `restore`."""

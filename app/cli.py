@@ -91,7 +91,10 @@ def export(
 @JSON
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def benchmark(case: str | None, arguments: Sequence[str], as_json: bool) -> None:
-    """Measure speed and memory of a CASE on this machine; without one, list the cases."""
+    """Measure speed and memory of a CASE on this machine; without one, list the cases.
+
+    What a case takes: zonewise benchmark CASE -- --help.
+    """
     from app.benchmarks import case_names, run_case
 
     if case is None:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from app.code_version import code_version
-from app.job_spec import check_families, competing, file_digest
+from app.job_spec import check_families, competing, file_digest, named_families
 from app.pipeline import LIVE_MODELS, NOW_LOCAL, Job, Report
 from data.errors import InputError
 from data.schemas import TARGETS
@@ -254,7 +254,7 @@ class MeasuredJob(Job):
     def training(self) -> Training:
         """Models that have seen neither the test days nor the live day."""
         if self._training is None:
-            from app.assignment_file import families_for, read_assignment
+            from app.assignment_file import read_assignment
             from models.training import train
 
             panel = self.panel()
@@ -270,7 +270,7 @@ class MeasuredJob(Job):
             self._training = train(
                 panel, targets=[t for t in MEASURED_TARGETS if t in panel.values], train_end=end, test_from=end,
                 seed=self.spec.seed, n_jobs=self.n_jobs, overrides=overrides, effort=self.spec.effort,
-                families=families_for(self.spec.effort, self.spec.families, overrides),
+                families=named_families(self.spec.families),
                 progress=lambda done, total, message: self.report("training", done, total, message),
             )  # fmt: skip
         return self._training

@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from app.air_inputs import local_start, read_city_fleet
-from app.assignment_file import families_for, read_assignment
+from app.assignment_file import read_assignment
 from app.calibrating import air_of, calibrate, stored_calibration
 from app.code_version import code_version
-from app.job_spec import CALIBRATION, JobSpec, step_specs
+from app.job_spec import CALIBRATION, JobSpec, named_families, step_specs
 from app.zoning import zones_of_job
 from data.errors import InputError
 from data.schemas import TARGETS
@@ -317,7 +317,7 @@ class Job:
             self._training = train(
                 panel, targets=TARGETS, train_end=end, test_from=end, seed=self.spec.seed, n_jobs=self.n_jobs,
                 overrides=overrides, effort=self.spec.effort,
-                families=families_for(self.spec.effort, self.spec.families, overrides),
+                families=named_families(self.spec.families),
                 progress=lambda done, total, message: self.report("training", done, total, message),
             )  # fmt: skip
         return self._training

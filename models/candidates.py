@@ -13,7 +13,7 @@ from typing import Any
 
 from models.errors import SettingsError
 from models.forecasting import LearnedForecaster
-from models.learner import Learner, import_families, learner_class
+from models.learner import Learner, families, learner_class
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ _CITY = (
     *_plain("macro_ridge", "macro_xgboost", "macro_mlp"),
     Candidate("macro_mlp_level", "macro_mlp", reference="level"),
 )
-#: Candidates by effort; each level adds to the one before.
+#: Candidates by effort, from a few cheap ones to nearly all; `quick` takes the citywide XGBoost with few rounds.
 EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
     {
         "quick": (*_LINES, *_plain("macro_ridge"), Candidate("macro_xgboost", "macro_xgboost", settings=_SHORT)),
@@ -78,8 +78,18 @@ EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
 )
 
 
-def candidates(effort: str = "quick", families: Sequence[str] | None = None) -> tuple[Candidate, ...]:
+def candidates(
+    effort: str = "quick", named: Sequence[str] | None = None, *, also: Sequence[str] = ()
+) -> tuple[Candidate, ...]:
     """Candidates of an effort, or just the named families.
+
+    Parameters
+    ----------
+    effort : str
+    named : sequence of str or None
+        Families that take the effort's place.
+    also : sequence of str
+        Families that compete besides, where no candidate has their name yet.
 
     Raises
     ------
@@ -87,15 +97,14 @@ def candidates(effort: str = "quick", families: Sequence[str] | None = None) -> 
         For an effort that does not exist, naming every family that does not, or where no family learns a zone at a
         time.
     """
-    if families is None:
-        if effort not in EFFORTS:
-            raise SettingsError(f"there is no effort {effort!r}; there are {sorted(EFFORTS)}")
-        return EFFORTS[effort]
-    import_families()
-    strange = [name for name in dict.fromkeys(families) if name not in Learner.registry]
+    if named is None and effort not in EFFORTS:
+        raise SettingsError(f"there is no effort {effort!r}; there are {sorted(EFFORTS)}")
+    found = EFFORTS[effort] if named is None else _plain(*dict.fromkeys(named))
+    there = {candidate.name for candidate in found}
+    found += _plain(*(name for name in dict.fromkeys(also) if name not in there))
+    strange = [candidate.family for candidate in found if candidate.family not in families()]
     if strange:
-        raise SettingsError(f"families {strange} do not exist; there are {', '.join(sorted(Learner.registry))}")
-    found = _plain(*dict.fromkeys(families))
+        raise SettingsError(f"families {strange} do not exist; there are {', '.join(families())}")
     if not any(candidate.learner.scope == "zone" for candidate in found):
-        raise SettingsError(f"families {list(families)} hold none that learns a zone at a time; add one, e.g. ridge")
+        raise SettingsError(f"families {list(there)} hold none that learns a zone at a time; add one, e.g. ridge")
     return found

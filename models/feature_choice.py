@@ -177,6 +177,7 @@ class PreparedLearner(Learner):
     """
 
     family = "prepared"
+    wrapper = True
     rank = 2.0
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"learner": "ridge", "settings": {}, "steps": [["keep", 20]]}

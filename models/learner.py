@@ -44,6 +44,8 @@ class Learner(ABC):
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
     #: Simpler families go first where two are as good (1: a line; 9: a network over several zones).
     rank: ClassVar[float] = 5.0
+    #: Whether it only prepares rows for another family, so that nobody chooses it by name.
+    wrapper: ClassVar[bool] = False
     registry: ClassVar[dict[str, type[Learner]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -152,6 +154,13 @@ def import_families() -> None:
     """Make every family known to `Learner.registry`."""
     for module in FAMILY_MODULES:
         import_module(module)
+
+
+def families(scope: str | None = None) -> tuple[str, ...]:
+    """Names of the families that can be chosen, sorted; wrappers around another family are none."""
+    import_families()
+    found = (name for name, kind in Learner.registry.items() if not kind.wrapper and scope in (None, kind.scope))
+    return tuple(sorted(found))
 
 
 def learner_class(family: str) -> type[Learner]:

@@ -23,6 +23,7 @@ from models.contract import Forecaster, validation_start
 from models.design import Workbench
 from models.ensemble import EnsembleForecaster
 from models.errors import NoDataError, ShortHistoryError
+from models.learner import families as choosable
 from models.panel import Panel
 
 Progress = Callable[[int, int, str], None]
@@ -130,8 +131,8 @@ def train(
     n_jobs : int
         Processes; 1 stays in this one.
     overrides : DataFrame or None
-        By hand: `zone_id` and any of `target` (with no `family` and `model_in_use`: the zone's task), `family`,
-        `model_in_use`.
+        By hand: `zone_id` and any of `target` (with no `family` and `model_in_use`: the zone's task), `family` (which
+        then competes, whatever the effort), `model_in_use`.
     progress : callable or None
         Called with (done, total, message).
 
@@ -149,9 +150,9 @@ def train(
         raise ShortHistoryError(
             f"test_from {test_from} lies before train_end {train_end}: the test would be trained on"
         )
-    wanted = candidates(effort, families)
-    local = tuple(c.name for c in wanted if c.learner.scope == "zone")
-    by_hand = check_overrides(overrides, panel, (USUAL, *local))
+    local = tuple(c.name for c in candidates(effort, families) if c.learner.scope == "zone")
+    by_hand = check_overrides(overrides, panel, tuple(dict.fromkeys((USUAL, *local, *choosable("zone")))))
+    wanted = candidates(effort, families, also=[name for name in by_hand["family"] if name not in ("", USUAL)])
     past = panel.until(panel.known_by(train_end))
     sensed = {target: zones for target in targets if (zones := _learnable(past, target))}
     if not sensed:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import app.pipeline
-from app.assignment_file import families_for, read_assignment
+from app.assignment_file import read_assignment
 from app.job_spec import STEPS
 from app.pipeline import Job, JobSpec
 from data.errors import InputError, ZonewiseError
@@ -164,16 +164,6 @@ def test_families_named_take_an_efforts_place_however_they_are_written(tmp_path)
     assert trained(families="ridge,tree") == trained(families=" ridge, tree,ridge", effort="thorough")
     assert trained(families="ridge,tree") != trained(families="ridge")
     assert trained(families="") == trained()
-
-
-def test_a_family_named_by_hand_competes_though_the_effort_lacks_it():
-    """`mlp` is none of quick's; ridge is, and the usual value always competes."""
-    quick = families_for("quick", None, pd.DataFrame({"zone_id": ["Z01", "Z02"], "family": ["ridge", ""]}))
-    usual = families_for("quick", None, pd.DataFrame({"zone_id": ["Z01"], "family": ["historical_average"]}))
-    more = families_for("quick", None, pd.DataFrame({"zone_id": ["Z01", "Z02"], "family": ["mlp", "ridge"]}))
-    assert quick is None and usual is None
-    assert more[-1] == "mlp" and "ridge" in more and len(more) == len(set(more))
-    assert families_for("quick", "ridge,tree", None) == ("ridge", "tree")
 
 
 def test_other_code_is_another_run(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.candidates import candidates
+from models.candidates import EFFORTS, candidates
 from models.errors import SettingsError
 from models.select import choose_families
 from models.validation import Validation
@@ -34,3 +34,24 @@ def test_a_clearly_better_one_is_taken_whatever_its_rank():
 def test_every_family_that_does_not_exist_is_named_at_once():
     with pytest.raises(SettingsError, match=r"crystal.*oracle"):
         candidates("quick", ("ridge", "crystal", "oracle"))
+
+
+@pytest.mark.parametrize("effort", sorted(EFFORTS))
+def test_a_family_named_by_hand_competes_whatever_the_effort(effort):
+    """What the effort has stays as it is, settings and all; ridge is in every effort, `lasso` in none."""
+    own = candidates(effort)
+    assert candidates(effort, also=["ridge", "ridge"]) == own
+    more = candidates(effort, also=["lasso", "ridge"])
+    assert more[:-1] == own
+    assert (more[-1].name, more[-1].family) == ("lasso", "lasso")
+
+
+def test_named_families_take_the_efforts_place():
+    assert [c.name for c in candidates("thorough", ("ridge", "tree", "ridge"))] == ["ridge", "tree"]
+    assert [c.name for c in candidates("quick", ("ridge", "tree"), also=("mlp",))] == ["ridge", "tree", "mlp"]
+
+
+def test_what_only_prepares_rows_for_another_family_is_none_to_choose():
+    with pytest.raises(SettingsError, match="prepared") as told:
+        candidates("quick", ("ridge", "prepared"))
+    assert "prepared" not in str(told.value).split("there are")[1]

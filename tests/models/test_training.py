@@ -110,6 +110,18 @@ def test_a_choice_by_hand_is_followed(town, end):
     assert trained.assignment.set_index("zone_id").loc["Z02", "target"] == "speed_mps"
 
 
+@pytest.mark.parametrize("effort", ["quick", "standard"])
+def test_a_family_that_the_effort_lacks_competes_where_it_is_named_by_hand(town, end, effort, monkeypatch):
+    """`lasso` is in neither; the usual value always competes and needs no candidate."""
+    lines = tuple(c for c in EFFORTS[effort] if c.family in ("ridge", "macro_ridge"))
+    monkeypatch.setattr("models.candidates.EFFORTS", {**EFFORTS, effort: lines})
+    hand = pd.DataFrame([{"zone_id": "Z01", "family": "lasso"}, {"zone_id": "Z02", "family": "historical_average"}])
+    trained = train(town, targets=("speed_mps",), train_end=end, effort=effort, overrides=hand)
+    assert trained.micromodels["Z01", "speed_mps"].name == "lasso"
+    assert trained.micromodels["Z02", "speed_mps"].name == "historical_average"
+    assert {name for name, _ in trained.candidates} == {"ridge", "macro_ridge", "lasso"}
+
+
 def test_a_choice_by_hand_that_cannot_be_followed_names_every_fault(town, end):
     hand = pd.DataFrame([{"zone_id": "Z77", "family": "oracle"}])
     with pytest.raises(AssignmentError, match=r"Z77.*oracle"):

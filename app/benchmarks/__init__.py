@@ -6,6 +6,7 @@ Every case returns `{"machine", "versions", "figures": [{"name", "value", "unit"
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
+
+from threadpoolctl import threadpool_limits
 
 from data.errors import InputError
 from data.store.runs import versions
@@ -36,6 +39,48 @@ def run_case(name: str, arguments: Sequence[str]) -> dict[str, Any]:
         case = import_module(f"app.benchmarks.{name}.run")
     result: dict[str, Any] = case.run(list(arguments))
     return {"machine": machine(), "versions": versions(), **result}
+
+
+def run_parts(case: str, parts: Sequence[str], arguments: Sequence[str]) -> dict[str, Any]:
+    """Run a case made of parts: modules of the package `app.benchmarks.<case>` with `measure(seed=...)`.
+
+    Parameters
+    ----------
+    case : str
+    parts : sequence of str
+        Names of the modules; `--only` chooses among them, all run where it is left out.
+    arguments : sequence of str
+        Of the command line.
+
+    Returns
+    -------
+    dict
+        `figures` of all parts, and `parts`: what each tells besides. A part whose data is not there leaves a note.
+
+    Raises
+    ------
+    InputError
+        If no part could be measured.
+    """
+    parser = argparse.ArgumentParser(prog=f"zonewise benchmark {case}")
+    parser.add_argument("--only", nargs="*", choices=sorted(parts), default=[], help="parts; all where none is named")
+    parser.add_argument("--seed", type=int, default=1)
+    wanted = parser.parse_args(list(arguments))
+    figures: list[dict[str, Any]] = []
+    told: dict[str, Any] = {}
+    notes: list[str] = []
+    with threadpool_limits(limits=1):  # seconds are of one thread
+        for part in wanted.only or parts:
+            try:
+                found = import_module(f"app.benchmarks.{case}.{part}").measure(seed=wanted.seed)
+            except InputError as error:
+                notes.append(f"{part}: {error}")
+                continue
+            figures += found.pop("figures")
+            told[part] = found
+    if not figures:
+        raise InputError("nothing was measured: " + "; ".join(notes))
+    return {"figures": figures, "parts": told, "notes": notes}
 
 
 def machine() -> dict[str, Any]:

@@ -24,8 +24,8 @@ from models.select import InUse
 #: Limit values from 2030, ug/m3, of a daily and of an annual mean: Directive (EU) 2024/2881, Annex I.
 DAILY_LIMIT = {"no2_ug_per_m3": 50.0, "pm25_ug_per_m3": 25.0}
 ANNUAL_LIMIT = {"no2_ug_per_m3": 20.0, "pm25_ug_per_m3": 10.0}
-AIR_STAKE = 0.5  # share of the limit from which air may be the task
-SPEED_STAKE = 0.25  # excess travel time from which speed, not flow, is the traffic task: a fall by a fifth
+AIR_STAKE = 0.5  # share of the limit from which air may be the task (assumed)
+SPEED_STAKE = 0.25  # excess travel time from which speed, not flow, is the traffic task: a fall by a fifth (assumed)
 
 
 def stake(panel: Panel, target: str, zone_id: str) -> float:

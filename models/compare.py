@@ -32,7 +32,7 @@ from models.verdicts import verdicts
 __all__ = ["Comparison", "compare", "latency_ms", "model_forecasts", "model_levels"]
 DRAWS = 999
 FIRST = ("in_use", "micromodel", "macromodel", "mix")
-TIE_SHARE = 0.01  # of the macromodel's error
+TIE_SHARE = 0.01  # of the macromodel's error: what a planner would not notice (assumed)
 CORRECTION = "holm"  # the chance of any false verdict in the city, at one target and horizon, stays below ALPHA
 ALPHA = 0.1
 MAX_BYTES = 800_000_000  # of quantile forecasts held at once; zones beyond it are scored in turns

@@ -22,6 +22,7 @@ from models.profile import Profile
 from models.rows import Layout, Rows
 from models.scale import to_scale
 
+# All assumed, as what reaches far enough on grids from five minutes to an hour.
 LAG_HOURS = 1.0  # own lags without a gap reach so far, within the two bounds below
 MIN_LAGS, MAX_LAGS = 6, 12
 MEAN_HOURS = (1, 3, 6, 24, 168)

@@ -17,7 +17,7 @@ from models.panel import Panel
 #: What a forecast starts from before the learner speaks: the usual value, the last reading, or a share of the latter.
 STARTS = ("usual", "last", "lasting")
 REFERENCES = ("usual", "level")
-SHRINK_ROWS = 20.0  # rows without news that the lasting share is drawn towards 0 by
+SHRINK_ROWS = 20.0  # rows without news that the lasting share is drawn towards 0 by (assumed)
 
 
 class LearnedForecaster(Forecaster):

@@ -2,7 +2,7 @@
 
 *Nearest* neighbours come from the panel's weights (adjacency, common border, distance along the road). Where a zone
 has none, *leading* ones are learned: the zones whose present deviation best tells the change that the zone's own
-deviation does not tell, on the training part alone. Learning them beside a map was tried and did not help.
+deviation does not tell, on the training part alone.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-N_SINGLE = 4  # neighbours that enter one by one
-MAX_CANDIDATES = 256  # zones looked at for each zone when the leading ones are learned
-MAX_MEMBERS = 32  # neighbours of one zone that enter a weighted mean
+N_SINGLE = 4  # neighbours that enter one by one (assumed)
+MAX_CANDIDATES = 256  # zones looked at for each zone when the leading ones are learned (assumed; bounds the time)
+MAX_MEMBERS = 32  # neighbours of one zone that enter a weighted mean (assumed; bounds the memory)
 MIN_CORRELATION = 0.05  # a candidate below it is noise for any history of a few hundred independent readings
 
 

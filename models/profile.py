@@ -13,6 +13,7 @@ import numpy as np
 
 from models.calendar import Calendar
 
+# All assumed.
 HALF_LIFE_DAYS = 28.0  # an older day counts half as much after four weeks, so that a profile follows the season,
 HALF_LIFE_SHARE = 0.5  # or after half the history where that is longer: a model may then go a year without refitting
 PARENT_DAYS = 0.7  # weight of the wider group (all days, both weekend days), in days of readings

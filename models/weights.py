@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 POOL_DAYS = 10.0  # days of left-out errors that all zones together count for in a zone's own matrix (assumed)
-RIDGE = 0.002  # of the mean error: draws shares towards equal ones, where members are alike (assumed)
-LEAST_SHARE = 0.01  # below it a member is left out: it costs more than it gives
+RIDGE = 0.002  # of the errors' mean square: draws shares towards equal ones, where members are alike (assumed)
+LEAST_SHARE = 0.01  # below it a member is left out, so that it need not be run (assumed)
 _ROUNDS = 4  # of reweighting, for absolute errors
 
 

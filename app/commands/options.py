@@ -21,7 +21,7 @@ JOBS = click.option("--n-jobs", type=click.IntRange(1, 256), help="Processes; de
 EFFORT = click.option(
     "--effort",
     type=click.Choice(EFFORTS),
-    help="How many kinds of model compete in each zone: 'quick' takes lines, a small tree and one citywide model"
+    help="How many kinds of model compete in each zone: 'quick' takes lines, a small tree and two citywide models"
     " (default); 'standard' adds boosted trees and neural networks; 'thorough' tries nearly all, for a study.",
 )
 FAMILIES = click.option(

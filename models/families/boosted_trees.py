@@ -1,7 +1,7 @@
 """Gradient-boosted shallow trees, a booster for each zone and horizon, from our own kernel.
 
-Histograms of whole numbers over 32 bins make it several times as fast as the libraries at a zone's size (a thousand
-rows), where those spend their time on setting up and on wide histograms.
+Histograms of whole numbers over 32 bins suit a zone's size (some thousand rows), where libraries spend much of their
+time on setting up and on wide histograms; `zonewise benchmark models --only throughput` puts them side by side.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class BoostedTrees(ForestLearner):
         Rounds without a better error on left-out rows before it stops; 0 takes all `rounds`.
     folds : int
         Blocks of consecutive rows left out in turn to choose the rounds, then all rows are learned from. Below 2, the
-        last `holdout` of the rows tell when to stop, and nothing is learned from them: about three times as fast.
+        last `holdout` of the rows tell when to stop, and nothing is learned from them: fewer fits, fewer rows.
     standard_errors : float
         With folds: the fewest rounds within so many standard errors of the best are taken.
     linear_first : bool

@@ -1,8 +1,8 @@
 """Convolution: a small network that reads the lags as a series, pooled over the city, with a vector learned per zone.
 
 Filters slide over the last readings of the zone and of its neighbours side by side, each filter over three steps, and
-halve the series until little is left of it; the trunk and the horizons' layers follow as in `pooled_mlp`. It takes
-three matrix products where a recurrent network takes one for each lag, one after another.
+halve the series until little is left of it; the trunk and the horizons' layers follow as in `pooled_mlp`. Unlike a
+recurrent network it has no loop over the lags.
 """
 
 from __future__ import annotations

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-#: Independent scores beyond a quantile that must speak for a zone's own shape before it counts half (assumption,
-#: chosen on the training parts of METR-LA and Beijing).
+#: Independent scores beyond a quantile that must speak for a zone's own shape before it counts half (assumed).
 LEAN_TAIL = 10.0
-#: The same for a zone's own size of errors, in independent scores (assumption, chosen there too).
+#: The same for a zone's own size of errors, in independent scores (assumed).
 LEAN_SIZE = 40.0
 _MOST_POOLED = 200_000  # scores that the pooled quantiles of a horizon are taken from; more, and they are thinned
 
@@ -53,8 +52,7 @@ class ConformalIntervals:
         divided by its zone's size of errors (mean absolute score) and multiplied by this zone's. Its own counts the
         more the more independent scores lie beyond the quantile; its size of errors leans on the city's likewise.
         Where nobody has any score, the offsets are those of a unit Laplace distribution, whose mean absolute deviation
-        is 1. The median stays where the model put it: moving it by the median of a few days' scores made errors larger
-        by up to 3 % on Beijing's air and on METR-LA's speeds.
+        is 1. The median stays where the model put it: a few days' scores would move it by luck.
 
         Parameters
         ----------

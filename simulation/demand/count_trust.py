@@ -3,7 +3,7 @@
 Counts are not independent pieces of news. Links of one corridor carry the same trips, and where a queue or a detour
 makes the model wrong on one it is wrong on all. So counted links that carry the same trips are left out together, and
 the standard deviations of all counts get the one factor under which counts left out are predicted best; with `inf`
-the prior stays as it is (generalised cross-validation by groups; Stone 1974, doi:10.1111/j.2517-6161.1974.tb00994.x).
+the prior stays as it is (cross-validation, Stone 1974, doi:10.1111/j.2517-6161.1974.tb00994.x; by groups).
 """
 
 from __future__ import annotations

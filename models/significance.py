@@ -129,8 +129,9 @@ def paired_test(
     Notes
     -----
     A resampled difference is divided by its own standard error, since a percentile interval of a few days is too
-    narrow; the tests hold its misses on simulated days. Where fewer than 10 resamples lie beyond the statistic, the tail is that of Student's t, stretched to meet
-    them, so that p-values go below 1 / draws, as many zones need. Fewer than two days give `nan`.
+    narrow; the tests hold its misses on simulated days. Where fewer than 10 resamples lie beyond the statistic, the
+    tail is that of Student's t, stretched to meet them, so that p-values go below 1 / draws, as many zones need. Fewer
+    than two days give `nan`.
 
     What it cannot cure: where the differences of single days are very skewed, so that a few days decide everything, a
     few weeks are too few for the far tail that hundreds of independent zones need, and more false verdicts pass Holm's

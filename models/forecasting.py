@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from models.contract import Forecaster
-from models.design import Design, Workbench
+from models.design import Workbench
 from models.errors import SettingsError
 from models.featuriser import Featuriser
 from models.learner import Learner, learner_class
 from models.panel import Panel
+from models.rows import Rows
 
 #: What a forecast starts from before the learner speaks: the usual value, the last reading, or a share of the latter.
 STARTS = ("usual", "last", "lasting")
@@ -78,20 +79,21 @@ class LearnedForecaster(Forecaster):
         design = bench.design(end, self.reference)
         self.featuriser, self._design_end = design.featuriser, end
         self.profile = design.featuriser.base
-        self.share = self._shares(design)
+        self.share = self.shares_of(design.rows, design.outcome)
         outcome = design.outcome
         if self.start != "usual":
             outcome = outcome - design.rows.common[:, :, :1] * self.share.astype(np.float32)
         fresh = type(self.learner)(seed=self.seed, **self.learner.settings)
         self.learner = fresh.fit(design.rows, outcome, zone_features=design.zone_features)
 
-    def _shares(self, design: Design) -> np.ndarray:
-        zones, horizons = design.outcome.shape[1:]
+    def shares_of(self, rows: Rows, outcome: np.ndarray) -> np.ndarray:
+        """Share of the present deviation that a forecast starts from, (Z, S), by rows and outcomes (n, Z, S)."""
+        zones, horizons = outcome.shape[1:]
         if self.start != "lasting":
             return np.full((zones, horizons), float(self.start == "last"))
-        now = design.rows.common[:, :, :1]
-        heard = np.isfinite(design.outcome)
-        both = np.where(heard, design.outcome, 0.0) * now
+        now = rows.common[:, :, :1]
+        heard = np.isfinite(outcome)
+        both = np.where(heard, outcome, 0.0) * now
         return np.asarray(both.sum(axis=0) / ((heard * now**2).sum(axis=0) + SHRINK_ROWS))
 
     def _deviations(

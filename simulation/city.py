@@ -35,6 +35,7 @@ from simulation.air.street.walls import street_walls
 from simulation.demand.gateways import PEAK_HOUR_SHARE, find_gateways
 from simulation.demand.spec import DemandSpec, make_demand
 from simulation.observe import place_sensors
+from simulation.standing import Avoided, DemandFactor, LinkLimit, demand_product
 from simulation.traffic.actuated import Actuation
 from simulation.traffic.costs import Toll, UserCosts
 from simulation.traffic.expected_load import expected_load
@@ -85,6 +86,9 @@ class City:
     costs: UserCosts = field(default_factory=UserCosts)  # what time and distance cost each vehicle class
     tolls: tuple[Toll, ...] = ()
     actuated: tuple[tuple[tuple[int, ...], Actuation], ...] = ()  # links whose junctions are vehicle-actuated, and how
+    demand_factors: tuple[DemandFactor, ...] = ()  # on the trips of `demand`, as they are released
+    link_limits: tuple[LinkLimit, ...] = ()  # what works or weather leave of streets
+    avoided: tuple[Avoided, ...] = ()  # streets that a share of the vehicles drives around
 
     def link_arrays(self) -> LinkArrays:
         """The links as the traffic engine reads them."""
@@ -104,9 +108,19 @@ class City:
     def closed_array(self) -> np.ndarray:
         """Links that each class may not use, bool, shape (classes, n_links)."""
         closed = np.zeros((len(VEHICLE_CLASSES), len(self.links)), dtype=bool)
-        for link, klass in self.closed:
+        if self.closed:
+            link, klass = np.array(list(self.closed), dtype=np.int64).T
             closed[klass, link] = True
         return closed
+
+    def mean_demand(self) -> DemandSpec:
+        """The demand with the factors that hold for good, averaged over the vehicle classes."""
+        factor = demand_product(list(self.demand_factors))
+        if factor is None:
+            return self.demand
+        if factor.ndim == 3:
+            factor = np.tensordot(np.asarray(self.demand.class_share), factor, axes=1)
+        return replace(self.demand, od_veh=self.demand.od_veh * factor)
 
     def run(
         self,
@@ -270,7 +284,7 @@ def peak_flow(city: City) -> np.ndarray:
     On free-flow routes, for cars: around the links that are closed to them.
     """
     closed = city.closed_array()[:1]
-    return _expected_flow(city.link_arrays(), city.turn_index(), city.demand, closed) * PEAK_HOUR_SHARE / 3600.0
+    return _expected_flow(city.link_arrays(), city.turn_index(), city.mean_demand(), closed) * PEAK_HOUR_SHARE / 3600.0
 
 
 def _expected_flow(

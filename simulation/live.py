@@ -21,14 +21,17 @@ from data.schemas import VEHICLE_CLASSES
 from simulation.air.fleet import Fleet
 from simulation.errors import RunError
 from simulation.lights import Lights
+from simulation.standing import Avoided, DemandFactor, LinkLimit, avoided_table, demand_product, limit_shares
+from simulation.streams import Purpose, uniform
 from simulation.traffic.costs import Toll, by_group, cost_groups, toll_eur
 from simulation.traffic.engine import JAM_FILL, TURN_OFF_S, TrafficEngine
 from simulation.traffic.network import LinkArrays
-from simulation.traffic.routing import N_PERCEPTIONS, Routes
+from simulation.traffic.routing import CLOSED_PENALTY_S, N_PERCEPTIONS, Routes
 
 if TYPE_CHECKING:
     from simulation.air.model import AirModel, ZoneAir
     from simulation.city import City
+    from simulation.demand.trips import DayTrips
     from simulation.link_state import LinkInterval
     from simulation.traffic.actuated import Actuation
     from simulation.trip_log import TripLog
@@ -119,19 +122,28 @@ class LiveCity:
         self._lanes = np.full(n, np.nan)
         self._capacity_share = np.ones(n)  # what incidents leave
         self._closures = city.closed_array().astype(np.int64)  # how many closures hold, (classes, n)
-        self._demand: list[np.ndarray] = []  # factors in force, (P, P) each
+        self._demand: list[DemandFactor] = list(city.demand_factors)  # in force
+        self._limits: list[LinkLimit] = list(city.link_limits)
+        self._avoided: list[Avoided] = list(city.avoided)
+        self._extra: list[DayTrips] = []  # trips beside the usual ones, departures by the clock of the run
         self._redraw: Callable[[], None] = _nothing  # chooses the trips of the interval anew
         self._tolls: list[Toll] = list(city.tolls)
-        self._group = cost_groups(self._closures > 0, self.charge_s())
+        closed, charge_s = self._kinds()
+        self._group = cost_groups(closed, charge_s)  # of each class, then of its avoiders, where there are any
         self.engine = TrafficEngine(
             self._base, city.demand.dest_link.size, start_s=now_s, log=log, jam_fill=JAM_FILL, turn_off_s=TURN_OFF_S
         )
         self.trip_log: TripLog | None = None  # on request, set once a state is restored
         self.lights = Lights(self._base, self.engine)
+        self._turns = city.turn_index()
+        self._turn_bans = np.zeros(self._turns.in_link.size, dtype=np.int64)  # how many bans hold
         self.routes = Routes(
-            self._base, city.turn_index(), city.demand.dest_link, by_group(self._closures > 0, self._group), seed=seed,
-            charge_s=by_group(self.charge_s(), self._group), habits=0 if informed_share == 1 else N_PERCEPTIONS,
+            self._base, self._turns, city.demand.dest_link, by_group(closed, self._group), seed=seed,
+            charge_s=by_group(charge_s, self._group), habits=0 if informed_share == 1 else N_PERCEPTIONS,
         )  # fmt: skip
+        self._paused = 0
+        if self._limits:
+            self._rebuild()
         self._informed_share = informed_share
         self.interval: LinkInterval | None = None  # the last one that was booked, with the air over it
         self.zone_air: ZoneAir | None = None
@@ -139,7 +151,6 @@ class LiveCity:
         self.weather: Mapping[str, float] = {}
         for links, fleet in city.link_fleet:
             air.set_link_fleet(list(links), fleet)
-        self._paused = 0
         self.env = Clock(now_s, before)
 
     # --- time ---------------------------------------------------------------------------------------------------
@@ -214,15 +225,132 @@ class LiveCity:
 
     def _reroute(self) -> None:
         """Other links are closed or charged: vehicles choose again, in the group of their class."""
-        closed, charge_s = self._closures > 0, self.charge_s()
-        self._group = cost_groups(closed, charge_s)
+        closed, charge_s = self._kinds()
+        old, self._group = self._group, cost_groups(closed, charge_s)
         self.routes.set_groups(by_group(closed, self._group), by_group(charge_s, self._group))
         self.routes.update()
-        trips = self.engine.v.trips
-        perception = trips["layer"] % self.routes.perceptions
-        self.engine.relayer(self.routes.layer(perception, self._group[trips["vehicle_class"]]))
+        trips, many = self.engine.v.trips, len(VEHICLE_CLASSES)
+        was, perception = np.divmod(trips["layer"], self.routes.perceptions)
+        kind = trips["vehicle_class"].astype(np.int64)
+        if old.size > many and self._group.size > many:  # who avoided goes on avoiding
+            kind = kind + many * ((was == old[many + kind]) & (was != old[kind]))
+        self.engine.relayer(self.routes.layer(perception, self._group[kind]))
 
-    def set_toll(self, link_ids: Sequence[int], eur: float, classes: Iterable[int] | None = None) -> Callable[[], None]:
+    def _kinds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Closures and charges of each class and, where some avoid streets, of its avoiders. Shape (kinds, n) each."""
+        closed, charge_s = self._closures > 0, self.charge_s()
+        if not self._avoided:
+            return closed, charge_s
+        shut, share = avoided_table(self._avoided, closed.shape[1])
+        return np.concatenate([closed, closed | (shut & (share > 0)[:, None])]), np.concatenate([charge_s, charge_s])
+
+    def avoid(self, link_ids: Sequence[int], share: Sequence[float]) -> Callable[[], None]:
+        """Let a share of each class drive around some links from now on; returns what ends it.
+
+        It holds for trips that are released from now on and neither begin nor end on such a link.
+
+        Parameters
+        ----------
+        link_ids : sequence of int
+        share : sequence of float, shape (classes,)
+            0 to 1.
+        """
+        entry = Avoided(links=self._checked(link_ids), share=tuple(float(one) for one in share))
+
+        def changed() -> None:
+            self._reroute()
+            self._redraw()
+
+        return self._hold(self._avoided, entry, changed)
+
+    def avoids(self, trips: DayTrips) -> np.ndarray | None:
+        """Which trips avoid the streets that some avoid, bool, shape (trips,); None while there are no such streets."""
+        if not self._avoided:
+            return None
+        shut, share = avoided_table(self._avoided, self._base.length_m.size)
+        lot = uniform(self.seed, 0, trips.key, Purpose.AVOIDS)
+        return (lot < share[trips.vehicle_class]) & ~shut[trips.origin_link] & ~shut[trips.dest_link]
+
+    def ban_turns(self, from_link: np.ndarray, to_link: np.ndarray) -> Callable[[], None]:
+        """Forbid turns from now on; returns what allows them again. Bans of a turn count.
+
+        As with closed links, whoever has no other way makes the turn all the same.
+
+        Parameters
+        ----------
+        from_link, to_link : ndarray of int, shape (k,)
+            Turns of the city.
+
+        Raises
+        ------
+        RunError
+            If the city has no such turn.
+        """
+        n = len(self.city.links)
+        known = np.repeat(np.arange(n), np.diff(self._turns.in_start)) * n + self._turns.in_link
+        wanted = self._checked(to_link) * n + self._checked(from_link)
+        at = np.minimum(np.searchsorted(known, wanted), max(known.size - 1, 0))
+        if wanted.size and (not known.size or (known[at] != wanted).any()):
+            raise RunError("a turn that the city does not have cannot be banned; see the turns table")
+
+        def ban(by: int) -> None:
+            self._turn_bans[at] += by
+            penalty = self._turns.in_penalty + CLOSED_PENALTY_S * (self._turn_bans > 0)
+            self.routes.set_turns(replace(self._turns, in_penalty=penalty))
+            self.routes.update()
+
+        if not at.size:
+            return _nothing
+        ban(+1)
+        return lambda: ban(-1)
+
+    def limit(self, link_ids: Sequence[int], *, capacity: Any = 1.0, speed: Any = 1.0) -> Callable[[], None]:
+        """Leave links a share of their capacity and speed from now on; returns what ends it. Limits multiply.
+
+        They stand beside the incidents of `set_capacity_share`, and end on their own.
+
+        Parameters
+        ----------
+        link_ids : sequence of int
+        capacity, speed : float or ndarray, shape (k,)
+            Above 0 and at most 1.
+        """
+        entry = LinkLimit(links=self._checked(link_ids), capacity=capacity, speed=speed)
+        return self._hold(self._limits, entry, self._rebuild)
+
+    def add_trips(self, trips: DayTrips) -> Callable[[], None]:
+        """Add trips to the usual ones; returns what takes those back that have not departed.
+
+        Parameters
+        ----------
+        trips : DayTrips
+            `depart_s` in seconds of `env.now`; those in the past are left out. `dest_link` among the demand's.
+        """
+        return self._hold(self._extra, trips, self._redraw)
+
+    def extra_trips(self, first_s: float, last_s: float) -> list[DayTrips]:
+        """Added trips that depart in a span of the clock, by source."""
+        inside = [np.flatnonzero((one.depart_s >= first_s) & (one.depart_s < last_s)) for one in self._extra]
+        return [one.take(rows) for one, rows in zip(self._extra, inside) if rows.size]
+
+    @staticmethod
+    def _hold(entries: list[Any], entry: Any, changed: Callable[[], None]) -> Callable[[], None]:
+        """Put an entry in force; returns what takes it out, once."""
+        entries.append(entry)
+        changed()
+
+        def undo() -> None:
+            for k, other in enumerate(entries):
+                if other is entry:
+                    del entries[k]
+                    changed()
+                    return
+
+        return undo
+
+    def set_toll(
+        self, link_ids: Sequence[int], eur: float | Sequence[float], classes: Iterable[int] | None = None
+    ) -> Callable[[], None]:
         """Charge vehicle classes (indices; all if None) on each of some links from now on; returns what takes it back.
 
         Tolls add up. Drivers weigh them against time by the value of time of their class (`City.costs`) and choose
@@ -231,22 +359,14 @@ class LiveCity:
         Parameters
         ----------
         link_ids : sequence of int
-        eur : float
-            EUR a vehicle and link; at least 0.
+        eur : float or sequence of float
+            EUR a vehicle and link, one for all or one each; at least 0.
         """
-        rows = range(len(VEHICLE_CLASSES)) if classes is None else classes
-        toll = Toll(link_ids=tuple(self._checked(link_ids).tolist()), eur=eur, classes=tuple(rows))
-        self._tolls.append(toll)
-        self._reroute()
-
-        def undo() -> None:
-            for k, other in enumerate(self._tolls):
-                if other is toll:
-                    del self._tolls[k]
-                    self._reroute()
-                    return
-
-        return undo
+        rows = tuple(range(len(VEHICLE_CLASSES)) if classes is None else classes)
+        links = tuple(self._checked(link_ids).tolist())
+        each = None if np.ndim(eur) == 0 else tuple(float(one) for one in np.asarray(eur))
+        toll = Toll(link_ids=links, eur=float(eur) if each is None else 0.0, classes=rows, each_eur=each)  # type: ignore[arg-type]
+        return self._hold(self._tolls, toll, self._reroute)
 
     def charge_s(self) -> np.ndarray:
         """Tolls and costs of distance in force, in seconds of each class's time. Shape (classes, n_links)."""
@@ -262,7 +382,7 @@ class LiveCity:
         """After a restore: incidents go on; measures that an earlier run left in force end here."""
         self._capacity_share = np.array(capacity_share, dtype=float)
         self._rebuild()
-        closed, charge_s = by_group(self._closures > 0, self._group), by_group(self.charge_s(), self._group)
+        closed, charge_s = (by_group(table, self._group) for table in self._kinds())
         if not (np.array_equal(self.routes.closed, closed) and np.array_equal(self.routes.charge_s, charge_s)):
             self._reroute()
 
@@ -335,30 +455,28 @@ class LiveCity:
         self.air.set_link_fleet(self._checked(link_ids), fleet)
 
     def scale_demand(
-        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None
-    ) -> Callable[[], None]:
-        """Multiply the trips that start from now on between some places; returns what takes it back."""
+        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None,
+        classes: Iterable[int] | None = None,
+    ) -> Callable[[], None]:  # fmt: skip
+        """Multiply the trips that start from now on between some places; returns what takes it back.
+
+        `classes` are indices into `VEHICLE_CLASSES`; None: all.
+        """
         ones = replace(self.city.demand, od_veh=np.ones_like(self.city.demand.od_veh))
         matrix = ones.scaled(factor, origin_zones=origin_zones, dest_zones=dest_zones).od_veh
-        self._demand.append(matrix)
-        self._redraw()
+        return self.multiply_demand(DemandFactor(matrix=matrix, classes=None if classes is None else tuple(classes)))
 
-        def undo() -> None:
-            for k, other in enumerate(self._demand):
-                if other is matrix:
-                    del self._demand[k]
-                    self._redraw()
-                    return
-
-        return undo
+    def multiply_demand(self, factor: DemandFactor) -> Callable[[], None]:
+        """Multiply the trips that start from now on pair by pair; returns what takes it back."""
+        return self._hold(self._demand, factor, self._redraw)
 
     def on_demand_change(self, redraw: Callable[[], None]) -> None:
         """Have something done when demand or closures change: who releases trips may have released too many."""
         self._redraw = redraw
 
     def demand_factor(self) -> np.ndarray | None:
-        """Product of the factors in force, shape (P, P); None where there are none."""
-        return np.prod(self._demand, axis=0) if self._demand else None
+        """Product of the factors in force, (P, P) or, where classes differ, (classes, P, P); None without any."""
+        return demand_product(self._demand)
 
     @contextmanager
     def together(self) -> Generator[None]:
@@ -376,7 +494,9 @@ class LiveCity:
         base = self._base
         lanes = np.where(np.isnan(self._lanes), base.lanes, self._lanes)
         share = lanes / base.lanes
-        speed = np.where(np.isnan(self._speed), base.speed_mps, self._speed)
+        left, slowed = limit_shares(self._limits, base.length_m.size)
+        left = self._capacity_share * left
+        speed = np.where(np.isnan(self._speed), base.speed_mps, self._speed) * slowed
         # a street that is made faster carries no more than before; one that is made slower carries less
         slower = np.minimum(speed / base.speed_mps, 1.0)
         wave = base.capacity_veh_per_s / (base.jam_density_veh_per_m - base.capacity_veh_per_s / base.speed_mps)
@@ -387,8 +507,8 @@ class LiveCity:
                 base,
                 lanes=lanes,
                 speed_mps=speed,
-                capacity_veh_per_s=carried * self._capacity_share,
-                discharge_veh_per_s=np.minimum(base.discharge_veh_per_s * share, carried) * self._capacity_share,
+                capacity_veh_per_s=carried * left,
+                discharge_veh_per_s=np.minimum(base.discharge_veh_per_s * share, carried) * left,
                 jam_density_veh_per_m=jam,
             )
         )
@@ -400,15 +520,16 @@ class LiveCity:
             raise RunError(f"link ids run from 0 to {n - 1}; found {int(links.min())} to {int(links.max())}")
         return links
 
-    def layer_of(self, taste: np.ndarray, vehicle_class: np.ndarray) -> np.ndarray:
-        """Route layer of trips by their taste in (0, 1) and class."""
+    def layer_of(self, taste: np.ndarray, vehicle_class: np.ndarray, avoids: np.ndarray | None = None) -> np.ndarray:
+        """Route layer of trips by their taste in (0, 1), class, and whether they avoid streets (`avoids`)."""
         share, habits = self._informed_share, self.routes.habits
         learning = self.routes.perceptions - habits
         perception = np.minimum((taste / max(share, 1e-9) * learning).astype(np.int64), learning - 1)
         if habits:
             by_habit = np.minimum(((taste - share) / (1 - share) * habits).astype(np.int64), habits - 1)
             perception = np.where(taste < share, perception, learning + by_habit)
-        return self.routes.layer(perception, self._group[vehicle_class])
+        kind = vehicle_class if avoids is None else vehicle_class + len(VEHICLE_CLASSES) * avoids
+        return self.routes.layer(perception, self._group[kind])
 
     def closed(self) -> np.ndarray:
         """Links closed now, bool, shape (classes, n_links)."""

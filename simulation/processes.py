@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 import simpy
 from scipy.stats import poisson
 
-from simulation.demand.trips import DayTrips, around_closed, sample_day
+from simulation.demand.trips import DayTrips, around_closed, joined, sample_day
 from simulation.live import LiveCity, Phase
 from simulation.streams import Purpose, normal, uniform
 from simulation.traffic.trips import Trips
@@ -126,12 +126,14 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
         wall = live.env.now - zero
         first, last = np.searchsorted(trips.depart_s, [wall, until - zero])
         chosen = _scaled(live, trips.take(np.arange(first, last)))
+        if extra := live.extra_trips(live.env.now, until):
+            chosen = joined([chosen, *(replace(one, depart_s=one.depart_s - zero) for one in extra)])
         chosen = around_closed(live.city.demand, chosen, live.closed())
         released = Trips(
             depart_s=np.maximum(chosen.depart_s + zero, live.env.now),  # rounding
             origin_link=chosen.origin_link,
             dest_row=row_of[chosen.dest_link],
-            layer=live.layer_of(chosen.taste, chosen.vehicle_class),
+            layer=live.layer_of(chosen.taste, chosen.vehicle_class, live.avoids(chosen)),
             vehicle_class=chosen.vehicle_class,
         )
         live.engine.release(released)
@@ -162,7 +164,8 @@ def _scaled(live: LiveCity, trips: DayTrips) -> DayTrips:
     factor = live.demand_factor()
     if factor is None or not len(trips):
         return trips
-    expected = factor.ravel()[trips.pair]
+    by_class = factor.reshape(-1, len(live.city.demand.places) ** 2)  # one row, or one a class
+    expected = by_class[trips.vehicle_class if len(by_class) > 1 else 0, trips.pair]
     lot = uniform(live.seed, 0, trips.key, Purpose.TRIP_KEEP)
     copies = np.floor(expected + lot).astype(np.int64)
     return trips.take(np.repeat(np.arange(len(trips)), copies))

@@ -37,6 +37,8 @@ class Purpose(IntEnum):
     PATH_STEP = 16
     PATH_SWAP = 17
     PATH_PICK = 18
+    AVOIDS = 19
+    EVENT = 20
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ whole vehicles that sum to it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,6 +43,14 @@ class DayTrips:
     def take(self, index: np.ndarray) -> DayTrips:
         """Some of the trips, in the order given."""
         return DayTrips(**{name: getattr(self, name)[index] for name in self.__slots__})
+
+
+def joined(parts: Sequence[DayTrips]) -> DayTrips:
+    """Several sets of trips as one, in order of departure."""
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in DayTrips.__slots__}
+    return DayTrips(
+        **{name: values[np.lexsort((columns["key"], columns["depart_s"]))] for name, values in columns.items()}
+    )
 
 
 def sample_day(spec: DemandSpec, *, seed: int, day: int, weekend: bool, closed: np.ndarray | None = None) -> DayTrips:

@@ -29,6 +29,8 @@ class Toll:
         EUR a vehicle and link; at least 0.
     classes : tuple of int
         Indices into `VEHICLE_CLASSES`.
+    each_eur : tuple of float, optional
+        EUR of each link, added to `eur`: a charge by distance. Links are then named once each.
 
     Raises
     ------
@@ -39,9 +41,15 @@ class Toll:
     link_ids: tuple[int, ...]
     eur: float
     classes: tuple[int, ...] = tuple(range(len(VEHICLE_CLASSES)))
+    each_eur: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         faults = []
+        each = np.asarray(() if self.each_eur is None else self.each_eur, dtype=float)
+        if not (np.isfinite(each).all() and (each >= 0).all()):
+            faults.append("each_eur must be numbers of at least 0")
+        if self.each_eur is not None and each.size != len(self.link_ids):
+            faults.append(f"each_eur needs one charge for each of {len(self.link_ids)} links; found {each.size}")
         if not (np.isfinite(self.eur) and self.eur >= 0):
             faults.append(f"eur={self.eur!r} must be a number of at least 0")
         wrong = [k for k in self.classes if not 0 <= k < len(VEHICLE_CLASSES)]
@@ -113,6 +121,8 @@ def toll_eur(tolls: Iterable[Toll], n_links: int) -> np.ndarray:
         if wrong.size:
             raise RunError(f"a toll names links {wrong[:5].tolist()}; link ids run from 0 to {n_links - 1}")
         total[np.ix_(np.asarray(toll.classes, dtype=np.int64), np.unique(links))] += toll.eur
+        if toll.each_eur is not None:
+            total[np.ix_(np.asarray(toll.classes, dtype=np.int64), links)] += np.asarray(toll.each_eur)
     return total
 
 

@@ -176,6 +176,13 @@ class Routes:
         if changed:
             self._allocate()
 
+    def set_turns(self, turns: TurnIndex) -> None:
+        """The same turns take other times from now on; routes follow at the next `update`."""
+        if not np.array_equal(turns.in_link, self.turns.in_link):
+            raise RunError("set_turns changes what turns take, not which there are")
+        self.turns = turns
+        self._cost[:] = np.nan  # every tree is looked at anew
+
     def cost_s(self, layer: int) -> np.ndarray:
         """Perceived generalised cost of each link in a layer, s: time, closure and charge. Shape (n_links,)."""
         group, perception = divmod(layer, self.perceptions)

@@ -116,22 +116,9 @@ class Forecaster(ABC):
         ------
         ShortHistoryError, NoDataError, UnknownZoneError
         """
-        self.target, self.zone_ids, self.step_s = target, tuple(zone_ids), panel.step_s
-        self.train_end = pd.Timestamp(train_end).isoformat()
-        self.anchors = anchor_steps(panel.step_s) if steps is None else tuple(sorted(int(s) for s in steps))
-        bench = bench or Workbench(panel, target=target, zone_ids=self.zone_ids, steps=self.anchors)
-        if bench.steps != self.anchors or bench.zone_ids != self.zone_ids:
-            raise HorizonError(f"the workbench was made for steps {bench.steps} and {len(bench.zone_ids)} zone(s)")
-        end = panel.known_by(train_end)
-        start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
-        self._check_history(panel, end, start)
-        start = validation_start(panel, end) if start is None else start
-        edges = np.linspace(start, end, N_FOLDS + 1).astype(int)
-        record = Validation.join([self._validate(bench, k, int(a), int(b)) for k, (a, b) in enumerate(pairwise(edges))])
-        self.validation = record
-        self.intervals = ConformalIntervals.fit(record.scores)
-        self._learn(bench, end)
-        return self
+        bench, end, edges = self.begin(panel, target, zone_ids, train_end, calibrate_from, steps, bench)
+        folds = [self._validate(bench, k, int(a), int(b)) for k, (a, b) in enumerate(pairwise(edges))]
+        return self.conclude(bench, end, folds)
 
     def forecast(
         self,
@@ -336,6 +323,36 @@ class Forecaster(ABC):
         return [(self.family, deviation, deviation)]
 
     # ------------------------------------------------------------------ shared steps
+
+    def begin(
+        self,
+        panel: Panel,
+        target: str,
+        zone_ids: Sequence[str],
+        train_end: pd.Timestamp,
+        calibrate_from: pd.Timestamp | None,
+        steps: Sequence[int] | None,
+        bench: Workbench | None,
+    ) -> tuple[Workbench, int, np.ndarray]:
+        """What is learned from: features, the end of the training part, and the edges of the folds that validate."""
+        self.target, self.zone_ids, self.step_s = target, tuple(zone_ids), panel.step_s
+        self.train_end = pd.Timestamp(train_end).isoformat()
+        self.anchors = anchor_steps(panel.step_s) if steps is None else tuple(sorted(int(s) for s in steps))
+        bench = bench or Workbench(panel, target=target, zone_ids=self.zone_ids, steps=self.anchors)
+        if bench.steps != self.anchors or bench.zone_ids != self.zone_ids:
+            raise HorizonError(f"the workbench was made for steps {bench.steps} and {len(bench.zone_ids)} zone(s)")
+        end = panel.known_by(train_end)
+        start = None if calibrate_from is None else int(panel.known(pd.Timestamp(calibrate_from))[0]) + 1
+        self._check_history(panel, end, start)
+        start = validation_start(panel, end) if start is None else start
+        return bench, end, np.linspace(start, end, N_FOLDS + 1).astype(int)
+
+    def conclude(self, bench: Workbench, end: int, folds: Sequence[Validation]) -> Self:
+        """Keep what validated, with its intervals, and learn from the whole."""
+        self.validation = Validation.join(folds)
+        self.intervals = ConformalIntervals.fit(self.validation.scores)
+        self._learn(bench, end)
+        return self
 
     def _point(self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]) -> np.ndarray:
         """Point forecasts on the model's scale, shape (n, places, steps)."""

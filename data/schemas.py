@@ -336,7 +336,9 @@ SCORES = Table(
 EFFECTS = Table(
     name="effects", key=("scenario", "quantity", "scope", "zone_id", "hour"),
     columns=(
-        _s("scenario"), _s("quantity"), _s("scope", ("city", "zone", "inside", "outside")), _s("zone_id"),
+        _s("scenario"), _s("quantity"),
+        _s("scope", ("city", "zone", "inside", "outside", "class", "group", "line")),  # the last three by name
+        _s("zone_id"),
         _i("hour", -1),
         _f("base"), _f("scenario_value"), _f("effect"), _f("lower", nullable=True), _f("upper", nullable=True),
         _s("unit"), _i("n", 1),

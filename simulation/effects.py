@@ -58,24 +58,17 @@ def measure(outcome: Outcome, zones: pd.DataFrame, inside: Sequence[str], timezo
     timezone : str
         Of the hours.
     """
-    truth = outcome.zone_truth
-    km = truth["vehicle_distance_m"] / 1000.0
-    table = truth.assign(
-        delay_veh_s=(truth["delay_s_per_km"] * km).fillna(0.0),
-        hour=truth["time"].dt.tz_convert(timezone).dt.hour,
-        area=truth["zone_id"].map(zones.set_index("zone_id")["area_m2"]),
-        people=truth["zone_id"].map(_people(zones)),
-        within=truth["zone_id"].isin(list(inside)),
-    )
-    parts = [_summary(table, "city", "", -1)]
-    for hour, rows in table.groupby("hour"):
-        parts.append(_summary(rows, "city", "", int(hour)))
+    table, zone_ids = _table(outcome, zones, timezone)
+    n = len(zone_ids)
+    zone, hour = table["zone"].to_numpy(), table["hour"].to_numpy()
+    within = table["zone_id"].isin(list(inside)).to_numpy()
+    parts = [
+        _summaries(table, np.zeros(len(table), dtype=np.int64), [("city", "", -1)]),
+        _summaries(table, hour, [("city", "", k) for k in range(24)]),
+    ]
     if inside:
-        for scope, rows in (("inside", table[table["within"]]), ("outside", table[~table["within"]])):
-            if len(rows):
-                parts.append(_summary(rows, scope, "", -1))
-    for zone, rows in table.groupby("zone_id"):
-        parts.append(_summary(rows, "zone", str(zone), -1))
+        parts.append(_summaries(table, np.where(within, 0, 1), [("inside", "", -1), ("outside", "", -1)]))
+    parts.append(_summaries(table, zone, [("zone", zone_ids[k], -1) for k in range(n)]))
     parts.append(_noise(outcome.noise, inside))
     trips = outcome.trips
     number = trips["arrived"].sum()
@@ -85,21 +78,85 @@ def measure(outcome: Outcome, zones: pd.DataFrame, inside: Sequence[str], timezo
         ("trips_unfinished", "veh"): float(outcome.unfinished),
     }
     parts.append(pd.Series({(name, "city", "", -1, unit): value for (name, unit), value in arrived.items()}))
-    return pd.concat(parts)
+    return pd.concat([part for part in parts if len(part)])
 
 
-def _summary(rows: pd.DataFrame, scope: str, zone: str, hour: int) -> pd.Series:
-    values: dict[tuple[str, str, str, int, str], float] = {}
+def measure_hours(outcome: Outcome, zones: pd.DataFrame, timezone: str) -> pd.Series:
+    """Every quantity of an outcome by zone and local hour of day, in the form of `measure`.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    zones : DataFrame
+        As in `measure`.
+    timezone : str
+        Of the hours.
+    """
+    table, zone_ids = _table(outcome, zones, timezone)
+    code = table["zone"].to_numpy() * 24 + table["hour"].to_numpy()
+    labels = [("zone", zone, hour) for zone in zone_ids for hour in range(24)]
+    return _summaries(table, code, labels, exposure=False)
+
+
+def _table(outcome: Outcome, zones: pd.DataFrame, timezone: str) -> tuple[pd.DataFrame, list[str]]:
+    """The truth with delay, local hour, area, people and number of the zone among the zones, which ascend."""
+    truth = outcome.zone_truth
+    zone, zone_ids = pd.factorize(truth["zone_id"], sort=True)
+    table = truth.assign(
+        delay_veh_s=(truth["delay_s_per_km"] * truth["vehicle_distance_m"] / 1000.0).fillna(0.0),
+        hour=truth["time"].dt.tz_convert(timezone).dt.hour,
+        area=truth["zone_id"].map(zones.set_index("zone_id")["area_m2"]),
+        people=truth["zone_id"].map(_people(zones)),
+        zone=zone,
+    )
+    return table, [str(one) for one in zone_ids]
+
+
+def _summaries(
+    table: pd.DataFrame, code: np.ndarray, labels: Sequence[tuple[str, str, int]], *, exposure: bool = True
+) -> pd.Series:
+    """Sums and means over the rows of each code 0..n-1; codes without a row are left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `_table`.
+    code : ndarray of int, shape (rows,)
+    labels : sequence of (scope, zone_id, hour), length n
+    exposure : bool
+        Whether to tell the means over people too.
+    """
+    n = len(labels)
+    used = np.flatnonzero(np.bincount(code, minlength=n))
+    found: dict[tuple[str, str], np.ndarray] = {}
     for name, (column, factor, unit) in _SUMS.items():
-        values[name, scope, zone, hour, unit] = float(rows[column].sum() * factor)
-    distance, time = rows["vehicle_distance_m"].sum(), rows["vehicle_time_s"].sum()
-    values["speed_kmh", scope, zone, hour, "km/h"] = float(3.6 * distance / time) if time > 0 else np.nan
+        found[name, unit] = _summed(code, table[column], n) * factor
+    distance, time = (_summed(code, table[column], n) for column in ("vehicle_distance_m", "vehicle_time_s"))
+    found["speed_kmh", "km/h"] = 3.6 * np.divide(distance, time, out=np.full(n, np.nan), where=time > 0)
     for name, column in _MEANS.items():
-        if column in rows.columns:
-            values[name, scope, zone, hour, "ug/m3"] = _mean(rows[column], rows["area"])
-            if name in _EXPOSED:
-                values[f"{name}_exposure", scope, zone, hour, "ug/m3"] = _mean(rows[column], rows["people"])
-    return pd.Series(values)
+        if column in table.columns:
+            found[name, "ug/m3"] = _means(code, table[column], table["area"], n)
+            if exposure and name in _EXPOSED:
+                found[f"{name}_exposure", "ug/m3"] = _means(code, table[column], table["people"], n)
+    keys = [(name, *labels[k], unit) for name, unit in found for k in used]
+    return pd.Series(np.concatenate([value[used] for value in found.values()]), index=_index(keys), dtype=float)
+
+
+def _index(keys: Sequence[tuple[str, str, str, int, str]]) -> pd.MultiIndex:
+    return pd.MultiIndex.from_tuples(keys)
+
+
+def _summed(code: np.ndarray, value: pd.Series, n: int) -> np.ndarray:
+    return np.asarray(np.bincount(code, weights=np.nan_to_num(value.to_numpy(dtype=float)), minlength=n))
+
+
+def _means(code: np.ndarray, value: pd.Series, weight: pd.Series, n: int) -> np.ndarray:
+    """Weighted means of what is known; nan where nothing is, or nobody."""
+    known = value.notna().to_numpy()
+    share = np.where(known, weight.to_numpy(dtype=float), 0.0)
+    total = np.bincount(code, weights=share, minlength=n)
+    seen = np.bincount(code, weights=share * np.nan_to_num(value.to_numpy(dtype=float)), minlength=n)
+    return np.divide(seen, total, out=np.full(n, np.nan), where=total > 0)
 
 
 def _mean(values: pd.Series, weight: pd.Series) -> float:
@@ -181,12 +238,16 @@ def link_effects(base: Sequence[pd.DataFrame], changed: Sequence[pd.DataFrame], 
     Returns
     -------
     DataFrame
-        `link_id`, `flow_base`, `flow_scenario` (veh/h), `speed_base`, `speed_scenario` (m/s, nan where nobody drove).
+        `link_id`, `flow_base`, `flow_scenario` (veh/h), `speed_base`, `speed_scenario` (m/s, nan where nobody drove). Links
+        that a measure builds have no flow before.
     """
+
+    n = max(len(base[0]), len(changed[0]))
 
     def mean(tables: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
         total = sum(table[["vehicle_distance_m", "vehicle_time_s", "outflow_veh"]].to_numpy() for table in tables)
-        distance, time, out = np.asarray(total).T
+        total = np.pad(np.asarray(total), ((0, n - len(tables[0])), (0, 0)))
+        distance, time, out = total.T
         speed = np.divide(distance, time, out=np.full(distance.shape, np.nan), where=time > 0)
         return out / len(tables) / hours, speed
 
@@ -194,7 +255,7 @@ def link_effects(base: Sequence[pd.DataFrame], changed: Sequence[pd.DataFrame], 
     flow_scenario, speed_scenario = mean(changed)
     return pd.DataFrame(
         {
-            "link_id": base[0]["link_id"].to_numpy(), "flow_base": flow_base, "flow_scenario": flow_scenario,
+            "link_id": max(base[0], changed[0], key=len)["link_id"].to_numpy(), "flow_base": flow_base, "flow_scenario": flow_scenario,
             "speed_base": speed_base, "speed_scenario": speed_scenario,
         }
     )  # fmt: skip

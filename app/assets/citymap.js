@@ -313,6 +313,7 @@
         return [p.x, p.y];
       },
       frames: () => layer.frames,
+      zones: () => city.zones.length,
     };
   }
 
@@ -331,6 +332,10 @@
           Object.assign(state, { city: unpack(geo), day, bytes });
           build(element.current, state, latest);
           repaint();
+          /* Once the frame with the whole map has been shown. */
+          requestAnimationFrame(() => setTimeout(() => {
+            if (element.current) element.current.dataset.drawnMs = String(Math.round(performance.now()));
+          }));
         })
         .catch((error) => {
           if (gone) return;

@@ -1,0 +1,1 @@
+"""Case `app`: what a planner waits for, measured in a headless browser. Read `run` first."""

@@ -98,8 +98,9 @@ class DistilledForecaster(LearnedForecaster):
         late, truth = design.rows.take(slice(head[1], None)), design.outcome[head[1] :]
         start = late.common[:, :, :1] * self.share
         errors = []
+        early = self.teacher.lesson(bench, end, head[0]) if len(self.beliefs) > 1 else lesson
         for belief in self.beliefs if len(self.beliefs) > 1 else ():
-            tried = self._taught(lesson, np.full(truth.shape[2], belief), head[0])
+            tried = self._taught(early, np.full(truth.shape[2], belief), head[0])
             error = np.abs(tried.predict(late) + start - truth)
             errors.append(np.nanmean(error, axis=(0, 1)))
         chosen = np.argmin(errors, axis=0) if errors else np.zeros(truth.shape[2], dtype=np.int64)
@@ -113,7 +114,7 @@ class DistilledForecaster(LearnedForecaster):
         blend = belief * soft + (1.0 - belief) * y
         blend = np.where(belief > 0, np.where(np.isfinite(y), blend, soft), y)
         if lesson.invented is not None and belief.any():
-            every = design.rows.shape[0] - 1
+            every = len(lesson.soft) - 1
             some = np.flatnonzero(np.arange(len(lesson.invented_soft)) % every < stop - 1)
             heard = np.where(belief > 0, lesson.invented_soft[some], np.nan)
             more = lesson.invented.take(some)

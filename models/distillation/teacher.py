@@ -1,9 +1,9 @@
-"""Teacher: what a macromodel or an ensemble says of every training row, said without having learned from that row.
+"""Teacher: what a macromodel or an ensemble says of every training row.
 
-A teacher that is asked about rows that it knows answers better than it will ever forecast, and a student would learn
-its memory instead of its judgement. So the training part is cut into blocks of consecutive origins, and each block is
-answered by members that learned from the others. Invented rows (between two origins that follow each other) have no
-outcome; the teacher can answer them all the same.
+A teacher that is asked about rows that it knows answers better than it will ever forecast, and a student may learn its
+memory instead of its judgement. Two cures: blocks of consecutive origins answered by members that learned from the
+others (`folds`; each of them knows less than the teacher), and invented rows, between two origins that follow each
+other, which have no outcome that could have been remembered.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import numpy as np
 
 from models.contract import Forecaster
 from models.design import Design, Workbench
-from models.ensemble import EnsembleForecaster, combine
+from models.ensemble import EnsembleForecaster
 from models.errors import NoDataError, SettingsError
 from models.forecasting import LearnedForecaster
 from models.rows import Rows
 
-FOLDS = 3  # blocks that are answered in turn (assumed; each costs two thirds of a training)
+FOLDS = 0  # blocks that are answered in turn by members that learned from the others; 0: the teacher's own answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,9 @@ class Lesson:
     design : Design
         Rows and outcomes, deviations from the usual day in the zone's scale.
     soft : ndarray of float32, shape (n, Z, S)
-        The teacher's forecasts of the design's rows, out of fold; `nan` where it was not asked.
-    weights : ndarray, shape (M, Z, S)
-        Of the teacher's members.
+        The teacher's forecasts of the design's rows.
+    answers : ndarray of float32, shape (M, n, Z, S)
+        Its members'.
     invented : Rows or None
         Rows between the design's, shape (m, Z, S).
     invented_soft : ndarray of float32, shape (m, Z, S)
@@ -42,20 +42,21 @@ class Lesson:
 
     design: Design
     soft: np.ndarray
-    weights: np.ndarray
+    answers: np.ndarray
     invented: Rows | None
     invented_soft: np.ndarray
 
 
 class Teacher:
-    """Answers training rows out of fold.
+    """Answers training rows.
 
     Parameters
     ----------
     model : Forecaster
         A learned forecaster, or an ensemble of such (baselines among its members are passed over).
     folds : int
-        Blocks, from 2.
+        Blocks answered in turn by members that learned from the others, from 2; 0 answers with members that learned
+        from all rows. The members are weighed as the ensemble weighs them, which its own rolling validation told.
     invented : int
         Rows invented for each row.
     seed : int
@@ -73,59 +74,77 @@ class Teacher:
         faults = []
         if not self.members:
             faults.append(f"{model.name!r} holds no member that learns; a teacher is a learned model or a mix of such")
-        if folds < 2 or invented < 0:
-            faults.append(f"folds={folds}, invented={invented}: allowed are folds from 2 and invented from 0")
+        if folds == 1 or folds < 0 or invented < 0:
+            faults.append(f"folds={folds}, invented={invented}: allowed are folds 0 or from 2, and invented from 0")
         if faults:
             raise SettingsError("; ".join(faults))
         self.name, self.zone_ids, self.anchors = model.name, model.zone_ids, model.anchors
-        self.method = model.method if isinstance(model, EnsembleForecaster) else "average"
+        weights = np.ones((1, len(model.zone_ids), len(model.anchors)))
+        if isinstance(model, EnsembleForecaster):
+            kept = [k for k, member in enumerate(members) if isinstance(member, LearnedForecaster)]
+            weights = model.weights[kept]
+            weights = weights / np.maximum(weights.sum(axis=0), 1e-9)
+        self.weights = weights
         self.folds, self.invented, self.seed = folds, invented, seed
-        self._lessons: dict[tuple[int, int], Lesson] = {}
+        self._lessons: dict[tuple[int, int, int], Lesson] = {}
 
-    def lesson(self, bench: Workbench, end: int) -> Lesson:
-        """Rows of the first `end` intervals with the teacher's answers; made once for each bench and end.
+    def lesson(self, bench: Workbench, end: int, stop: int | None = None) -> Lesson:
+        """Rows of the first `end` intervals with the teacher's answers; made once for each bench, end and stop.
+
+        Parameters
+        ----------
+        bench : Workbench
+        end : int
+        stop : int or None
+            The first so many rows alone: neither teacher nor student knows an outcome of later ones. None takes all.
 
         Raises
         ------
         NoDataError
             If there are fewer rows than blocks can be made of.
         """
-        key = (id(bench), end)
+        rows = bench.design(end).rows.shape[0]
+        stop = rows if stop is None else min(stop, rows)
+        key = (id(bench), end, stop)
         if key not in self._lessons:
-            self._lessons[key] = self._lesson(bench, end)
+            self._lessons[key] = self._lesson(bench, end, stop)
         return self._lessons[key]
 
-    def _lesson(self, bench: Workbench, end: int) -> Lesson:
+    def _lesson(self, bench: Workbench, end: int, n: int) -> Lesson:
         design = bench.design(end)
-        n, zones, horizons = design.rows.shape
-        gap = min(max(design.steps), n // (4 * self.folds))
-        if n < 10 * self.folds:
-            raise NoDataError(f"{n} rows are too few for {self.folds} blocks; a teacher needs {10 * self.folds} or more")
-        block = np.arange(n) * self.folds // n
-        rng = np.random.default_rng([self.seed, end])
-        share = rng.random((self.invented, n - 1)).astype(np.float32)
+        _, zones, horizons = design.rows.shape
+        if n < 10 * max(1, self.folds):
+            raise NoDataError(f"{n} rows are too few to teach from; {10 * max(1, self.folds)} are needed")
+        share = np.random.default_rng([self.seed, end]).random((self.invented, n - 1)).astype(np.float32)
         found = np.full((len(self.members), n, zones, horizons), np.nan, dtype=np.float32)
         beside = np.full((len(self.members), self.invented, n - 1, zones, horizons), np.nan, dtype=np.float32)
         for m, member in enumerate(self.members):
             source = bench.design(end, member.reference)
-            for fold in range(self.folds):
-                out = np.flatnonzero(block == fold)
-                near = np.arange(max(0, out[0] - gap), min(n, out[-1] + 1 + gap))
-                model = _learned(member, source, np.setdiff1d(np.arange(n), near))
-                found[m, out] = model.answer(source.rows.take(out))
-                inner = out[:-1]
-                for k in range(self.invented if inner.size else 0):
+            for asked, known in self._blocks(n, max(design.steps)):
+                model = _learned(member, source, known)
+                found[m, asked] = model.answer(source.rows.take(asked))
+                for k in range(self.invented):
+                    inner = asked[:-1]
                     beside[m, k, inner] = model.answer(between(source.rows, inner, share[k, inner]))
-        weights = np.full((len(self.members), zones, horizons), 1.0 / len(self.members))
-        if len(self.members) > 1:
-            day = bench.panel.calendar.day[design.known + 1]
-            weights = combine(found - design.outcome, day, self.method)  # type: ignore[arg-type]
-        soft = np.einsum("mnzs,mzs->nzs", found, weights).astype(np.float32)
+        soft = np.einsum("mnzs,mzs->nzs", found, self.weights).astype(np.float32)
         every = np.arange(n - 1)
         parts = [between(design.rows, every, share[k]) for k in range(self.invented)]
         rows = _joined(parts) if parts else None
-        mixed = np.einsum("mknzs,mzs->knzs", beside, weights).astype(np.float32)
-        return Lesson(design, soft, weights, rows, mixed.reshape(-1, zones, horizons))
+        mixed = np.einsum("mknzs,mzs->knzs", beside, self.weights).astype(np.float32)
+        return Lesson(design, soft, found, rows, mixed.reshape(-1, zones, horizons))
+
+    def _blocks(self, n: int, reach: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Rows that are asked about, and those that the members learn from then."""
+        every = np.arange(n)
+        if self.folds == 0:
+            return [(every, every)]
+        gap, block = min(reach, n // (4 * self.folds)), every * self.folds // n
+        found = []
+        for fold in range(self.folds):
+            asked = np.flatnonzero(block == fold)
+            near = np.arange(max(0, asked[0] - gap), min(n, asked[-1] + 1 + gap))
+            found.append((asked, np.setdiff1d(every, near)))
+        return found
 
 
 @dataclass(frozen=True, eq=False)

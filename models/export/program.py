@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.errors import HorizonError
+
 
 class Part(ABC):
     """One summand of the forecast deviation of S horizons, from rows of F features."""
@@ -22,6 +24,10 @@ class Part(ABC):
     @abstractmethod
     def used(self) -> np.ndarray:
         """Which features count, bool, shape (F,)."""
+
+    @abstractmethod
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Part:
+        """The same on some features (places, all that are used among them) and for some horizons."""
 
     @abstractmethod
     def operations(self) -> int:
@@ -39,6 +45,10 @@ class Range:
         """Features held within the range."""
         return np.minimum(np.maximum(x, self.low), self.high)
 
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Range:
+        """Of some features and horizons."""
+        return Range(self.low[horizons][:, keep], self.high[horizons][:, keep])
+
 
 @dataclass(frozen=True, eq=False)
 class Lines(Part):
@@ -53,6 +63,9 @@ class Lines(Part):
 
     def used(self) -> np.ndarray:
         return np.asarray((self.weight != 0).any(axis=0))
+
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Lines:
+        return Lines(self.weight[horizons][:, keep], self.constant[horizons], self.range.narrow(keep, horizons))
 
     def operations(self) -> int:
         return int(4 * self.weight.shape[0] * self.used().sum())
@@ -81,6 +94,13 @@ class Curves(Part):
 
     def used(self) -> np.ndarray:
         return np.isin(np.arange(self.width), self.feature[(self.weight != 0).any(axis=0)])
+
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Curves:
+        there = np.isin(self.feature, keep)
+        columns = {name: getattr(self, name)[there] for name in ("knot", "spread", "offset", "low", "high")}
+        return Curves(
+            self.weight[horizons][:, there], np.searchsorted(keep, self.feature[there]), width=keep.size, **columns
+        )
 
     def operations(self) -> int:
         return int(10 * self.weight.size)
@@ -156,6 +176,16 @@ class Trees(Part):
         reached = [n for root in {int(r) for roots in self.roots for r in roots} for n in self.nodes(root)]
         return np.isin(np.arange(self.width), self.feature[np.array(reached, dtype=np.int64)])
 
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Trees:
+        move = np.append(np.searchsorted(keep, np.arange(self.width)), keep.size)
+        feature = np.where(self.feature >= 0, move[np.maximum(self.feature, 0)], -1)
+        leaf = self.leaf if self.leaf.shape[1] == 1 else self.leaf[:, horizons]
+        roots = tuple(self.roots[int(s)] for s in horizons)
+        return Trees(
+            feature, self.threshold, self.left, leaf, roots, self.constant[horizons], self.step[horizons], keep.size,
+            self.reaching,
+        )  # fmt: skip
+
     def operations(self) -> int:
         return int(sum(3 * self.depth(int(root)) + 1 for roots in self.roots for root in roots))
 
@@ -194,6 +224,13 @@ class BentLines(Part):
         asked = np.isin(np.arange(width), self.feature)
         return asked | np.isin(np.arange(width), self.chosen)
 
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> BentLines:
+        feature = np.where(self.feature >= 0, np.searchsorted(keep, np.maximum(self.feature, 0)), -1)
+        chosen = np.searchsorted(keep, self.chosen)
+        return BentLines(
+            feature, self.threshold, self.left, self.line[:, horizons], chosen, self.range.narrow(keep, horizons)
+        )
+
     def operations(self) -> int:
         horizons, k = self.line.shape[1:]
         return int(horizons * (3 * self.tree(1, 1).depth(0) + 2 * k + 2 * self.used().sum()))
@@ -221,6 +258,12 @@ class Regimes(Part):
         found = np.asarray((self.gate != 0).any(axis=1))
         found[self.bent] |= (self.bends[..., :-1] != 0).any(axis=(0, 1))
         return found
+
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Regimes:
+        there = np.isin(self.bent, keep)
+        bends = self.bends[horizons][:, :, np.append(np.flatnonzero(there), self.bent.size)]
+        bent = np.searchsorted(keep, self.bent[there])
+        return Regimes(self.gate[keep], self.offset, bends, bent, self.range.narrow(keep, horizons))
 
     def operations(self) -> int:
         horizons, count, bent = self.bends.shape
@@ -260,6 +303,12 @@ class Network(Part):
 
     def used(self) -> np.ndarray:
         return np.asarray((self.inner != 0).any(axis=1))
+
+    def narrow(self, keep: np.ndarray, horizons: np.ndarray) -> Network:
+        return Network(
+            self.centre[keep], self.scale[keep], self.most, self.inner[keep], self.threshold[horizons],
+            self.out[horizons], self.deep, self.deep_threshold,
+        )  # fmt: skip
 
     def operations(self) -> int:
         horizons, hidden = self.out.shape
@@ -305,7 +354,7 @@ class Program:
     def used(self) -> np.ndarray:
         """Which features count, bool, shape (F,)."""
         found = np.zeros(len(self.names), dtype=bool)
-        found[self.names.index("own_lag_0")] = self.start.any()
+        found[self.names.index("own_lag_0")] = True
         for part in self.parts:
             found |= part.used()
         return found
@@ -313,3 +362,22 @@ class Program:
     def operations(self) -> int:
         """Of one forecast of all horizons, features and intervals not among them."""
         return sum(part.operations() for part in self.parts) + 2 * len(self.steps)
+
+    def narrow(self, steps: tuple[int, ...] | None = None) -> Program:
+        """The same with the features that count alone, and for some of the horizons (None: all).
+
+        Raises
+        ------
+        HorizonError
+            For a horizon that it was not fitted for.
+        """
+        strange = [step for step in steps or () if step not in self.steps]
+        if strange:
+            raise HorizonError(f"steps {strange} are not among those of the model: {self.steps}")
+        horizons = np.array([self.steps.index(step) for step in (self.steps if steps is None else steps)])
+        keep = np.flatnonzero(self.used())
+        return Program(
+            self.family, tuple(self.names[k] for k in keep), int((keep < self.n_common).sum()),
+            tuple(self.steps[k] for k in horizons), tuple(part.narrow(keep, horizons) for part in self.parts),
+            self.start[horizons], self.scale, self.offsets[horizons],
+        )  # fmt: skip

@@ -57,3 +57,10 @@ class SettingsError(ModelError, ValueError):
 
 class ScoresError(ModelError, ValueError):
     """Scores, origins, horizons or quantiles of intervals that do not fit together."""
+
+
+class AlarmError(ModelError, KeyError):
+    """An alarm that is not there, or cannot be acknowledged."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""

@@ -1,0 +1,200 @@
+"""Part `drift`: how often monitors raise alarms where nothing changed, and how soon they do where something did.
+
+Errors are of real forecasts that no model had seen the readings of: traffic speeds and flows, pedestrians and six air
+pollutants. False alarms are counted on them as they are, where some alarms are true (the readings do change), and on
+series made of them that cannot change: days of the held-out part in random order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from app.benchmarks import figure
+from app.benchmarks.models.panels import load
+from app.benchmarks.models.split import BenchmarkPanel
+from data.errors import InputError
+from models.forecasting import LearnedForecaster
+from models.monitoring import Monitor, Reference, Series, reference_of, watched
+from models.monitoring.settings import INPUT_KINDS, WORLD_KINDS
+
+Array = np.ndarray
+AIR = ("pm25_ug_per_m3", "no2_ug_per_m3", "o3_ug_per_m3", "pm10_ug_per_m3")
+MOST_FALSE, LEAST_YEARS, LEAST_FOUND = 0.5, 50.0, 0.9
+#: Clear changes that are put into quarter-hour errors: size, and for how long, days.
+SHIFTS: Mapping[str, tuple[str, float, float]] = {
+    "mean +2 SD for a day": ("mean", 2.0, 1.0),
+    "mean -2 SD for a day": ("mean", -2.0, 1.0),
+    "variance x 3 for a day": ("variance", 3.0, 1.0),
+    "variance x 3 for two days": ("variance", 3.0, 2.0),
+    "pattern of 0.85 SD for three days": ("pattern", 0.85, 3.0),
+}
+_MADE_DAYS = 180  # of each made series
+
+
+@dataclass(frozen=True, eq=False)
+class Watched:
+    """A panel's forecaster, what it is watched by and its errors since."""
+
+    name: str
+    target: str
+    zone_ids: tuple[str, ...]
+    reference: Reference
+    before: Series
+    after: Series
+
+    @property
+    def years(self) -> float:
+        """Zone-years of the held-out part."""
+        return len(self.after) * self.after.step_s * len(self.zone_ids) / 86_400 / 365.25
+
+    def monitor(self) -> Monitor:
+        """A fresh monitor."""
+        return Monitor(self.target, self.zone_ids, self.reference)
+
+
+def watch(bench: BenchmarkPanel, target: str, *, seed: int) -> Watched:
+    """Fit lines on the training part, make the reference there, and forecast the test part step by step."""
+    known = tuple(z for z in bench.zone_ids if z in bench.train.sensed(target))
+    end = bench.panel.times[bench.test_from]
+    model = LearnedForecaster("ridge", seed=seed).fit(
+        bench.train, target=target, zone_ids=known, train_end=end, steps=(1,)
+    )
+    reference = reference_of(model, bench.train)
+    assert model.validation is not None
+    before = watched(model, bench.panel, int(model.validation.known[0]) + 1, bench.test_from)
+    after = watched(model, bench.panel, bench.test_from, len(bench.panel))
+    return Watched(f"{bench.name} {target}", target, known, reference, before, after)
+
+
+def panels(seed: int) -> list[Watched]:
+    """All that can be watched with the data at hand; quarter hours first."""
+    found, notes = [], []
+    for name in ("scats", "metr", "auckland", "pm25"):
+        try:
+            bench = load(name)
+        except InputError as error:
+            notes.append(str(error))
+            continue
+        targets = AIR if name == "pm25" else (bench.target,)
+        found += [watch(bench, target, seed=seed) for target in targets if target in bench.panel.values]
+    if not found:
+        raise InputError("; ".join(notes))
+    return found
+
+
+def shuffled_days(series: Series, days: int, rng: np.random.Generator) -> Series:
+    """Whole days of a series in random order, all zones together: as long as wished, and nothing in it changes."""
+    per_day = 86_400 // series.step_s
+    first = int(
+        np.argmax(np.diff(series.day, prepend=series.day[0] - 1) != 0 if series.hour[0] == 0 else series.hour == 0)
+    )
+    whole = (len(series) - first) // per_day
+    drawn = rng.integers(0, whole, days)
+    rows = (first + drawn[:, None] * per_day + np.arange(per_day)).ravel()
+    start = int(series.position[first])
+    return Series(
+        step_s=series.step_s, position=start + np.arange(rows.size), day=np.repeat(np.arange(days), per_day),
+        hour=np.tile(np.arange(per_day) * series.step_s // 3600, days), reading=series.reading[rows],
+        point=series.point[rows], error=series.error[rows], outside=series.outside[rows],
+    )  # fmt: skip
+
+
+def shifted(series: Series, kind: str, size: float, start: Array, length: int, sd: Array) -> Series:
+    """The same with a change from row `start` (Z,) on for `length` rows, in units of the errors' SD `sd` (Z,)."""
+    row = np.arange(len(series))[:, None]
+    inside = (row >= start) & (row < start + length)
+    wave = np.sqrt(2) * np.sin(2 * np.pi * series.hour / 24)[:, None] * sd
+    error = {
+        "mean": series.error + size * sd,
+        "variance": series.error * np.sqrt(size),
+        "pattern": series.error * np.sqrt(1 - size**2) + size * wave,
+    }[kind]
+    changed = np.where(inside, error, series.error)
+    width = 1.645 * sd
+    outside = np.where(np.isfinite(changed), np.where(inside, np.abs(changed) > width, series.outside), np.nan)
+    return replace(series, error=changed, outside=outside)
+
+
+def found_share(watched_: Watched, kind: str, size: float, days: float, *, seed: int) -> dict[str, Array]:
+    """Whether each zone's change was found within a day (or by its end, where it lasts longer), and how soon, hours.
+
+    Every zone has eight quiet days, then the change at a random step of the ninth.
+    """
+    rng = np.random.default_rng(seed)
+    per_day = 86_400 // watched_.after.step_s
+    quiet = 8
+    series = shuffled_days(watched_.after, quiet + 5, rng)
+    start = quiet * per_day + rng.integers(0, per_day, len(watched_.zone_ids))
+    sd = np.nanstd(np.clip(watched_.after.error, -50, 50), axis=0)
+    monitor = watched_.monitor()
+    changed = shifted(series, kind, size, start, round(days * per_day), sd)
+    monitor.observe(changed)
+    delay = np.full(len(watched_.zone_ids), np.nan)
+    before = np.zeros(delay.size, dtype=bool)
+    end = int(changed.position[0])
+    for alarm in monitor.alarms:
+        place = watched_.zone_ids.index(alarm.zone_id)
+        at = round(alarm.first_seen.timestamp() / series.step_s) - 1 - end
+        if alarm.kind in INPUT_KINDS:
+            continue
+        if at < start[place]:
+            closed = alarm.closed is None or round(alarm.closed.timestamp() / series.step_s) - 1 - end >= start[place]
+            before[place] |= closed
+        elif np.isnan(delay[place]):
+            delay[place] = (at - start[place] + 1) * series.step_s / 3600
+    return {"delay": delay, "before": before}
+
+
+def measure(*, seed: int) -> dict[str, Any]:
+    """False alarms per zone-year and detection of changes at known times."""
+    every = panels(seed)
+    figures, told = [], {}
+    rng = np.random.default_rng(seed)
+    sums = {"held-out": [0.0, 0, 0], "days in random order": [0.0, 0, 0]}
+    for one in every:
+        counts: dict[str, Any] = {}
+        made = shuffled_days(one.after, _MADE_DAYS, rng)
+        for label, series in (("held-out", one.after), ("days in random order", made)):
+            monitor = one.monitor()
+            monitor.observe(series)
+            years = len(series) * series.step_s * len(one.zone_ids) / 86_400 / 365.25
+            kinds = [alarm.kind for alarm in monitor.alarms]
+            counts[label] = {"zone_years": years, **{k: kinds.count(k) for k in (*WORLD_KINDS, *INPUT_KINDS)}}
+            sums[label][0] += years
+            sums[label][1] += sum(k in WORLD_KINDS for k in kinds)
+            sums[label][2] += sum(k in INPUT_KINDS for k in kinds)
+        told[one.name] = counts
+    for label, (years, world, inputs) in sums.items():
+        figures += [
+            figure(
+                f"drift: alarms per zone-year, {label}",
+                world / years,
+                "1/a",
+                target=MOST_FALSE,
+                n=round(years),
+                seed=seed,
+            ),
+            figure(f"drift: faults of readings told per zone-year, {label}", inputs / years, "1/a", n=round(years)),
+            figure(f"drift: zone-years watched, {label}", years, "a", target=LEAST_YEARS, at_most=False),
+        ]
+    quarter = [one for one in every if one.after.step_s == 900]
+    for name, (kind, size, days) in SHIFTS.items():
+        delays, clean = [], []
+        for one in quarter:
+            for k in range(3):
+                found = found_share(one, kind, size, days, seed=seed * 100 + k)
+                delays.append(found["delay"][~found["before"]])
+                clean.append(~found["before"])
+        delay = np.concatenate(delays) if delays else np.zeros(0)
+        hours = 24.0 * max(1.0, days) if kind == "pattern" else 24.0
+        share = float((delay <= hours + 1e-9).mean()) if delay.size else float("nan")
+        figures.append(
+            figure(f"drift: {name}, found within {hours:.0f} h", share, "1", target=None if kind == "pattern" else LEAST_FOUND,
+                   at_most=False, n=delay.size, seed=seed)
+        )  # fmt: skip
+        figures.append(figure(f"drift: {name}, median delay", float(np.nanmedian(delay)), "h"))
+    return {"figures": figures, "panels": told}

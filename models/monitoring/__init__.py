@@ -1,0 +1,28 @@
+"""Monitoring: is a forecaster still as good as when it was chosen, and if not, is it the sensor or the world?
+
+Read `residuals` (what a forecaster got wrong, step by step), `reference` (what it usually gets wrong), `windows` (sums
+of the last hours that change when something changes), `thresholds` (how large they must be to count, for a rate of
+false alarms that was asked for), `inputs` (readings missing, stuck or out of range), `monitor` (all of it while time
+runs), `alarms` (what is told, kept and acknowledged) and `policies` (when to train again). Arrays in, arrays out.
+"""
+
+from __future__ import annotations
+
+from models.monitoring.alarms import ALARMS, Alarm, AlarmBook
+from models.monitoring.monitor import Monitor
+from models.monitoring.reference import Reference, reference_of
+from models.monitoring.residuals import Series, watched
+from models.monitoring.settings import KINDS, MonitorSettings
+
+__all__ = [
+    "ALARMS",
+    "KINDS",
+    "Alarm",
+    "AlarmBook",
+    "Monitor",
+    "MonitorSettings",
+    "Reference",
+    "Series",
+    "reference_of",
+    "watched",
+]

@@ -17,7 +17,6 @@ from models.featuriser import BRIDGE_HOURS, OTHER_HOURS, SPIKE, Featuriser
 
 _LOGGED = ("wind_speed_mps", "mixing_height_m", "precipitation_mm_per_h")
 _WIND = ("wind_speed_mps", "wind_east", "wind_north")
-CLOCK = re.compile(r"(now|ahead)_(sin|cos)(\d)")
 
 
 @dataclass
@@ -57,9 +56,14 @@ class Writer:
         Features used, common ones first.
     n_common : int
     tables : Tables
+    exact : bool
+        Sines and cosines to the last bit, a table for each: a tree may split there.
     """
 
-    def __init__(self, featuriser: Featuriser, names: tuple[str, ...], n_common: int, tables: Tables) -> None:
+    def __init__(
+        self, featuriser: Featuriser, names: tuple[str, ...], n_common: int, tables: Tables, *, exact: bool
+    ) -> None:
+        self.exact = exact
         self.f, self.tables, self.found = featuriser, tables, Features()
         self.per_hour = max(1, 3600 // featuriser.step_s)
         self.per_day = 86_400 // featuriser.step_s
@@ -85,7 +89,7 @@ class Writer:
             (r"own_gap_1h", self._own_gap),
             (r"own_usual", lambda m: "zw_usual_scaled(&now)"),
             (r"now_weekend", lambda m: "now.kind > 0 ? 1.0f : 0.0f"),
-            (r"now_(sin|cos)(\d)", lambda m: f"zw_{m[1]}({m[2]} * now.step)"),
+            (r"now_(sin|cos)(\d)", lambda m: self._wave(m[1], int(m[2]), "now")),
             (r"(neighbours|hop2)_lag_(\d+)", self._mixed_lag),
             (r"neighbours_mean_1h", self._mixed_mean),
             (r"near(\d+)_lag_(\d+)", self._single),
@@ -181,13 +185,21 @@ class Writer:
             "ahead_usual": "zw_usual_scaled(&then)",
             "ahead_change": "zw_usual_scaled(&then) - zw_usual_scaled(&now)",
             "ahead_weekend": "then.kind > 0 ? 1.0f : 0.0f",
-            "own_x_sin": "last * zw_sin(then.step)",
-            "own_x_cos": "last * zw_cos(then.step)",
+            "own_x_sin": f"last * {self._wave('sin', 1, 'then')}",
+            "own_x_cos": f"last * {self._wave('cos', 1, 'then')}",
             "own_x_weekend": "then.kind > 0 ? last : 0.0f",
         }
         if match := re.fullmatch(r"ahead_(sin|cos)(\d)", name):
-            return f"zw_{match[1]}({match[2]} * then.step)"
+            return self._wave(match[1], int(match[2]), "then")
         return fixed[name]
+
+    def _wave(self, turn: str, times: int, moment: str) -> str:
+        """Sine or cosine of so many turns a day."""
+        if not self.exact:
+            return f"zw_{turn}({times} * {moment}.step)"
+        angle = 2 * np.pi * np.arange(self.per_day) / self.per_day
+        table = self.tables.add(f"{turn}{times}", getattr(np, turn)(times * angle))
+        return f"{table}[{moment}.step]"
 
     # ------------------------------------------------------------------ readings of sides
 

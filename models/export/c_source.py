@@ -15,7 +15,7 @@ import pandas as pd
 
 from models.calendar import _holidays
 from models.errors import SettingsError
-from models.export.c_features import CLOCK, Features, Writer, wind_sides
+from models.export.c_features import Features, Writer, wind_sides
 from models.export.c_parts import Tables, c_parts, number
 from models.export.c_template import DAY_LOOKUP, HEADER, SOURCE
 from models.export.families import program_of
@@ -102,7 +102,7 @@ def c_files(
     if strange or not levels:
         raise SettingsError(f"quantiles {strange or 'none'}: allowed are {QUANTILES}")
     whole = program_of(model, zone_id)
-    program = _settled(whole.narrow(None if steps is None else tuple(steps)), 86_400 // model.step_s)
+    program = whole.narrow(None if steps is None else tuple(steps))
     if len(program.names) > 250:
         raise SettingsError(f"{len(program.names)} features are more than the C code can number (250)")
     one = model if zone_id is None or model.zone_ids == (zone_id,) else model.one(zone_id)
@@ -110,7 +110,7 @@ def c_files(
     assert featuriser is not None and base is not None
     tables = Tables()
     exact = "double" if any(isinstance(part, (Trees, BentLines)) for part in program.parts) else "float"
-    writer = Writer(featuriser, program.names, program.n_common, tables)
+    writer = Writer(featuriser, program.names, program.n_common, tables, exact=exact == "double")
     functions, names = c_parts(program, tables)
     fields = {
         **_sizes(writer.found, program, levels, featuriser, phase_s),
@@ -132,6 +132,10 @@ def c_files(
                 "value > 0.0 ? (float)value : 0.0f",
         "ROOT": "sqrt(reading > 0.0f ? (double)reading : 0.0)" if _rooted(model.target) else "(double)reading",
     }  # fmt: skip
+    asked = [part for part in program.parts if isinstance(part, Trees) and (part.feature == part.width).any()]
+    if asked:  # trees that ask for the horizon
+        step = tables.add("step_feature", asked[0].step)
+        fields["FAR"] += f"\n        x[{len(program.names)}] = {step}[h];"
     fields["DAY_LOOKUP"] = DAY_LOOKUP if re.search(r"\bday\b", fields["FAR"]) else ""
     fields["TABLES"] = tables.text()
     source = _without_unused(_put(SOURCE, fields))
@@ -234,31 +238,6 @@ def _short(line: str) -> list[str]:
             out.append("   ")
         out[-1] += word + " "
     return [part.rstrip() for part in out]
-
-
-def _settled(program: Program, per_day: int) -> Program:
-    """Splits on the clock moved to between the values that a clock can have: the last bit of a sine decides nothing."""
-    angle = 2 * np.pi * np.arange(per_day) / per_day
-    parts = []
-    for part in program.parts:
-        if isinstance(part, (Trees, BentLines)):
-            threshold = part.threshold.astype(float).copy()
-            for node in np.flatnonzero((part.feature >= 0) & (part.feature < len(program.names))):
-                if match := CLOCK.fullmatch(program.names[part.feature[node]]):
-                    wave = np.unique(np.round(getattr(np, match[2])(int(match[3]) * angle), 7))
-                    threshold[node] = _between(wave, threshold[node], isinstance(part, Trees) and part.reaching)
-            part = type(part)(**{**part.__dict__, "threshold": threshold.astype(np.float32)})
-        parts.append(part)
-    return type(program)(**{**program.__dict__, "parts": tuple(parts)})
-
-
-def _between(values: np.ndarray, limit: float, reaching: bool) -> float:
-    """A limit midway between the value at or below it and the next (with `reaching`: below, and at or above)."""
-    edge = limit - 1e-6 if reaching else limit + 1e-6
-    place = int(np.searchsorted(values, edge))
-    if place == 0 or place == values.size:
-        return limit + (1e-3 if place else -1e-3)
-    return float((values[place - 1] + values[place]) / 2)
 
 
 def _put(template: str, fields: Mapping[str, str]) -> str:

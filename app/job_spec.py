@@ -49,6 +49,8 @@ class JobSpec:
     assignment: str | None = None  # path of a table or YAML of choices made by hand
     effort: str = "quick"  # of EFFORTS: how many families of models compete
     families: str | None = None  # these instead, "ridge,mlp,macro_xgboost"
+    settings: int = 1  # that each family competes with
+    budget: float = 0.0  # CPU seconds that fitting may take; 0 for no limit
 
     def __post_init__(self) -> None:
         if self.days < 8:
@@ -62,6 +64,7 @@ class JobSpec:
         if self.station_places is not None and self.stations is None:
             raise InputError("station places without stations: give the measured air too (--stations FILE)")
         check_families(self.effort, self.families)
+        check_spending(self.settings, self.budget)
 
     @classmethod
     def known(cls, told: Mapping[str, Any]) -> JobSpec:
@@ -106,7 +109,7 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     specs["training"] = {
         "code": code["models"], "parent": run_id("simulation", specs["simulation"]), "test_days": s.test_days,
         "seed": s.seed, "assignment": None if s.assignment is None else source(s.assignment),
-        **competing(s.effort, s.families),
+        **competing(s.effort, s.families, s.settings, s.budget),
     }  # fmt: skip
     trained = run_id("training", specs["training"])
     specs["comparison"] = {"code": code["models"], "parent": trained, "seed": s.seed}
@@ -140,10 +143,33 @@ def check_families(effort: str, families: str | None) -> None:
             raise InputError(str(error)) from error
 
 
-def competing(effort: str, families: str | None) -> dict[str, Any]:
+def check_spending(settings: int, budget: float) -> None:
+    """Refuse a number of settings below 1 and a budget below 0, both at once.
+
+    Raises
+    ------
+    InputError
+    """
+    faults = [] if settings >= 1 else [f"settings={settings}: at least 1"]
+    if not budget >= 0:
+        faults.append(f"budget={budget:g} CPU s: above 0, or 0 for no limit")
+    if faults:
+        raise InputError("; ".join(faults))
+
+
+def competing(effort: str, families: str | None, settings: int = 1, budget: float = 0.0) -> dict[str, Any]:
     """Which models compete, as a training's specification says it: names take an effort's place."""
     names = named_families(families)
-    return {"families": list(names)} if names else {"effort": effort}
+    found: dict[str, Any] = {"families": list(names)} if names else {"effort": effort}
+    found |= {"settings": settings} if settings != 1 else {}
+    return found | ({"budget": budget} if budget else {})
+
+
+def spending(settings: int, budget: float) -> dict[str, Any]:
+    """The same as options of `models.training.train`: with a budget, hopeless candidates are given up."""
+    from models.operation import Allowance
+
+    return {"settings": settings, "prune": budget > 0, "budget": Allowance(cpu_s=budget) if budget else None}
 
 
 def air_digests(s: JobSpec) -> dict[str, Any]:

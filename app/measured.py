@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from app.code_version import code_version
-from app.job_spec import check_families, competing, file_digest, named_families
+from app.job_spec import check_families, check_spending, competing, file_digest, named_families, spending
 from app.pipeline import LIVE_MODELS, NOW_LOCAL, Job, Report
 from data.errors import InputError
 from data.schemas import TARGETS
@@ -55,6 +55,8 @@ class MeasuredSpec:
     assignment: str | None = None
     effort: str = "quick"  # as in `JobSpec`
     families: str | None = None
+    settings: int = 1
+    budget: float = 0.0
     latitude: float = 0.0
     longitude: float = 0.0
 
@@ -66,6 +68,7 @@ class MeasuredSpec:
         if self.days is not None and self.days < 3:
             raise InputError(f"days={self.days}: at least 3 are needed")
         check_families(self.effort, self.families)
+        check_spending(self.settings, self.budget)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -84,7 +87,9 @@ def measured_job(space: Workspace, options: Mapping[str, Any], report: Report) -
     known = {field.name for field in fields(MeasuredSpec)}
     told = {key: value for key, value in space.describe()["job"].items() if key in known}
     given = {key: value for key, value in options.items() if value is not None}
-    strange = sorted(set(given) - {"days", "test_days", "seed", "assignment", "effort", "families"})
+    strange = sorted(
+        set(given) - {"days", "test_days", "seed", "assignment", "effort", "families", "settings", "budget"}
+    )
     if strange:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
         raise InputError(
@@ -112,7 +117,8 @@ class MeasuredJob(Job):
         }  # fmt: skip
         training = {
             "code": code["models"], "parent": run_id("observations", observed), "test_days": s.test_days,
-            "seed": s.seed, "assignment": file_digest(s.assignment), **competing(s.effort, s.families),
+            "seed": s.seed, "assignment": file_digest(s.assignment),
+            **competing(s.effort, s.families, s.settings, s.budget),
         }  # fmt: skip
         trained = run_id("training", training)
         return {
@@ -270,7 +276,7 @@ class MeasuredJob(Job):
             self._training = train(
                 panel, targets=[t for t in MEASURED_TARGETS if t in panel.values], train_end=end, test_from=end,
                 seed=self.spec.seed, n_jobs=self.n_jobs, overrides=overrides, effort=self.spec.effort,
-                families=named_families(self.spec.families),
+                families=named_families(self.spec.families), **spending(self.spec.settings, self.spec.budget),
                 progress=lambda done, total, message: self.report("training", done, total, message),
             )  # fmt: skip
         return self._training

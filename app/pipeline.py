@@ -22,7 +22,7 @@ from app.air_inputs import local_start, read_city_fleet
 from app.assignment_file import read_assignment
 from app.calibrating import air_of, calibrate, stored_calibration
 from app.code_version import code_version
-from app.job_spec import CALIBRATION, JobSpec, named_families, step_specs
+from app.job_spec import CALIBRATION, JobSpec, named_families, spending, step_specs
 from app.zoning import zones_of_job
 from data.errors import InputError
 from data.schemas import TARGETS
@@ -201,6 +201,7 @@ class Job:
             "training", self.specs["training"], parents=(ids["simulation"],), seed=self.spec.seed
         ) as run:
             run.table("choices", training.choices)
+            run.table("guard", training.guard)
             run.table("assignment", training.assignment)
             run.table("scores", training.scores)
             run.json("seconds", {"/".join(map(str, key)): value for key, value in training.seconds.items()})
@@ -210,9 +211,12 @@ class Job:
             # the registry before the run is finished: a job that is stopped here goes on with this step
             registry = Registry(self.workspace.models)
             choices = training.choices.set_index(["zone_id", "target"])
+            watched = training.guard.set_index(["zone_id", "target"])
             for (zone, target), model in final.micromodels.items():
                 row = choices.loc[(zone, target)]
                 told = {k: _plain(row[k]) for k in row.index if k != "settings"}
+                guard = watched.loc[(zone, target)]
+                told |= {"guard": str(guard["words"]), "fell_from": str(guard["chosen"]) if guard["fell_back"] else ""}
                 fit = training.seconds.get((model.family, target), float("nan")) / len(training.zones(target))
                 registry.save(zone, target, model, {"training_run": ids["training"], "fit_seconds": fit, **told})
             for target, model in final.macromodels.items():
@@ -317,7 +321,7 @@ class Job:
             self._training = train(
                 panel, targets=TARGETS, train_end=end, test_from=end, seed=self.spec.seed, n_jobs=self.n_jobs,
                 overrides=overrides, effort=self.spec.effort,
-                families=named_families(self.spec.families),
+                families=named_families(self.spec.families), **spending(self.spec.settings, self.spec.budget),
                 progress=lambda done, total, message: self.report("training", done, total, message),
             )  # fmt: skip
         return self._training

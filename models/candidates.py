@@ -7,13 +7,18 @@ zone at a time compete to be its micromodel; citywide ones to be the macromodel;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from models.errors import SettingsError
 from models.forecasting import LearnedForecaster
 from models.learner import Learner, families, learner_class
+from models.tuning.search import random_order
+
+VARIANT_RANK = (
+    0.01  # by which a step towards complex settings raises a candidate's rank (assumed; families lie 0.1 apart)
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,8 @@ class Candidate:
         See `featuriser.Featuriser`.
     settings : mapping
         Those that differ from the family's defaults.
+    harder : float
+        Added to the family's rank: how much more complex its settings make it.
     """
 
     name: str
@@ -38,17 +45,25 @@ class Candidate:
     start: str = "lasting"
     reference: str = "usual"
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    harder: float = 0.0
 
     @property
     def learner(self) -> type[Learner]:
         """Class of the family."""
         return learner_class(self.family)
 
+    @property
+    def rank(self) -> float:
+        """How complex it is, see `learner.Learner.rank`."""
+        return self.learner.rank + self.harder
+
     def forecaster(self, seed: int) -> LearnedForecaster:
         """One that has not been fitted."""
-        return LearnedForecaster(
+        made = LearnedForecaster(
             self.family, seed=seed, start=self.start, reference=self.reference, settings=self.settings, name=self.name
         )
+        made.rank = self.rank
+        return made
 
 
 def _plain(*families: str) -> tuple[Candidate, ...]:
@@ -108,3 +123,39 @@ def candidates(
     if not any(candidate.learner.scope == "zone" for candidate in found):
         raise SettingsError(f"families {list(there)} hold none that learns a zone at a time; add one, e.g. ridge")
     return found
+
+
+def variants(given: Sequence[Candidate], count: int, *, seed: int) -> tuple[Candidate, ...]:
+    """Each candidate with up to `count` settings of its own, the given ones first, that compete like families.
+
+    Raises
+    ------
+    SettingsError
+        If `count` is below 1.
+    """
+    if count < 1:
+        raise SettingsError(f"variants={count}; at least 1")
+    found: list[Candidate] = []
+    for candidate in given:
+        found.append(candidate)
+        space = {name: tuple(values) for name, values in candidate.learner.space.items()}
+        if count == 1 or not space:
+            continue
+        now = {**candidate.learner.defaults, **candidate.settings}
+        start = tuple(values.index(now[name]) if now.get(name) in values else 0 for name, values in space.items())
+        for places in random_order([len(values) for values in space.values()], start, count, seed)[1:]:
+            settings = {name: values[k] for (name, values), k in zip(space.items(), places)}
+            changed = {name: value for name, value in settings.items() if value != now.get(name)}
+            told = " ".join(f"{name} {_short(value, space[name])}" for name, value in changed.items())
+            found.append(
+                replace(
+                    candidate, name=f"{candidate.name}_{told}", settings={**candidate.settings, **settings},
+                    harder=VARIANT_RANK * (sum(places) - sum(start)),
+                )
+            )  # fmt: skip
+    return tuple({c.name: c for c in found}.values())
+
+
+def _short(value: Any, values: tuple[Any, ...]) -> str:
+    """A value as part of a name; one that is no plain word by its place among those tried."""
+    return f"{value}" if isinstance(value, str | int | float) else f"no {values.index(value) + 1}"

@@ -13,8 +13,9 @@ from data.schemas import ASSIGNMENT, SCORES, validate
 from models.assign import choose_task, reason_in_use
 from models.contract import Forecaster
 from models.ensemble import EnsembleForecaster
+from models.guard import Apparent, Checked, Guard, Verdict, guarded, no_skill, told
 from models.panel import Panel
-from models.select import choose_families, choose_in_use, crossed_point, error_unit
+from models.select import InUse, Rule, choose_families, choose_in_use, crossed_point, error_unit
 from models.validation import Validation
 
 SCORED_HORIZONS_S = (900, 3600, 86_400)
@@ -35,16 +36,26 @@ class TargetChoice:
         Stack of all candidates, for all zones.
     rows : list of dict
         Rows of the `choices` table.
+    guard : list of dict
+        Rows of the `guard` table, see `training.Training`; none where the guard was left out.
     """
 
     families: tuple[str, ...]
     macro: str
     mix: EnsembleForecaster | None
     rows: list[dict[str, object]]
+    guard: list[dict[str, object]]
 
 
 def choose(
-    fitted: Mapping[str, Forecaster], baselines: Mapping[str, Forecaster], by_hand: pd.DataFrame
+    fitted: Mapping[str, Forecaster],
+    baselines: Mapping[str, Forecaster],
+    by_hand: pd.DataFrame,
+    *,
+    seen: Mapping[str, Apparent] | None = None,
+    guard: bool = True,
+    rule: Rule = "both",
+    left_out: str = "",
 ) -> TargetChoice:
     """Choose among the candidates of one target, from their out-of-fold errors.
 
@@ -56,6 +67,14 @@ def choose(
         With `historical_average` (a candidate, too) and `seasonal_naive`.
     by_hand : DataFrame
         See `assign.check_overrides`.
+    seen : mapping of str to Apparent, or None
+        What candidates show on rows that they learned from.
+    guard : bool
+        Whether a choice must pass the guard (see `models.guard`); one made by hand need not.
+    rule : str
+        When a simpler family is as good, see `select.choose_families`.
+    left_out : str
+        Which candidates were given up or left out, and why: joins every reason.
     """
     first = next(iter(fitted.values()))
     zones, target = first.zone_ids, first.target
@@ -64,12 +83,21 @@ def choose(
     micro = {USUAL: usual} | {name: _record(m) for name, m in fitted.items() if m.scope == "zone"}
     city = {name: _record(model) for name, model in fitted.items() if model.scope == "city"}
     ranks = {USUAL: baselines[USUAL].rank} | {name: model.rank for name, model in fitted.items()}
-    choices = choose_families(micro, unit, ranks)
+    choices = choose_families(micro, unit, ranks, rule=rule)
     macro = min(city, key=lambda name: pooled_loss(city[name], unit)) if city else ""
     hands = {z: by_hand[(by_hand["zone_id"] == z) & by_hand["target"].isin(["", target])] for z in zones}
     families = tuple(
         next((str(f) for f in hands[z]["family"] if f), choice.family) for z, choice in zip(zones, choices)
     )
+    manual = tuple(any(hands[z]["family"] != "") for z in zones)
+    watch = Guard(usual, unit) if guard else None
+    checks, verdicts = {}, [Verdict(family) for family in families]
+    if watch is not None:
+        seen = {} if seen is None else seen
+        checks = {name: watch.check(record, seen.get(name)) for name, record in micro.items() if name != USUAL}
+        order = sorted(micro, key=lambda name: (ranks[name], name))
+        verdicts = guarded(families, checks, order, usual=USUAL)
+        families = tuple(f if hand else v.family for f, hand, v in zip(families, manual, verdicts))
     members = [*micro, *city]
     mix, point = None, None
     if city:
@@ -78,24 +106,60 @@ def choose(
         point = crossed_point([{**micro, **city}[name] for name in members])
     own = joined([micro[family].pick(np.array([z])) for z, family in enumerate(families)])
     used = choose_in_use(own, city[macro] if macro else None, naive, point, unit)
-    rows = []
+    if watch is not None and city:
+        checks["macromodel"] = watch.check(city[macro], (seen or {}).get(macro))
+        checks["mix"] = watch.check(usual, point=point)
+        used = [_guarded_use(z, use, checks) for z, use in enumerate(used)]
+    rows, kept = [], []
     for z, (zone, use) in enumerate(zip(zones, used)):
         hand = hands[zone]
         model = next((str(m) for m in hand["model_in_use"] if m), use.model)
-        manual = bool((hand["family"] != "").any() or (hand["model_in_use"] != "").any())
+        by_hand_too = manual[z] or bool((hand["model_in_use"] != "").any())
         share = float(mix.weights[: len(micro), z].sum(axis=0).mean()) if mix is not None else 1.0
         weight = {"micromodel": 1.0, "macromodel": 0.0}.get(model, share)
         reason = reason_in_use(use, family=families[z], macro=macro, target=target, weight_micro=share)
         reason = f"{reason}. Family: {choices[z].reason}."
+        if verdicts[z].fell_from and not manual[z]:
+            reason = f"{reason} {verdicts[z].words}."
+        if left_out:
+            reason = f"{reason} {left_out}."
         chosen = fitted.get(families[z], baselines.get(families[z]))
         assert chosen is not None
         rows.append(
-            {"zone_id": zone, "target": target, "family": families[z], "model_in_use": model, "by_hand": manual,
+            {"zone_id": zone, "target": target, "family": families[z], "model_in_use": model, "by_hand": by_hand_too,
              "settings": json.dumps(chosen.settings(), sort_keys=True), "is_task": False,
-             "reason": f"Chosen by hand. Otherwise: {reason}" if manual else reason, "micro_mae": use.micro_mae,
+             "reason": f"Chosen by hand. Otherwise: {reason}" if by_hand_too else reason, "micro_mae": use.micro_mae,
              "macro_mae": use.macro_mae, "naive_mae": use.naive_mae, "mix_mae": use.mix_mae, "weight_micro": weight}
         )  # fmt: skip
-    return TargetChoice(families, macro, mix, rows)
+        if watch is not None:
+            kept.append(_guard_row(z, zone, target, verdicts[z], families[z], use.model, checks, manual[z]))
+    return TargetChoice(families, macro, mix, rows, kept)
+
+
+def _guarded_use(z: int, use: InUse, checks: Mapping[str, Checked]) -> InUse:
+    """The model in use, or the micromodel where the skill of that one is not clear of chance."""
+    if use.model == "micromodel" or checks[use.model].clear[z]:
+        return use
+    why = no_skill(checks[use.model], z)
+    return replace(use, model="micromodel", comparison=told(f"the {use.model}", why, "the micromodel"))
+
+
+def _guard_row(
+    z: int, zone: str, target: str, verdict: Verdict, family: str, model: str, checks: Mapping[str, Checked],
+    manual: bool,
+) -> dict[str, object]:  # fmt: skip
+    """A row of the table `guard`: what was chosen, what serves, and the numbers of what was chosen."""
+    asked = verdict.fell_from or family
+    own = checks.get(asked)
+    words = verdict.words or ("the usual value was chosen and needs no leave" if own is None else f"{asked} passed")
+    return {
+        "zone_id": zone, "target": target, "family": family, "chosen": asked,
+        "fell_back": bool(verdict.fell_from) and not manual, "model_in_use": model, "by_hand": manual,
+        "skill": 0.0 if own is None else float(own.skill.skill[z]),
+        "skill_se": 0.0 if own is None else float(own.skill.se[z]),
+        "kept": 1.0 if own is None else float(own.kept[z]),
+        "blocks": 0 if own is None else own.skill.blocks, "words": words,
+    }  # fmt: skip
 
 
 def joined(records: list[Validation]) -> Validation:

@@ -16,7 +16,7 @@ import numpy as np
 from models.errors import SettingsError, ShortHistoryError
 from models.generalisation import GapReport, generalisation_gap
 from models.learner import Learner
-from models.promotion import ALPHA, promotable
+from models.promotion import ALPHA, Skill, promotable
 from models.rows import Rows
 from models.tuning.folds import Fold, rolling_folds
 from models.tuning.scoring import DaySums, as_class, fold_forecast, longest, point_losses, standard_error, usual_losses
@@ -284,12 +284,5 @@ def _skills(
         block = np.unique(day[fold.score], return_inverse=True)[1]
         mine.append(DaySums.of(point_losses(y[fold.score], forecast, loss), block, unit))
         usual.append(DaySums.of(point_losses(y[fold.score], np.zeros((), np.float32), loss), block, unit))
-    model, naive = DaySums.joined(mine), DaySums.joined(usual)
-    gap = naive.total - model.total
-    level = np.maximum(naive.total.sum(axis=0), 1e-12)
-    skill = gap.sum(axis=0) / level
-    se = standard_error((gap - skill * naive.total) / (level / gap.shape[0]))
-    whole = np.maximum(naive.total.sum(), 1e-12)
-    city = gap.sum() / whole
-    city_se = standard_error((gap.sum(axis=1) - city * naive.total.sum(axis=1)) / (whole / gap.shape[0]))
-    return skill, se, np.asarray(city), np.asarray(city_se), np.asarray(gap.shape[0])
+    found = Skill.of(DaySums.joined(mine), DaySums.joined(usual))
+    return found.skill, found.se, np.asarray(found.city), np.asarray(found.city_se), np.asarray(found.blocks)

@@ -1,14 +1,63 @@
-"""Promotion: the rule by which a model is let into service, that chance alone may not pass however many zones try."""
+"""Promotion: the rule by which a model is let into service, that chance alone may not pass however many zones try.
+
+`Skill` is what a model saves of the usual value's loss, `promotable` the rule. Training asks it of every zone's choice
+(see `models.guard`), `models.overfitting.shuffled_target` of outcomes whose days were exchanged.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy import stats
 
+from models.tuning.scoring import DaySums, standard_error
 from models.verdicts import corrected
 
 LEAST_SKILL = 0.005  # a model that saves less than this share of the usual value's loss is not worth its keep (assumed)
 ALPHA = 0.025  # chance of letting in a model without skill (convention: one side of 5 %)
+
+
+@dataclass(frozen=True, eq=False)
+class Skill:
+    """Share of the usual value's loss that a model saves on blocks of time left out, and its standard error.
+
+    Attributes
+    ----------
+    skill, se : ndarray, shape (Z,)
+        By zone.
+    city, city_se : float
+        All zones together.
+    blocks : int
+        Blocks behind the standard errors.
+    """
+
+    skill: np.ndarray
+    se: np.ndarray
+    city: float
+    city_se: float
+    blocks: int
+
+    @classmethod
+    def of(cls, model: DaySums, usual: DaySums) -> Self:
+        """From sums of both losses, (D, Z), over the same blocks.
+
+        The error is that of a ratio of sums, linearised, so that a block with few rows counts for little.
+        """
+        gap = usual.total - model.total
+        level = np.maximum(usual.total.sum(axis=0), 1e-12)
+        skill = gap.sum(axis=0) / level
+        se = standard_error((gap - skill * usual.total) / (level / gap.shape[0]))
+        whole = np.maximum(usual.total.sum(), 1e-12)
+        city = gap.sum() / whole
+        city_se = standard_error((gap.sum(axis=1) - city * usual.total.sum(axis=1)) / (whole / gap.shape[0]))
+        return cls(skill, se, float(city), float(city_se), gap.shape[0])
+
+    def promoted(self, *, together: bool = True, alpha: float = ALPHA, least: float = LEAST_SKILL) -> np.ndarray:
+        """What `promotable` says of each zone, shape (Z,)."""
+        city = (self.city, self.city_se) if together else None
+        return promotable(self.skill, self.se, blocks=self.blocks, city=city, alpha=alpha, least=least)
 
 
 def promotable(

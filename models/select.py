@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
+from models.errors import SettingsError
 from models.scale import from_scale
 from models.validation import Validation
 from models.weights import stacking_weights
@@ -22,6 +24,11 @@ from models.weights import stacking_weights
 TIE_SHARE = 0.005  # how much worse a simpler family may be and still be taken
 CLEAR = 1.645  # two-sided 90 % of a normal
 POOL_DAYS = 10.0  # days of left-out errors that all zones together count for beside a zone's own (assumed)
+
+#: When a simpler family is as good as the best: within one standard error of the difference and within `TIE_SHARE`
+#: ("both"), within either alone ("error", "share"), or only where it is the best itself ("least").
+Rule = Literal["both", "error", "share", "least"]
+RULES: tuple[Rule, ...] = ("both", "error", "share", "least")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class FamilyChoice:
 
 
 def choose_families(
-    records: Mapping[str, Validation], unit: np.ndarray, ranks: Mapping[str, float]
+    records: Mapping[str, Validation], unit: np.ndarray, ranks: Mapping[str, float], *, rule: Rule = "both"
 ) -> list[FamilyChoice]:
     """Choose a family for each zone.
 
@@ -46,15 +53,24 @@ def choose_families(
         Errors count in these: the mean error of a reference at each horizon (see `error_unit`).
     ranks : mapping of str to float
         How complex each candidate is (see `learner.Learner.rank`): of two as good the lower one is taken.
+    rule : {"both", "error", "share", "least"}
+        When two are as good, see `Rule`.
 
     Returns
     -------
     list of FamilyChoice, length Z
 
+    Raises
+    ------
+    SettingsError
+        For another rule.
+
     References
     ----------
     Breiman et al. (1984), the one-standard-error rule.
     """
+    if rule not in RULES:
+        raise SettingsError(f"there is no rule {rule!r} for a simpler family; there are {RULES}")
     order = sorted(records, key=lambda name: (ranks[name], name))
     daily = {name: daily_losses(records[name], unit) for name in order}
     table = np.stack([pooled(daily[name]) for name in order])
@@ -62,15 +78,18 @@ def choose_families(
     for z in range(table.shape[1]):
         losses = {name: float(value) for name, value in zip(order, table[:, z])}
         best = order[int(np.nanargmin(table[:, z]))] if np.isfinite(table[:, z]).any() else order[0]
-        found.append(_parsimonious(order, best, losses, {name: daily[name][:, z] for name in order}))
+        found.append(_parsimonious(order, best, losses, {name: daily[name][:, z] for name in order}, rule))
     return found
 
 
-def _parsimonious(order: list[str], best: str, losses: dict[str, float], daily: dict[str, np.ndarray]) -> FamilyChoice:
-    for name in order[: order.index(best)]:
+def _parsimonious(
+    order: list[str], best: str, losses: dict[str, float], daily: dict[str, np.ndarray], rule: Rule
+) -> FamilyChoice:
+    for name in order[: order.index(best)] if rule != "least" else ():
         gap = daily[name] - daily[best]
         error = float(np.nanstd(gap) / np.sqrt(max(np.isfinite(gap).sum() - 1, 1)))
-        if losses[name] - losses[best] <= min(error, TIE_SHARE * losses[best]):
+        share = TIE_SHARE * losses[best]
+        if losses[name] - losses[best] <= {"both": min(error, share), "error": error}.get(rule, share):
             return FamilyChoice(
                 name, losses, f"{name} is as good as {best} ({losses[name]:.3f} and {losses[best]:.3f} of the usual"
                 f" value's error on days left out) and simpler"

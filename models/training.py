@@ -17,14 +17,17 @@ import pandas as pd
 from data.schemas import CHOICES, TARGETS, validate
 from models.assign import check_overrides
 from models.baselines import BASELINES
-from models.candidates import Candidate, candidates
+from models.candidates import Candidate, candidates, variants
 from models.choosing import USUAL, assignment, choose, validation_scores, with_tasks
 from models.contract import Forecaster, validation_start
 from models.design import Workbench
 from models.ensemble import EnsembleForecaster
-from models.errors import NoDataError, ShortHistoryError
+from models.errors import NoDataError, SettingsError, ShortHistoryError
+from models.guard import Apparent, apparent
 from models.learner import families as choosable
+from models.operation import Allowance, Operated, operate
 from models.panel import Panel
+from models.select import Rule
 
 Progress = Callable[[int, int, str], None]
 _TUNED_ZONES = 60  # settings are tried on a sample of so many zones (assumed: zones agree on settings)
@@ -57,6 +60,14 @@ class Training:
         Processor time of fitting by (name, target), s, validation and tuning included.
     tuned : dict of (name, target) to str
         Why these settings, in words, where they were tuned.
+    left_out : dict of (name, target) to str
+        Why a candidate was not fitted in full, where hopeless ones were given up or a budget was kept to.
+    seen : dict of (name, target) to Apparent
+        What candidates show on rows that they learned from, see `guard.apparent`.
+    guard : DataFrame
+        What the guard against overfitting found (see `models.guard`): zone_id, target, family (that serves), chosen
+        (before the guard), fell_back, model_in_use, by_hand, skill and skill_se (of `chosen`, share of the usual
+        value's error saved), kept (of its skill on rows learned from), blocks, words.
     """
 
     choices: pd.DataFrame
@@ -73,6 +84,9 @@ class Training:
     seed: int
     wall_s: float = field(default=0.0)
     tuned: dict[tuple[str, str], str] = field(default_factory=dict)
+    left_out: dict[tuple[str, str], str] = field(default_factory=dict)
+    seen: dict[tuple[str, str], Apparent] = field(default_factory=dict)
+    guard: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def in_use(self, zone_id: str, target: str) -> Forecaster:
         """The model that serves a zone and target: micromodel, macromodel or mix, as chosen."""
@@ -83,6 +97,10 @@ class Training:
         if kind == "macromodel":
             return self.macromodels[target]
         return self.mixes[target].one(zone_id) if kind == "mix" else self.micromodels[zone_id, target]
+
+    def seen_of(self, target: str) -> dict[str, Apparent]:
+        """`seen` of one target, by candidate."""
+        return {name: own for (name, of), own in self.seen.items() if of == target}
 
     def zones(self, target: str) -> tuple[str, ...]:
         """Zones with models of a target."""
@@ -104,6 +122,11 @@ def train(
     seed: int = 0,
     n_jobs: int = 1,
     overrides: pd.DataFrame | None = None,
+    guard: bool = True,
+    rule: Rule = "both",
+    settings: int = 1,
+    prune: bool = False,
+    budget: Allowance | None = None,
     progress: Progress | None = None,
 ) -> Training:
     """Fit, choose and assign; nothing at or after `train_end` is read.
@@ -133,6 +156,16 @@ def train(
     overrides : DataFrame or None
         By hand: `zone_id` and any of `target` (with no `family` and `model_in_use`: the zone's task), `family` (which
         then competes, whatever the effort), `model_in_use`.
+    guard : bool
+        Whether a choice must pass the guard against overfitting to serve, see `models.guard`.
+    rule : {"both", "error", "share", "least"}
+        When a simpler candidate is as good as the best, see `select.Rule`.
+    settings : int
+        Settings that each family competes with, chosen by zone like the family itself; 1 takes the candidates' own.
+    prune : bool
+        Whether hopeless candidates are given up after a fold, see `models.operation`.
+    budget : Allowance or None
+        What fitting may spend over all targets; who is left out for it is told in every reason.
     progress : callable or None
         Called with (done, total, message).
 
@@ -153,13 +186,25 @@ def train(
     local = tuple(c.name for c in candidates(effort, families) if c.learner.scope == "zone")
     by_hand = check_overrides(overrides, panel, tuple(dict.fromkeys((USUAL, *local, *choosable("zone")))))
     wanted = candidates(effort, families, also=[name for name in by_hand["family"] if name not in ("", USUAL)])
+    if budget is not None and tries:
+        raise SettingsError(f"a budget goes with settings={settings}, not with tries={tries}, which spend another")
+    wanted = variants(wanted, settings, seed=seed)
     past = panel.until(panel.known_by(train_end))
     sensed = {target: zones for target in targets if (zones := _learnable(past, target))}
     if not sensed:
         raise NoDataError(f"no zone senses any of {list(targets)} before {train_end}")
     when = {"train_end": train_end, "calibrate_from": calibrate_from, "steps": steps}
     plan = _Plan(tries, tuner, seed)
-    fitted, seconds, tuned = _fit_all(past, sensed, wanted, when, plan, n_jobs, progress)
+    left_out: dict[tuple[str, str], str] = {}
+    told_out: dict[str, str] = {}
+    if prune or budget is not None:
+        keep = [name for name in by_hand["family"] if name]
+        raced = _operate_all(past, sensed, wanted, when, plan, n_jobs, progress, budget, prune, keep)
+        fitted = {(c.name, t): raced[t].fitted[c.name] for t in sensed for c in wanted if c.name in raced[t].fitted}
+        seconds, tuned, seen = _flat(raced, "seconds"), _flat(raced, "tuned"), _flat(raced, "seen")
+        left_out, told_out = _flat(raced, "left_out"), {target: found.words for target, found in raced.items()}
+    else:
+        fitted, seconds, tuned, seen = _fit_all(past, sensed, wanted, when, plan, n_jobs, progress)
     baselines: dict[tuple[str, str], Forecaster] = {}
     for target, zones in sensed.items():
         for kind in BASELINES:
@@ -167,14 +212,19 @@ def train(
             baselines[kind.kind, target] = kind(seed=seed).fit(past, target=target, zone_ids=zones, **when)
             seconds[kind.kind, target] = time.process_time() - begun
     rows: list[dict[str, object]] = []
+    watched: list[dict[str, object]] = []
     micromodels: dict[tuple[str, str], Forecaster] = {}
     macromodels: dict[str, Forecaster] = {}
     mixes: dict[str, EnsembleForecaster] = {}
     for target, zones in sensed.items():
-        own = {c.name: fitted[c.name, target] for c in wanted}
+        own = {c.name: fitted[c.name, target] for c in wanted if (c.name, target) in fitted}
         usual = {family: model for (family, of), model in baselines.items() if of == target}
-        chosen = choose(own, usual, by_hand)
+        known = {name: seen[name, target] for name in own}
+        chosen = choose(
+            own, usual, by_hand, seen=known, guard=guard, rule=rule, left_out=told_out.get(target, "")
+        )  # fmt: skip
         rows += chosen.rows
+        watched += chosen.guard
         for zone, family in zip(zones, chosen.families):
             micromodels[zone, target] = (own.get(family) or usual[family]).one(zone)
         if chosen.macro:
@@ -188,7 +238,8 @@ def train(
         choices=validate(choices, CHOICES), assignment=assignment(choices), micromodels=micromodels, candidates=fitted,
         macromodels=macromodels, mixes=mixes, baselines=baselines,
         scores=validation_scores(told, past.step_s, seed), seconds=seconds, train_end=train_end, test_from=test_from,
-        seed=seed, wall_s=time.perf_counter() - started, tuned=tuned,
+        seed=seed, wall_s=time.perf_counter() - started, tuned=tuned, left_out=left_out, seen=seen,
+        guard=pd.DataFrame(watched),
     )  # fmt: skip
 
 
@@ -266,7 +317,7 @@ class _Plan:
 
 
 def _fit_all(past, sensed, wanted, when, plan, n_jobs, progress):  # type: ignore[no-untyped-def]
-    """Every candidate of every target, by (name, target), the processor seconds, and why their settings."""
+    """Every candidate of every target, by (name, target), the processor seconds, why their settings, and `Apparent`."""
     if len(sensed) >= n_jobs:  # the features of a target are made once for all its candidates
         groups = [(target, wanted) for target in sensed]
     else:  # fewer targets than processes: the citywide candidates, which take longest, go first and alone
@@ -276,30 +327,65 @@ def _fit_all(past, sensed, wanted, when, plan, n_jobs, progress):  # type: ignor
     fitted: dict[tuple[str, str], Forecaster] = {}
     seconds: dict[tuple[str, str], float] = {}
     tuned: dict[tuple[str, str], str] = {}
+    seen: dict[tuple[str, str], Apparent] = {}
     total = len(wanted) * len(sensed)
     arguments = [(past, target, sensed[target], group, when, plan) for target, group in groups]
     for (target, group), found in zip(groups, _parallel(_fit_group, arguments, n_jobs)):
-        for candidate, (model, taken, why) in zip(group, found):
+        for candidate, (model, taken, why, own) in zip(group, found):
             fitted[candidate.name, target], seconds[candidate.name, target] = model, taken
+            seen[candidate.name, target] = own
             if why:
                 tuned[candidate.name, target] = why
         if progress is not None:
             progress(len(fitted), total, "Training the micromodels and the macromodel")
     ordered = [(c.name, target) for target in sensed for c in wanted]
-    return {key: fitted[key] for key in ordered}, seconds, tuned
+    return {key: fitted[key] for key in ordered}, seconds, tuned, seen
+
+
+def _operate_all(past, sensed, wanted, when, plan, n_jobs, progress, budget, prune, keep):  # type: ignore[no-untyped-def]
+    """What became of every target's candidates, by target: fold by fold, with equal shares of the budget."""
+    share = None if budget is None else budget.part(len(sensed))
+    jobs = [(past, t, zones, wanted, when, plan, share, prune, keep) for t, zones in sensed.items()]
+    found: dict[str, Operated] = {}
+    for target, done in zip(sensed, _parallel(_operate_group, jobs, n_jobs)):
+        found[target] = done
+        if progress is not None:
+            progress(len(found), len(sensed), "Training the micromodels and the macromodel")
+    return found
+
+
+def _operate_group(
+    past: Panel, target: str, zones: tuple[str, ...], group: tuple[Candidate, ...], when: dict[str, Any], plan: _Plan,
+    share: Allowance | None, prune: bool, keep: Sequence[str],
+) -> Operated:  # fmt: skip
+    """Settings first, where they are tuned, then `operate`."""
+    tuned: dict[str, str] = {}
+    if plan.tries:
+        bench = Workbench(past, target=target, zone_ids=zones, steps=when["steps"])
+        found = [_tuned(c, bench, when, plan) if c.learner.space else (c, "") for c in group]
+        tuned = {candidate.name: why for candidate, why in found if why}
+        group = tuple(candidate for candidate, _ in found)
+    done = operate(past, target, zones, group, when, seed=plan.seed, allowance=share, prune=prune, keep=keep)
+    return replace(done, tuned=tuned)
+
+
+def _flat(found: dict[str, Operated], name: str) -> dict[tuple[str, str], Any]:
+    """One attribute of all targets, by (candidate, target)."""
+    return {(key, target): value for target, done in found.items() for key, value in getattr(done, name).items()}
 
 
 def _fit_group(
     past: Panel, target: str, zones: tuple[str, ...], group: tuple[Candidate, ...], when: dict[str, Any], plan: _Plan
-) -> list[tuple[Forecaster, float, str]]:
+) -> list[tuple[Forecaster, float, str, Apparent]]:
     """Fit some candidates of one target on features made once."""
     bench = Workbench(past, target=target, zone_ids=zones, steps=when["steps"])
-    found: list[tuple[Forecaster, float, str]] = []
+    found: list[tuple[Forecaster, float, str, Apparent]] = []
     for candidate in group:
         begun = time.process_time()
         used, why = _tuned(candidate, bench, when, plan) if plan.tries and candidate.learner.space else (candidate, "")
         model = used.forecaster(plan.seed).fit(past, target=target, zone_ids=zones, bench=bench, **when)
-        found.append((model, time.process_time() - begun, why))
+        own = apparent(model, bench, past.known_by(when["train_end"]))
+        found.append((model, time.process_time() - begun, why, own))
     return found
 
 

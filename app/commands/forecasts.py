@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from app.commands.options import JSON, RUN, WORKSPACE, existing
+from app.commands.options import JSON, RUN, WORKSPACE, existing, named
 from app.commands.output import print_table, show
+from data.errors import InputError
 from data.store.workspace import open_workspace
 
 
@@ -49,6 +50,29 @@ def models_list(chosen: str | None, workspace: str | None, as_json: bool) -> Non
 
     space = existing(workspace or chosen)
     print_table(Registry(space.models).list(), as_json)
+
+
+@models.command("guard")
+@WORKSPACE
+@RUN
+@click.option("--all", "every", is_flag=True, help="Also the zones whose choice passed.")
+@JSON
+@click.pass_obj
+def models_guard(chosen: str | None, workspace: str | None, run_id: str | None, every: bool, as_json: bool) -> None:
+    """List the zones whose model was held back by the guard against overfitting, and why."""
+    space = existing(workspace or chosen)
+    run = run_id or space.describe().get("runs", {}).get("training")
+    if run is None or not space.runs.has(run):
+        raise InputError(f"no training in workspace '{space.name}'; 'zonewise train{named(space)}' makes one")
+    if "guard" not in space.runs.manifest(run)["tables"]:
+        raise InputError(f"run '{run}' holds no table 'guard'; it is no training, or an older one: train again")
+    table = space.runs.read(run, "guard")
+    if not every:
+        table = table[table["fell_back"]]
+        if table.empty and not as_json:
+            click.echo("No model was held back; --all lists what the guard found of each.")
+            return
+    print_table(table, as_json, run=run)
 
 
 @models.command("show")

@@ -30,6 +30,18 @@ FAMILIES = click.option(
     help="Let exactly these compete instead, e.g. ridge,mlp,macro_xgboost; 'none' goes back to --effort. A wrong name"
     " lists all.",
 )
+SETTINGS = click.option(
+    "--settings",
+    type=click.IntRange(1, 50),
+    help="Settings that each kind of model competes with, chosen zone by zone like the kind itself. Default 1.",
+)
+BUDGET = click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Processor seconds that fitting may take: simple models first, hopeless ones given up after a fold, and every"
+    " zone's reason says who was left out. 0 for no limit (default).",
+)
 
 #: As `zones.spec.KINDS`, which would load half of the packages to say so.
 ZONE_KINDS = ("hex", "square", "polygons", "administrative", "voronoi", "functional")
@@ -77,6 +89,8 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             EFFORT,
             FAMILIES,
+            SETTINGS,
+            BUDGET,
             JOBS,
         ]
     ):

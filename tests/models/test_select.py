@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from models.candidates import EFFORTS, candidates
 from models.errors import SettingsError
-from models.select import choose_families
+from models.select import RULES, choose_families
 from models.validation import Validation
 
 
@@ -55,3 +57,27 @@ def test_what_only_prepares_rows_for_another_family_is_none_to_choose():
     with pytest.raises(SettingsError, match="prepared") as told:
         candidates("quick", ("ridge", "prepared"))
     assert "prepared" not in str(told.value).split("there are")[1]
+
+
+def uneven(error: float, scatter: float) -> Validation:
+    """As `record`, the error moving from day to day by `scatter`."""
+    plain = record(error)
+    return replace(plain, deviation=plain.deviation + (scatter * (-1.0) ** np.arange(40))[:, None, None].astype("f4"))
+
+
+@pytest.mark.parametrize(
+    ("error", "scatter", "takes_the_line"),
+    [(1.003, 0.1, {"both", "error", "share"}), (1.02, 0.2, {"error"}), (1.003, 0.0, {"share"}), (1.02, 0.0, set())],
+)
+def test_a_rule_says_how_much_worse_a_simpler_family_may_be(error, scatter, takes_the_line):
+    """A network errs by 1, a line by 1.003 or 1.02. A scatter of 0.1 (0.2) over 40 days is a standard error of 0.016
+    (0.032) of the difference; half a percent is 0.005."""
+    records = {"line": uneven(error, scatter), "network": record(1.0)}
+    for rule in RULES:
+        (chosen,) = choose_families(records, np.ones((1, 1)), {"line": 1.0, "network": 6.0}, rule=rule)
+        assert (chosen.family == "line") == (rule in takes_the_line), rule
+
+
+def test_a_rule_that_does_not_exist_is_told():
+    with pytest.raises(SettingsError, match="coin"):
+        choose_families({"line": record(1.0)}, np.ones((1, 1)), {"line": 1.0}, rule="coin")

@@ -1,0 +1,170 @@
+"""The overfitting guard in service: what it costs on real panels, and whom it lets in where nothing can be forecast.
+
+On each panel the quick candidates train, are chosen and guarded. The same training without its guard tells what the
+guard changed on the test part. Then the target is replaced by one with the same usual days and nothing else to forecast
+(see `altered.unforecastable`), and whoever is let in all the same is counted. Last: how the error falls with the days
+learned from, and how it moves along a penalty and along rounds of boosting.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from app.benchmarks import figure
+from app.benchmarks.models.altered import fewer, unforecastable
+from app.benchmarks.models.guards import centred, in_rows, thinning
+from app.benchmarks.models.panels import load, names
+from app.benchmarks.models.split import BenchmarkPanel
+from data.errors import InputError
+from models.assign import check_overrides
+from models.choosing import USUAL, TargetChoice, choose
+from models.compare import model_levels
+from models.design import Design
+from models.errors import ShortHistoryError
+from models.overfitting import learning_curve
+from models.path import regularization_path
+from models.rows import Layout, Rows
+from models.scale import from_scale
+from models.training import Training, train
+
+MOST_ZONES = 60
+#: Settings that a path is walked along, from simple to complex.
+PATHS: dict[str, tuple[str, tuple[Any, ...]]] = {
+    "ridge": ("penalties", ((100.0,), (10.0,), (1.0,), (0.1,), (0.001,))),
+    "boosted_trees": ("rounds", (10, 30, 100, 300)),
+}
+
+
+def measure(*, seed: int) -> dict[str, Any]:
+    """Figures of every panel that is there."""
+    figures: list[dict[str, Any]] = []
+    told: dict[str, Any] = {"notes": []}
+    for name in names():
+        try:
+            bench = fewer(load(name), MOST_ZONES)
+        except InputError as error:
+            told["notes"].append(f"{name}: {error}")
+            continue
+        made, beside = guard_figures(bench, seed=seed)
+        more, words = curve_figures(bench, seed=seed)
+        figures += made + more
+        told[name] = {**beside, **words}
+    if not figures:
+        raise InputError("; ".join(told["notes"]))
+    return {"figures": figures, **told}
+
+
+def guard_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The guard's price on the true target, and whom it lets in on one that cannot be forecast."""
+    training = _train(bench, bench.panel, seed)
+    begun = time.process_time()
+    free, held = _chosen(training, bench, guard=False), _chosen(training, bench, guard=True)
+    spent = time.process_time() - begun
+    levels = model_levels(bench.panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
+    error = {
+        name: np.nanmean(np.abs(bench.actual - from_scale(bench.target, level)), axis=0)
+        for name, level in levels.items()
+    }
+    zones, head = len(bench.zone_ids), bench.name
+    table = training.guard
+    figures = [
+        figure(f"{head}: zones whose micromodel fell back", int(table["fell_back"].sum()), "1", n=zones, seed=seed),
+        figure(f"{head}: skill kept from rows learned from, median zone", float(table["kept"].median()), "1", n=zones),
+        figure(f"{head}: choosing twice, with the guard once, over all of training, CPU",
+               spent / sum(training.seconds.values()), "1", seed=seed),
+    ]  # fmt: skip
+    for task in bench.tasks:
+        micro = [
+            _error(error, choice, training.macromodels[bench.target].name, task.places, False)
+            for choice in (held, free)
+        ]
+        used = [
+            _error(error, choice, training.macromodels[bench.target].name, task.places, True) for choice in (held, free)
+        ]
+        figures += [
+            figure(f"{head} {task.name}: micromodels with the guard over without it, test MAE", micro[0] / micro[1],
+                   "1", target=1.005, n=zones, seed=seed),
+            figure(f"{head} {task.name}: model in use with the guard over without it, test MAE", used[0] / used[1],
+                   "1", target=1.005, n=zones, seed=seed),
+        ]  # fmt: skip
+    noise = _train(bench, unforecastable(bench.panel.until(bench.test_from), bench.target, seed=seed), seed)
+    for name, choice in (("with", _chosen(noise, bench, guard=True)), ("without", _chosen(noise, bench, guard=False))):
+        micro_in = sum(family != USUAL for family in choice.families)
+        any_in = sum(r["model_in_use"] != "micromodel" or r["family"] != USUAL for r in choice.rows)
+        figures += [
+            figure(f"{head}, nothing to forecast: zones with a learned micromodel, {name} the guard", micro_in, "1",
+                   target=0.0 if name == "with" else None, n=zones, seed=seed),
+            figure(f"{head}, nothing to forecast: zones with any learned model in use, {name} the guard", any_in, "1",
+                   target=0.0 if name == "with" else None, n=zones, seed=seed),
+        ]  # fmt: skip
+    return figures, {"words": table.loc[table["fell_back"], "words"].head(3).tolist()}
+
+
+def curve_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """A learning curve and paths of settings, inside the training part."""
+    rows, y, day = _rows(bench)
+    figures: list[dict[str, Any]] = []
+    words: dict[str, Any] = {}
+    try:
+        curve = learning_curve("ridge", rows, y, day=day, seed=seed)
+        words["learning curve"] = curve.reason
+        for days, loss in zip(curve.days, curve.loss):
+            figures.append(
+                figure(f"{bench.name}: ridge, error from {days} days, share of the usual value's", loss, "1")
+            )
+    except ShortHistoryError as error:
+        words["learning curve"] = str(error)
+    for family, (setting, values) in PATHS.items():
+        fixed = {"patience": 0} if family == "boosted_trees" else {}
+        try:
+            path = regularization_path(
+                family, rows, y, setting=setting, values=values, day=day, settings=fixed, seed=seed
+            )
+        except ShortHistoryError as error:
+            words[f"path of {family}"] = str(error)
+            continue
+        words[f"path of {family}"] = path.reason
+        for value, loss, gap in zip(path.values, path.loss, path.gap):
+            head = f"{bench.name}: {family}, {setting} {value[0] if isinstance(value, tuple) else value:g}"
+            figures += [figure(f"{head}, error on days left out, share of the usual value's", loss, "1"),
+                        figure(f"{head}, that over the error on days learned from", 1 + gap, "1")]  # fmt: skip
+    return figures, words
+
+
+def _train(bench: BenchmarkPanel, panel: Any, seed: int) -> Training:
+    end = bench.panel.times[bench.test_from]
+    return train(panel, targets=(bench.target,), train_end=end, steps=bench.steps, effort="quick", seed=seed)
+
+
+def _chosen(training: Training, bench: BenchmarkPanel, *, guard: bool) -> TargetChoice:
+    """The choice among what was trained, again with the guard or without it."""
+    target = bench.target
+    own = {name: model for (name, of), model in training.candidates.items() if of == target}
+    usual = {name: model for (name, of), model in training.baselines.items() if of == target}
+    return choose(own, usual, check_overrides(None, bench.panel, ()), seen=training.seen_of(target), guard=guard)
+
+
+def _error(error: dict[str, np.ndarray], choice: TargetChoice, macro: str, places: np.ndarray, in_use: bool) -> float:
+    """Mean test error (Z, S) of the zones' micromodels, or of the models in use, over a figure's steps."""
+    found = []
+    for z, (family, row) in enumerate(zip(choice.families, choice.rows)):
+        model = str(row["model_in_use"]) if in_use else "micromodel"
+        name = {"micromodel": family, "macromodel": macro}.get(model, model)
+        found.append(np.nanmean(error[name][z, places]))
+    return float(np.nanmean(found))
+
+
+def _rows(bench: BenchmarkPanel) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """Rows of the training part at the figures' last steps, thinned, with their outcomes and days."""
+    design = Design(bench.train, target=bench.target, zone_ids=bench.zone_ids, steps=bench.steps)
+    last = sorted({int(task.places[-1]) for task in bench.tasks})
+    day = bench.panel.calendar.day[design.known + 1]
+    moment = bench.panel.calendar.step_of_day[design.known + 1]
+    stride = thinning(design.outcome.shape[0] * len(bench.zone_ids) * len(last), bench.panel.steps_per_day)
+    kept = np.flatnonzero(moment % stride == 0)
+    rows = design.rows.take(kept).horizons(last)
+    layout = Layout(rows.layout.common, rows.layout.ahead, in_rows(rows.layout.steps, stride))
+    return Rows(rows.common, rows.ahead, layout), centred(design.outcome[kept][:, :, last]), day[kept]

@@ -15,6 +15,7 @@ import click
 from app import logs
 from app.commands.air import air
 from app.commands.calibration import calibrate
+from app.commands.edge import edge
 from app.commands.forecasts import forecast, models
 from app.commands.importing import import_group
 from app.commands.jobs import compare, demo, serve_workspace, simulate, train
@@ -109,7 +110,21 @@ def benchmark(case: str | None, arguments: Sequence[str], as_json: bool) -> None
         click.echo(f"{figure['name']:<44} {figure['value']:>14,.3f} {figure['unit']}{target}")
 
 
-for _command in (demo, simulate, train, compare, forecast, models, scenario, air, calibrate, runs, import_group, watch):
+for _command in (
+    demo,
+    simulate,
+    train,
+    compare,
+    forecast,
+    models,
+    scenario,
+    air,
+    calibrate,
+    runs,
+    import_group,
+    watch,
+    edge,
+):
     cli.add_command(_command)
 
 

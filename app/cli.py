@@ -19,6 +19,7 @@ from app.commands.edge import edge
 from app.commands.forecasts import forecast, models
 from app.commands.importing import import_group
 from app.commands.jobs import compare, demo, serve_workspace, simulate, train
+from app.commands.monitoring import monitor
 from app.commands.options import JSON, RUN, WORKSPACE, existing
 from app.commands.output import show
 from app.commands.runs import runs
@@ -124,6 +125,7 @@ for _command in (
     import_group,
     watch,
     edge,
+    monitor,
 ):
     cli.add_command(_command)
 

@@ -16,10 +16,16 @@ import simpy
 
 from data.schemas import FORECASTS, TIME_DTYPE, empty
 from models.contract import Forecaster
+from models.following import Follower
 from models.horizons import anchor_steps
 from models.intervals import QUANTILES
+from models.monitoring import Monitor
+from models.monitoring.residuals import series_of
 from models.panel import Panel
+from models.scale import to_scale
 from simulation.live import LiveCity, Phase
+
+_MIDDLE, _ENDS = QUANTILES.index(0.5), [QUANTILES.index(0.05), QUANTILES.index(0.95)]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,11 +40,17 @@ class Forecasters:
         Each zone's agent runs its own.
     citywide : mapping of (model name, target) to Forecaster
         Run once for all zones: the macromodel and the baselines.
+    monitors : mapping of (zone_id, target) to Monitor
+        By which each zone's agent watches its own micromodel; they live on with the run.
+    followers : mapping of (zone_id, target) to Follower
+        Adaptive intervals of micromodels, where they are wanted.
     """
 
     history: Panel
     micromodels: Mapping[tuple[str, str], Forecaster]
     citywide: Mapping[tuple[str, str], Forecaster] = field(default_factory=dict)
+    monitors: Mapping[tuple[str, str], Monitor] = field(default_factory=dict)
+    followers: Mapping[tuple[str, str], Follower] = field(default_factory=dict)
 
 
 class Notebook:
@@ -47,6 +59,8 @@ class Notebook:
     def __init__(self, forecasters: Forecasters, n_steps: int) -> None:
         self.panel, self.first = extended(forecasters.history, n_steps)
         self._parts: list[tuple[str, str, str, pd.Timestamp, np.ndarray]] = []
+        self._watched = [key for key in forecasters.monitors if key in forecasters.micromodels]
+        self._disturbed: set[tuple[str, str]] = set()  # zones and targets whose agents see a changed world
 
     def write(self, row: int, values: Mapping[str, np.ndarray]) -> None:
         """Enter what the sensors reported of the run's interval number `row`."""
@@ -62,6 +76,16 @@ class Notebook:
         """Keep a forecast, shape (n_zones, n_steps, n_quantiles)."""
         for zone, part in zip(zone_ids, values):
             self._parts.append((model, target, zone, origin, part))
+
+    def disturbed(self, zone_id: str, target: str, disturbed: bool) -> None:
+        """What a zone's agent tells the others: whether its world looks changed."""
+        (self._disturbed.add if disturbed else self._disturbed.discard)((zone_id, target))
+
+    def beside(self, zone_id: str, target: str) -> tuple[int, int]:
+        """Other zones that are disturbed in a target, and those that are watched."""
+        return tuple(  # type: ignore[return-value]
+            sum(of == target and zone != zone_id for zone, of in keys) for keys in (self._disturbed, self._watched)
+        )
 
     def table(self) -> pd.DataFrame:
         """The `forecasts` table."""
@@ -108,9 +132,12 @@ class ZoneAgent:
     zone_id: str
     place: int  # column of the zone
     models: Mapping[str, Forecaster] = field(default_factory=dict)
+    monitors: Mapping[str, Monitor] = field(default_factory=dict)
+    followers: Mapping[str, Follower] = field(default_factory=dict)
     observed: int = 0
     missing: int = 0
     last_seen: pd.Timestamp | None = None
+    _told: dict[str, np.ndarray] = field(default_factory=dict)  # quantiles for the next interval, by target
 
     def observe(self, at: pd.Timestamp, values: Mapping[str, np.ndarray]) -> None:
         """See what the zone's sensors reported of the interval that ended at `at`."""
@@ -121,17 +148,40 @@ class ZoneAgent:
         else:
             self.missing += 1
 
+    def watch(self, now: pd.Timestamp, notebook: Notebook) -> None:
+        """Hold what came in the interval that ends now against what was forecast for it."""
+        position = int(notebook.panel.known(now)[0])
+        for target, monitor in self.monitors.items():
+            fan = self._told.get(target)
+            if fan is None:
+                continue
+            level = to_scale(target, fan[None, None, _MIDDLE])
+            series = series_of(
+                self.models[target], notebook.panel, np.array([position - 1]), level, bounds=fan[None, None, _ENDS]
+            )
+            monitor.observe(series, beside=notebook.beside(self.zone_id, target))
+            notebook.disturbed(self.zone_id, target, monitor.disturbed)
+
+    def foresee(self, now: pd.Timestamp, notebook: Notebook) -> None:
+        """Forecast every target from what is known now."""
+        for target, model in self.models.items():
+            follower = self.followers.get(target)
+            origins = pd.DatetimeIndex([now])
+            if follower is None:
+                values = model.forecast(notebook.panel, origins=origins, zone_ids=[self.zone_id])[0]
+            else:
+                values = follower.advance(model, notebook.panel, origins)[0]
+            notebook.add("micromodel", target, [self.zone_id], now, values)
+            self._told[target] = values[0, 0]
+
     def process(self, live: LiveCity, desk: Desk) -> Generator[simpy.Event, Any, None]:
-        """Observe, then forecast, at the end of every interval."""
+        """Observe, watch what was forecast, then forecast anew, at the end of every interval."""
         while True:
             yield live.wait(live.step_s, Phase.AGENTS)
-            now = desk.now
-            self.observe(now, desk.values)
+            self.observe(desk.now, desk.values)
             if desk.notebook is not None and self.models:
-                origins = pd.DatetimeIndex([now])
-                for target, model in self.models.items():
-                    values = model.forecast(desk.notebook.panel, origins=origins, zone_ids=[self.zone_id])
-                    desk.notebook.add("micromodel", target, [self.zone_id], now, values[0])
+                self.watch(desk.now, desk.notebook)
+                self.foresee(desk.now, desk.notebook)
 
 
 @dataclass

@@ -11,6 +11,7 @@ import pandas as pd
 import simpy
 
 from data.schemas import CONCENTRATION, VEHICLE_CLASSES, empty
+from models.monitoring.alarms import alarm_table
 from simulation.agents import Desk, Forecasters, Notebook, ZoneAgent, citywide_process
 from simulation.air.concentration import ConcentrationMap
 from simulation.air.model import AirModel
@@ -60,6 +61,7 @@ class RunResult:
     forecasts: pd.DataFrame | None = field(default=None)
     released: pd.DataFrame | None = field(default=None)  # every trip; a row of it is a trip of the log
     entry_log: EntryLog | None = field(default=None)
+    alarms: pd.DataFrame | None = field(default=None)  # that agents raised, `models.monitoring.ALARMS`
 
 
 def run_city(
@@ -186,10 +188,13 @@ def _begin(
 
 def _agents(live: LiveCity, desk: Desk, forecasters: Forecasters | None) -> list[ZoneAgent]:
     """Start one agent a zone, and the citywide models beside them."""
-    own: dict[str, dict[str, Any]] = {}
-    for (zone, target), model in (forecasters.micromodels if forecasters else {}).items():
-        own.setdefault(zone, {})[target] = model
-    agents = [ZoneAgent(zone, place, own.get(zone, {})) for place, zone in enumerate(live.city.zones["zone_id"])]
+    own = _by_zone(forecasters.micromodels if forecasters else {})
+    monitors = _by_zone(forecasters.monitors if forecasters else {})
+    followers = _by_zone(forecasters.followers if forecasters else {})
+    agents = [
+        ZoneAgent(zone, place, own.get(zone, {}), monitors.get(zone, {}), followers.get(zone, {}))
+        for place, zone in enumerate(live.city.zones["zone_id"])
+    ]
     unknown = sorted(set(own) - {agent.zone_id for agent in agents})
     if unknown:
         raise RunError(f"forecasters name zones that the city does not have: {unknown[:5]}")
@@ -204,6 +209,20 @@ def _agents(live: LiveCity, desk: Desk, forecasters: Forecasters | None) -> list
         }  # fmt: skip
         live.env.process(citywide_process(live, desk, forecasters.citywide, sensed))
     return agents
+
+
+def _alarms(agents: Sequence[ZoneAgent]) -> pd.DataFrame | None:
+    """What all agents' monitors raised; None where none watched."""
+    monitors = [monitor for agent in agents for monitor in agent.monitors.values()]
+    return alarm_table(alarm for monitor in monitors for alarm in monitor.alarms) if monitors else None
+
+
+def _by_zone(of: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
+    """By zone, then by target."""
+    found: dict[str, dict[str, Any]] = {}
+    for (zone, target), one in of.items():
+        found.setdefault(zone, {})[target] = one
+    return found
 
 
 def _notebook(live: LiveCity, forecasters: Forecasters, n_steps: int) -> Notebook:
@@ -365,4 +384,5 @@ def _result(
         forecasts=desk.notebook.table() if desk.notebook is not None else None,
         released=released,
         entry_log=log,
+        alarms=_alarms(agents),
     )  # fmt: skip

@@ -266,6 +266,11 @@ class AdaptiveState:
         state, issued = self.follow(np.array([known]), empty, late=late)
         return state, issued[0]
 
+    def pick(self, places: np.ndarray) -> AdaptiveState:
+        """Some of the zones, as they stand."""
+        parts: dict[str, Any] = {n: getattr(self, n)[places] for n in ("expert", "shift", "size", "record", "ring")}
+        return replace(self, **parts)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All that changes with time, to store; `restore` puts it back."""
         changing = {name: getattr(self, name) for name in _CHANGING}

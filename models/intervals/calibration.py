@@ -261,6 +261,14 @@ class LiveIntervals:
         )
         return LiveIntervals(self.calibration, adaptive, recent_after, level, stray, spread), out
 
+    def pick(self, places: np.ndarray) -> LiveIntervals:
+        """Some of the zones, as they stand: no zone learns from another while it follows."""
+        recent = replace(self.recent, total=self.recent.total[places], mass=self.recent.mass[places])
+        return LiveIntervals(
+            self.calibration.pick(places), self.adaptive.pick(places), recent, self.level[:, places],
+            self.stray[:, places], self.spread[:, places],
+        )  # fmt: skip
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All that changes with time, to store beside the calibration's own arrays."""
         own = {name: getattr(self, name) for name in ("level", "stray", "spread")}

@@ -8,7 +8,8 @@ runs), `alarms` (what is told, kept and acknowledged) and `policies` (when to tr
 
 from __future__ import annotations
 
-from models.monitoring.alarms import ALARMS, Alarm, AlarmBook
+from models.monitoring.alarms import ALARMS, Alarm, AlarmBook, alarm_table
+from models.monitoring.fleet import monitors, references, series_of_zones
 from models.monitoring.monitor import Monitor
 from models.monitoring.reference import Reference, reference_of
 from models.monitoring.residuals import Series, watched
@@ -23,6 +24,10 @@ __all__ = [
     "MonitorSettings",
     "Reference",
     "Series",
+    "alarm_table",
+    "monitors",
     "reference_of",
+    "references",
+    "series_of_zones",
     "watched",
 ]

@@ -31,7 +31,8 @@ ALARMS = Table(
         Column(name="since", kind="time"), Column(name="first_seen", kind="time"),
         Column(name="closed", kind="time", nullable=True), Column(name="size", kind="float", nullable=True),
         Column(name="size_text", kind="str"), Column(name="level", kind="float", low=0),
-        Column(name="reason", kind="str"), Column(name="advice", kind="str", choices=ADVICES), Column(name="closed_why", kind="str"),
+        Column(name="reason", kind="str"), Column(name="advice", kind="str", choices=ADVICES),
+        Column(name="closed_why", kind="str"),
         Column(name="acknowledged_by", kind="str"), Column(name="note", kind="str"),
     ),
 )  # fmt: skip

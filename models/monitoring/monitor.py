@@ -81,13 +81,15 @@ class Monitor:
 
     # --- while time runs ----------------------------------------------------------------------------------------
 
-    def observe(self, series: Series) -> list[Alarm]:
+    def observe(self, series: Series, *, beside: tuple[int, int] = (0, 0)) -> list[Alarm]:
         """Take the next intervals; alarms that opened or ended in them.
 
         Parameters
         ----------
         series : Series
             One interval or many, after those taken before.
+        beside : tuple of int
+            Zones that others watch: how many are disturbed now, and how many there are.
 
         Raises
         ------
@@ -106,7 +108,8 @@ class Monitor:
             [silence / self._missing_limit, same / self._same_limit, outlying / _RANGE_READINGS], axis=-1
         )  # fmt: skip
         z, missed = self.reference.standardised(series, self.settings.clip)
-        broken = (faults[..., 1] >= 1) | (faults[..., 2] >= 1)
+        # a third of a suspicious calm already says nothing of the world
+        broken = (same >= np.maximum(2, self._same_limit // 3)) | (outlying > 0)
         off = np.where(np.isfinite(reading), reading - series.point, np.nan)
         z, missed, off = (np.where(broken, np.nan, a) for a in (z, missed, off))
         z, missed, off = (
@@ -117,6 +120,7 @@ class Monitor:
         found = statistics(z, missed, part, step_s=series.step_s)
         ratio = self.reference.departures(found)[kept:] / self.reference.limit
         level = np.concatenate([_by_kind(ratio), faults], axis=-1)
+        self._beside = beside
         self._level_all, self._z_all, self._off_all, self._kept = level, z, off, kept
         changed = self._judge(series, level)
         cut = max(0, len(z) - self._memory)
@@ -128,7 +132,7 @@ class Monitor:
         return changed
 
     def rebase(self, reference: Reference, places: np.ndarray | None = None, *, why: str = "trained again") -> None:
-        """Begin anew with another reference, in some zones or all: after the model was trained again."""
+        """Begin anew with another reference, of the zones at `places` or of all: after the model was trained again."""
         at = np.arange(len(self.zone_ids)) if places is None else places
         parts = {name: getattr(self.reference, name).copy() for name in _BY_ZONE}
         for name, array in parts.items():
@@ -140,6 +144,11 @@ class Monitor:
             if now is not None and self._open[place, WORLD] >= 0:
                 self._end(int(place), WORLD, now, why)
         self._quiet[at, WORLD] = 0
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether any zone is close to an alarm, or has one, of a changed world."""
+        return bool((self.level[:, : len(WORLD_KINDS)] >= self.settings.release).any())
 
     def open_alarms(self) -> list[Alarm]:
         """Alarms that stand."""
@@ -236,14 +245,15 @@ class Monitor:
         kind = names[int(np.argmax(values >= (_AS_LOUD * values.max() if cause == WORLD else 1.0)))]
         start, size, size_text = self._measured(kind, zone, i, series)
         since = self._instant(int(series.position[i]) - start)
-        others = self._others(zone, i, level, first, len(names))
+        others = self._others(zone, i, level, first, len(names)) + self._beside[0]
         sentence, advice = told(
             kind, self.target, size_text=size_text, hours=start * series.step_s / 3600, others=others,
-            zones=len(self.zone_ids),
+            zones=len(self.zone_ids) + self._beside[1],
         )  # fmt: skip
         alarm = Alarm.new(
-            zone_id=self.zone_ids[zone], target=self.target, kind=kind, since=since, first_seen=now, size=float(f"{size:.6g}"),
-            size_text=size_text, reason=sentence, advice=advice, level=float(f"{values.max():.6g}"),
+            zone_id=self.zone_ids[zone], target=self.target, kind=kind, since=since, first_seen=now,
+            size=float(f"{size:.6g}"), size_text=size_text, reason=sentence, advice=advice,
+            level=float(f"{values.max():.6g}"),
         )  # fmt: skip
         self._open[zone, cause], self._quiet[zone, cause] = KINDS.index(kind), 0
         self._alarm_of[zone, cause] = len(self.alarms)

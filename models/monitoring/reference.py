@@ -105,7 +105,8 @@ class Reference:
         )
         first = cls(
             step_s=series.step_s, bias=bias, scale=scale, miss=miss,
-            spread=np.zeros((zones, len(WINDOWS_H["variance"]))), limit=np.ones((zones, len(columns()))), low=low, high=high, missing=longest_missing(reading),
+            spread=np.zeros((zones, len(WINDOWS_H["variance"]))), limit=np.ones((zones, len(columns()))),
+            low=low, high=high, missing=longest_missing(reading),
             same=longest_same(reading), days=days,
         )  # fmt: skip
         return first._with_limits(replace(series, error=error), settings)
@@ -177,13 +178,19 @@ def reference_of(
     start = validation_start(panel, stop) if record is None else int(record.known[0]) + 1
     start = max(1, min(start, stop - int(WISHED_DAYS * panel.steps_per_day)))
     series = watched(model, panel, start, stop)
-    ratio = None
-    if record is not None and model.anchors[0] == 1:
-        rows = record.known + 1 - start
-        inside = (rows >= 0) & (rows < len(series))
-        beyond, within = (_medians(np.abs(a)) for a in (record.scores[inside][:, :, 0], series.error[rows[inside]]))
-        ratio = np.clip(np.where(within > 0, beyond / np.where(within > 0, within, 1.0), 1.0), 1.0, 3.0)
+    ratio = None if record is None else optimism(model, series, start)
     return Reference.fit(series, settings=settings, ratio=ratio)
+
+
+def optimism(model: Forecaster, series: Series, start: int) -> np.ndarray:
+    """Typical size of errors out of fold over that in a series the model has seen, by zone (Z,); at least 1."""
+    record = model.validation
+    if record is None or model.anchors[0] != 1:
+        return np.ones(len(model.zone_ids))
+    rows = record.known + 1 - start
+    inside = (rows >= 0) & (rows < len(series))
+    beyond, within = (_medians(np.abs(a)) for a in (record.scores[inside][:, :, 0], series.error[rows[inside]]))
+    return np.clip(np.where(within > 0, beyond / np.where(within > 0, within, 1.0), 1.0), 1.0, 3.0)
 
 
 def columns() -> tuple[tuple[str, float], ...]:

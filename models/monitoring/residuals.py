@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -118,3 +119,14 @@ def series_of(
         hour=(step_of_day * panel.step_s) // 3600, reading=reading, point=from_scale(model.target, level),
         error=(to_scale(model.target, reading) - level) / stray, outside=out.astype(float),
     )  # fmt: skip
+
+
+def joined(parts: Sequence[Series]) -> Series:
+    """Series of the same intervals and of other zones side by side."""
+
+    def beside(name: str) -> np.ndarray:
+        return np.concatenate([getattr(part, name) for part in parts], axis=1)
+
+    return replace(
+        parts[0], reading=beside("reading"), point=beside("point"), error=beside("error"), outside=beside("outside")
+    )

@@ -1,0 +1,226 @@
+"""How the models of a workspace are doing: every zone's state, its alarms and what to do, as tables.
+
+Readings that came after training are held against forecasts made from what was known before each; alarms go into the
+workspace's book, each once, however often somebody looks.
+"""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from data.errors import InputError
+from data.store.folder import FolderStore
+from data.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from models.contract import Forecaster
+    from models.monitoring import Alarm, AlarmBook
+    from models.panel import Panel
+
+#: Readings looked back on where nobody says since when.
+LOOK_BACK = pd.Timedelta(days=30)
+STATES = ("ok", "alarm", "acknowledged", "no readings")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What monitors say.
+
+    Attributes
+    ----------
+    since, now : Timestamp
+        Readings that were looked at, UTC.
+    zones : DataFrame
+        A row each zone and target: `zone_id`, `target`, `family`, `state` (of `STATES`), `kind`, `since`, `size_text`,
+        `advice`, `alarm_id`, `level` (largest statistic over its threshold now; an alarm is raised at 1).
+    alarms : DataFrame
+        `models.monitoring.ALARMS`: all in the book, oldest first.
+    """
+
+    since: pd.Timestamp
+    now: pd.Timestamp
+    zones: pd.DataFrame
+    alarms: pd.DataFrame
+
+    def told(self) -> dict[str, Any]:
+        """Counts for a headline."""
+        states = self.zones["state"].value_counts()
+        return {
+            "since": self.since.isoformat(), "now": self.now.isoformat(), "watched": len(self.zones),
+            **{state.replace(" ", "_"): int(states.get(state, 0)) for state in STATES},
+        }  # fmt: skip
+
+
+def alarm_book(workspace: Workspace) -> AlarmBook:
+    """The workspace's book of alarms, `alarms/`."""
+    from models.monitoring import AlarmBook
+
+    return AlarmBook(FolderStore(workspace.root / "alarms"))
+
+
+def acknowledge(workspace: Workspace, alarm_id: str, *, by: str | None = None, note: str = "") -> pd.DataFrame:
+    """Note that somebody has seen an alarm; its row as it stands.
+
+    Parameters
+    ----------
+    alarm_id : str
+        Or so much of its beginning as no other shares.
+    by : str or None
+        Who; None takes the name of the account.
+    """
+    book = alarm_book(workspace)
+    book.acknowledge(alarm_id, by=by or getpass.getuser(), note=note, at=pd.Timestamp.now("UTC"))
+    table = book.table()
+    return table[table["alarm_id"].str.startswith(alarm_id)]
+
+
+def monitor_workspace(workspace: Workspace, *, replay: str | None = None, since: str | None = None) -> Report:
+    """Hold readings against the forecasts of the micromodels in service, and enter what is found in the book.
+
+    Parameters
+    ----------
+    replay : str or None
+        A run whose readings are looked at; None takes the newest.
+    since : str or None
+        Look at readings from this instant on (local time where it has no zone); None takes those that came after
+        training, at most thirty days.
+
+    Raises
+    ------
+    InputError
+        If there are no models, no readings after training, or the run or date cannot be used.
+    """
+    from models.monitoring import Monitor, series_of_zones
+
+    told = workspace.describe()
+    models = stored_micromodels(workspace)
+    panel = watched_panel(workspace, replay)
+    begin = _since(panel, models, since, str(told["timezone"]))
+    book, parts = alarm_book(workspace), []
+    for target, (zones, reference) in _references(workspace, models, panel).items():
+        mine = {zone: models[zone, target] for zone in zones}
+        monitor = Monitor(target, zones, reference)
+        monitor.observe(series_of_zones(mine, panel, begin, len(panel)))
+        book.enter(monitor.alarms)
+        parts.append(_states(monitor, mine, panel))
+    alarms = book.table()
+    zones = pd.concat(parts, ignore_index=True)
+    return Report(
+        since=panel.times[begin], now=panel.origin(len(panel) - 1), zones=_with_notes(zones, alarms), alarms=alarms
+    )
+
+
+def stored_micromodels(workspace: Workspace) -> dict[tuple[str, str], Forecaster]:
+    """Micromodels in service by zone and target.
+
+    Raises
+    ------
+    InputError
+        If none were trained.
+    """
+    from app.live_forecasts import stored_models
+
+    training = str(workspace.describe().get("runs", {}).get("training", ""))
+    if not workspace.runs.has(training):
+        raise InputError(
+            f"workspace '{workspace.name}' has no models yet; 'zonewise train {workspace.name}' makes them"
+        )
+    return {(key[1], key[2]): model for key, model in stored_models(workspace.runs, training, ()).items()}
+
+
+def watched_panel(workspace: Workspace, replay: str | None = None) -> Panel:
+    """Readings before and in a run, on one grid: the history that models learned from, and what came since."""
+    from models.panel import Panel
+
+    told, runs = workspace.describe(), workspace.runs
+    known = told["runs"]
+    run = replay or known.get("live") or known["simulation"]
+    if not runs.has(run):
+        raise InputError(f"no finished run '{run}' in workspace '{workspace.name}'; 'zonewise runs list' lists them")
+    tables = [runs.read(name, "zone_state") for name in dict.fromkeys((known["simulation"], run))]
+    state = pd.concat(tables, ignore_index=True).drop_duplicates(["zone_id", "time"], keep="last", ignore_index=True)
+    if "now" in told and replay is None:
+        state = state[state["time"] < pd.Timestamp(told["now"])]
+    weather = [
+        runs.read(n, "weather")
+        for n in dict.fromkeys((known["simulation"], run))
+        if "weather" in runs.manifest(n)["tables"]
+    ]
+    wind = pd.concat(weather).drop_duplicates("time", keep="last") if weather else None
+    targets = [c for c in state.columns if c not in ("zone_id", "time") and state[c].notna().any()]
+    return Panel.from_table(
+        state, zones=runs.read(known["city"], "zones"), adjacency=runs.read(known["city"], "adjacency"), weather=wind,
+        timezone=str(told["timezone"]), step_s=int(told["step_s"]), country=told.get("country"), targets=targets,
+    )  # fmt: skip
+
+
+def _references(workspace: Workspace, models: Any, panel: Panel) -> dict[str, Any]:
+    """Made with the models, or of the last part of what they learned from."""
+    from models.monitoring import Reference, references
+
+    training, runs = str(workspace.describe()["runs"]["training"]), workspace.runs
+    folder = runs.root / training
+    if not (folder / "watch.json").is_file():
+        return references(models, panel)
+    zones = runs.read_json(training, "watch")
+    return {
+        target: (tuple(ids), Reference.restore(dict(runs.read_arrays(training, f"watch_{target}"))))
+        for target, ids in zones.items()
+    }
+
+
+def _since(panel: Panel, models: Any, since: str | None, timezone: str) -> int:
+    """Position from which readings are looked at."""
+    trained = max(pd.Timestamp(model.train_end) for model in models.values())
+    if since is not None:
+        try:
+            at = pd.Timestamp(since)
+        except ValueError as error:
+            raise InputError(
+                f"--since {since!r} is not a date ({error}); e.g. 2026-02-01 or '2026-02-01 06:00'"
+            ) from error
+        at = at.tz_localize(timezone) if at.tzinfo is None else at
+    else:
+        at = max(trained, panel.origin(len(panel) - 1) - LOOK_BACK)
+    begin = max(1, panel.known_by(at.tz_convert("UTC")))
+    if begin >= len(panel):
+        raise InputError(
+            f"no readings after {at}; the newest is of {panel.times[-1]}. Let 'zonewise watch' bring more, or look at"
+            " earlier ones with --since"
+        )
+    return begin
+
+
+def _states(monitor: Any, models: dict[str, Forecaster], panel: Panel) -> pd.DataFrame:
+    """A row each zone of one target."""
+    import numpy as np
+
+    grid = panel.values[monitor.target][:, panel.columns(list(monitor.zone_ids))]
+    silent = ~np.isfinite(grid[-panel.steps_per_day :]).any(axis=0)
+    open_: dict[str, Alarm] = {alarm.zone_id: alarm for alarm in monitor.open_alarms()}
+    rows = []
+    for place, zone in enumerate(monitor.zone_ids):
+        alarm = open_.get(zone)
+        rows.append(
+            {
+                "zone_id": zone, "target": monitor.target, "family": models[zone].name or models[zone].family,
+                "state": "alarm" if alarm else "no readings" if silent[place] else "ok",
+                "kind": alarm.kind if alarm else "", "since": alarm.since if alarm else pd.NaT,
+                "size_text": alarm.size_text if alarm else "", "advice": alarm.advice if alarm else "",
+                "alarm_id": alarm.alarm_id if alarm else "", "level": float(monitor.level[place].max()),
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).astype({"since": "datetime64[us, UTC]"})
+
+
+def _with_notes(zones: pd.DataFrame, alarms: pd.DataFrame) -> pd.DataFrame:
+    """Alarms that somebody has seen are told as acknowledged; alarms first."""
+    seen = set(alarms.loc[alarms["state"] == "acknowledged", "alarm_id"])
+    state = zones["state"].mask(zones["alarm_id"].isin(seen), "acknowledged")
+    order = state.map({"alarm": 0, "acknowledged": 1, "no readings": 2, "ok": 3})
+    table = zones.assign(state=state, _order=order).sort_values(["_order", "zone_id", "target"], ignore_index=True)
+    return table.drop(columns="_order")

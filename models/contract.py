@@ -36,7 +36,13 @@ CALIBRATE_SHARE = 0.4  # part of the training history that validates and calibra
 FIRST_DAYS = 8  # a first fit should have seen a weekend, where the history allows
 N_FOLDS = 2
 #: Where kinds are declared; a process that only loads models has imported none of them.
-_KIND_MODULES = ("models.baselines", "models.forecasting", "models.ensemble", "models.distillation.student")
+_KIND_MODULES = (
+    "models.baselines",
+    "models.forecasting",
+    "models.ensemble",
+    "models.distillation.student",
+    "models.newcomers.forecaster",
+)
 
 
 class Forecaster(ABC):

@@ -147,7 +147,7 @@ class Learner(ABC):
 
 
 #: Modules where families are declared; a process that only loads models has imported none of them.
-FAMILY_MODULES: tuple[str, ...] = ("models.families", "models.feature_choice")
+FAMILY_MODULES: tuple[str, ...] = ("models.families", "models.feature_choice", "models.newcomers.warm_line")
 
 
 def import_families() -> None:

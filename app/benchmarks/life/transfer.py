@@ -1,0 +1,176 @@
+"""Part `transfer`: new zones with few days of readings, against the automatic choice on the same days.
+
+Zones are left out in groups: the donors' training never saw them, and of their readings only the last days before the
+test part remain, as inputs of others as well. From scratch is `models.training.train` on those days of all zones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from app.benchmarks import figure
+from app.benchmarks.models.panels import load
+from app.benchmarks.models.split import BenchmarkPanel
+from models.intervals import QUANTILES
+from models.newcomers import transfer_all
+from models.panel import Panel
+from models.training import Training, train
+
+#: Days that new zones have, by panel; those with a longer training part show more.
+DAYS: dict[str, tuple[int, ...]] = {"metr": (1, 2, 3), "scats": (1, 2, 3, 7), "pm25": (1, 2, 3, 7, 14, 28, 56)}
+STEPS = {"metr": (3, 6, 12), "scats": (1, 4, 96), "pm25": (1, 6, 24)}
+GROUPS = {"metr": 4, "scats": 4, "pm25": 4}
+DONOR_DAYS, TEST_DAYS = 180, 28  # of long panels, donors' history and test part that are read
+ORIGINS = 250  # scored, at most
+WIN_SHARE, ASKED_DAYS = 0.8, 3
+LEAST_GRID_DAYS = 4.0  # a training part shorter than this is refused: what comes before is empty then
+MEDIAN = QUANTILES.index(0.5)
+KINDS = ("transferred", "from scratch", "from scratch, in use", "macromodel", "usual")
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Mean absolute errors of every zone, (Z, S) by kind of model, in the panel's unit."""
+
+    of: dict[str, np.ndarray]
+
+    def share(self, better: str, than: str) -> np.ndarray:
+        """Of each zone, whether one kind's mean error in proportion to the other's is below 1 over the horizons."""
+        ratio = np.log(self.of[better] / self.of[than])
+        return np.asarray(np.nanmean(ratio, axis=1) < 0)
+
+    def mean(self, kind: str) -> np.ndarray:
+        """Over the zones, by horizon."""
+        return np.asarray(np.nanmean(self.of[kind], axis=0))
+
+
+def measure(*, seed: int) -> dict[str, Any]:
+    """Learning curves of new zones, and in how many zones transfer beats learning from scratch."""
+    figures: list[dict[str, Any]] = []
+    told: dict[str, Any] = {}
+    for name, all_days in DAYS.items():
+        bench = load(name)
+        told[name] = {}
+        found = curves(bench, all_days, seed=seed)
+        for days, errors in found.items():
+            head = f"{name}, {days} day{'s' if days > 1 else ''} of data"
+            zones = len(bench.zone_ids)
+            for than in ("from scratch", "from scratch, in use"):
+                asked = name in ("metr", "scats") and days == ASKED_DAYS and than == "from scratch, in use"
+                won = float(np.mean(errors.share("transferred", than)))
+                figures.append(
+                    figure(f"{head}: zones where transferred beats {than}", won, "1",
+                           target=WIN_SHARE if asked else None, at_most=False, n=zones, seed=seed)
+                )  # fmt: skip
+            told[name][days] = {kind: errors.mean(kind).round(4).tolist() for kind in KINDS}
+    return {"figures": figures, "mean_errors": told, "steps": STEPS}
+
+
+def curves(bench: BenchmarkPanel, all_days: tuple[int, ...], *, seed: int) -> dict[int, Errors]:
+    """Errors by days of data of the new zones."""
+    whole, end = _cut(bench)
+    steps = STEPS[bench.name]
+    origins = np.arange(end - 1, len(whole) - min(steps))
+    origins = origins[:: max(1, -(-origins.size // ORIGINS))]
+    zones = len(whole.zone_ids)
+    group = np.random.default_rng(seed).permutation(zones) % GROUPS[bench.name]
+    found = {days: {kind: np.full((zones, len(steps)), np.nan) for kind in KINDS} for days in all_days}
+    actual = _followed(whole, bench.target, origins, steps)
+    for days in all_days:
+        for kind, errors in _scratch(whole, bench.target, end, days, origins, steps, actual, seed).items():
+            found[days][kind] = errors
+    for k in range(GROUPS[bench.name]):
+        new = np.flatnonzero(group == k)
+        blind = _hidden(whole, bench.target, new, len(whole))
+        training = train(
+            blind, targets=[bench.target], train_end=whole.origin(end - 1), steps=steps,
+            families=("ridge", "macro_xgboost"), seed=seed,
+        )  # fmt: skip
+        for days in all_days:
+            told = _hidden(whole, bench.target, new, end - days * whole.steps_per_day)
+            found[days] = _transferred(training, told, bench.target, new, origins, steps, actual, found[days])
+    return {days: Errors(errors) for days, errors in found.items()}
+
+
+def _transferred(training, panel, target, new, origins, steps, actual, found):  # type: ignore[no-untyped-def]
+    """With the errors of a group's new zones filled in."""
+    ids = [panel.zone_ids[z] for z in new]
+    models = transfer_all(training, panel, target, ids)
+    at = panel.times[0] + (origins + 1) * (panel.times[1] - panel.times[0])
+    for zone, z in zip(ids, new):
+        model = models[zone]
+        for kind, one in (("transferred", model), ("macromodel", model.members[-1])):
+            point = one.forecast(panel, origins=at, steps=steps)[:, 0, :, MEDIAN]
+            found[kind][z] = np.nanmean(np.abs(point - actual[:, z]), axis=0)
+    return found
+
+
+def _scratch(  # type: ignore[no-untyped-def]
+    whole, target, end, days, origins, steps, actual, seed
+) -> dict[str, np.ndarray]:
+    """Errors of what is learned from the last days alone, by kind."""
+    spd = whole.steps_per_day
+    first = max(0, end - int(max(days, LEAST_GRID_DAYS) * spd))
+    short = _after(_hidden(whole, target, np.arange(len(whole.zone_ids)), end - days * spd), first)
+    training = train(short, targets=[target], train_end=whole.origin(end - 1), steps=steps, seed=seed)
+    at = whole.times[0] + (origins + 1) * (whole.times[1] - whole.times[0])
+    return _errors_of(training, short, target, at, steps, actual)
+
+
+def _errors_of(training: Training, panel: Panel, target, at, steps, actual) -> dict[str, np.ndarray]:  # type: ignore[no-untyped-def]
+    zones = training.zones(target)
+    place = panel.columns(zones)
+    choices = training.choices[training.choices["target"] == target].set_index("zone_id")
+    models = {name: m for (name, of), m in {**training.candidates, **training.baselines}.items() if of == target}
+    points = {
+        name: model.forecast(panel, origins=at, steps=steps)[..., MEDIAN]
+        for name, model in {**models, "_mix": training.mixes[target]}.items()
+    }
+    found = {
+        kind: np.full((len(panel.zone_ids), len(steps)), np.nan) for kind in KINDS if kind.startswith(("from", "us"))
+    }
+    for z, (zone, column) in enumerate(zip(zones, place)):
+        own = points[training.micromodels[zone, target].name][:, z]
+        kind = choices.loc[zone, "model_in_use"]
+        macro = points[training.macromodels[target].name][:, z]
+        used = {"micromodel": own, "macromodel": macro, "mix": points["_mix"][:, z]}[str(kind)]
+        for name, point in (
+            ("from scratch", own), ("from scratch, in use", used), ("usual", points["historical_average"][:, z])
+        ):  # fmt: skip
+            found[name][column] = np.nanmean(np.abs(point - actual[:, column]), axis=0)
+    return found
+
+
+def _cut(bench: BenchmarkPanel) -> tuple[Panel, int]:
+    """The panel without what lies too far back, and where the test part begins."""
+    spd = bench.panel.steps_per_day
+    first = max(0, bench.test_from - DONOR_DAYS * spd)
+    last = min(len(bench.panel), bench.test_from + TEST_DAYS * spd)
+    return _after(bench.panel.until(last), first), bench.test_from - first
+
+
+def _after(panel: Panel, first: int) -> Panel:
+    return replace(
+        panel, times=panel.times[first:], values={k: v[first:] for k, v in panel.values.items()},
+        weather={k: v[first:] for k, v in panel.weather.items()},
+    )  # fmt: skip
+
+
+def _hidden(panel: Panel, target: str, zones: np.ndarray, before: int) -> Panel:
+    """Without the zones' readings of any target before a position."""
+    values = {}
+    for name, grid in panel.values.items():
+        values[name] = grid.copy()
+        values[name][: max(0, before), zones] = np.nan
+    return replace(panel, values=values)
+
+
+def _followed(panel: Panel, target: str, origins: np.ndarray, steps: tuple[int, ...]) -> np.ndarray:
+    """Readings (n, Z, S) that followed; `nan` beyond the end."""
+    aim = origins[:, None] + np.asarray(steps)
+    grid = panel.values[target]
+    found = grid[np.minimum(aim, len(grid) - 1)].swapaxes(1, 2)
+    return np.where((aim < len(grid))[:, None, :], found, np.nan)

@@ -88,8 +88,8 @@ def sample_day(spec: DemandSpec, *, seed: int, day: int, weekend: bool, closed: 
     depart = _departures(spec, seed, day, weekend, o[where], spec.kind[o, d][where], keyed(Purpose.DEPARTURE))
     trips = DayTrips(
         depart_s=depart,
-        origin_link=_pick(spec.origins, o[where], keyed(Purpose.ORIGIN_LINK)),
-        dest_link=_pick(spec.destinations, d[where], keyed(Purpose.DEST_LINK)),
+        origin_link=picked_link(spec.origins, o[where], keyed(Purpose.ORIGIN_LINK)),
+        dest_link=picked_link(spec.destinations, d[where], keyed(Purpose.DEST_LINK)),
         taste=keyed(Purpose.TRIP_LAYER),
         vehicle_class=klass,
         pair=pair[where],
@@ -123,8 +123,8 @@ def _given_day(
     chance = keyed(Purpose.DEPARTURE)
     by_profile = _departures(spec, seed, day, weekend, where // p, spec.kind.ravel()[where], chance)
     depart = np.where(np.isnan(start[row]), by_profile, start[row] + chance * (end - start)[row])
-    origin = _pick(spec.origins, where // p, keyed(Purpose.ORIGIN_LINK))
-    dest = _pick(spec.destinations, where % p, keyed(Purpose.DEST_LINK))
+    origin = picked_link(spec.origins, where // p, keyed(Purpose.ORIGIN_LINK))
+    dest = picked_link(spec.destinations, where % p, keyed(Purpose.DEST_LINK))
     trips = DayTrips(
         depart_s=depart, origin_link=origin, dest_link=_elsewhere(spec.destinations, where % p, origin, dest),
         taste=keyed(Purpose.TRIP_LAYER), vehicle_class=klass[row], pair=where,
@@ -224,7 +224,7 @@ def _departures(
     return (at_bin + within) * BIN_S
 
 
-def _pick(access: Access, place: np.ndarray, chance: np.ndarray) -> np.ndarray:
+def picked_link(access: Access, place: np.ndarray, chance: np.ndarray) -> np.ndarray:
     """Link of each trip at its place."""
     owner = np.repeat(np.arange(access.start.size - 1), np.diff(access.start))
     at = np.searchsorted(access.cumulative + owner, place + chance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -36,13 +36,18 @@ class ScenarioError(SimulationError, ValueError):
         super().__init__(text)
 
 
-def did_you_mean(word: str, known: Iterable[str], *, show: int = 8) -> str:
-    """The tail of a message about an unknown word: the closest known one, or some of those that exist."""
+def did_you_mean(word: str, known: Iterable[str], *, show: int = 8, folded: Callable[[str], str] = str.casefold) -> str:
+    """The tail of a message about an unknown word: the closest known one, or some of those that exist.
+
+    `folded` makes words alike that shall count as one.
+    """
     names = [str(name) for name in known]
-    folded = {name.casefold(): name for name in names}
-    close = get_close_matches(word.casefold(), list(folded), n=3, cutoff=0.6)
+    plain = {folded(name): name for name in names}
+    asked = folded(word)
+    close = get_close_matches(asked, list(plain), n=3, cutoff=0.6)
+    close += [name for name in plain if len(asked) >= 4 and asked in name and name not in close][: 3 - len(close)]
     if close:
-        return "did you mean " + " or ".join(repr(folded[name]) for name in close) + "?"
+        return "did you mean " + " or ".join(repr(plain[name]) for name in close) + "?"
     if not names:
         return "there are none"
     listed = ", ".join(names[:show])

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from simulation.air.fleet import Fleet
     from simulation.city import City
+    from simulation.demand.trips import DayTrips
+    from simulation.standing import DemandFactor
     from simulation.traffic.actuated import Actuation
 
 
@@ -16,6 +20,10 @@ class Live(Protocol):
 
     city: City
     env: Any  # simpy.Environment
+    seed: int
+
+    def local(self) -> pd.Timestamp:
+        """The instant in the city's time zone."""
 
     def time_of_day_s(self) -> float:
         """Seconds since local midnight."""
@@ -44,13 +52,31 @@ class Live(Protocol):
     def set_link_fleet(self, link_ids: Sequence[int], fleet: Fleet | None) -> None:
         """Let another fleet drive on links; None gives back the city's."""
 
-    def set_toll(self, link_ids: Sequence[int], eur: float, classes: Iterable[int] | None = None) -> Callable[[], None]:
+    def set_toll(
+        self, link_ids: Sequence[int], eur: float | Sequence[float], classes: Iterable[int] | None = None
+    ) -> Callable[[], None]:
         """Charge vehicle classes on each of some links from now on; returns what takes it back."""
 
     def scale_demand(
-        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None
-    ) -> Callable[[], None]:
+        self, factor: float, *, origin_zones: Iterable[str] | None = None, dest_zones: Iterable[str] | None = None,
+        classes: Iterable[int] | None = None,
+    ) -> Callable[[], None]:  # fmt: skip
         """Multiply trips that start from now on; returns what takes it back."""
+
+    def multiply_demand(self, factor: DemandFactor) -> Callable[[], None]:
+        """Multiply trips that start from now on pair by pair; returns what takes it back."""
+
+    def add_trips(self, trips: DayTrips) -> Callable[[], None]:
+        """Add trips, by the clock of the run; returns what takes back those that have not departed."""
+
+    def limit(self, link_ids: Sequence[int], *, capacity: Any = 1.0, speed: Any = 1.0) -> Callable[[], None]:
+        """Leave links a share of capacity and speed; returns what ends it."""
+
+    def avoid(self, link_ids: Sequence[int], share: Sequence[float]) -> Callable[[], None]:
+        """Let a share of each class drive around links; returns what ends it."""
+
+    def ban_turns(self, from_link: Any, to_link: Any) -> Callable[[], None]:
+        """Forbid turns; returns what allows them again."""
 
 
 Process = Callable[[Live], Any]  # the generator of a SimPy process

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.schemas import VEHICLE_CLASSES
 from data.units import KMH_PER_MPS
-from simulation.air.errors import FleetError
-from simulation.air.fleet import Ban, Fleet
 from simulation.scenarios.errors import Fault, ScenarioError
 from simulation.scenarios.hours import Hours
 from simulation.scenarios.live_protocol import Live
 from simulation.scenarios.select import Selection, resolve, zone_ids_of
 from simulation.scenarios.timetable import Overlay, Undo, timetable
+from simulation.standing import DemandFactor
 
 if TYPE_CHECKING:
     from simulation.city import City
@@ -46,6 +46,24 @@ class Measure(ABC):
     def process(self, live: Live) -> Generator[Any, Any, None]:
         """The SimPy process of a measure with hours; without hours it ends at once."""
         return timetable([self], live)
+
+    @property
+    def active(self) -> Hours | None:
+        """When its process holds it; an event's guests come before it begins."""
+        return self.hours
+
+    @property
+    def timed(self) -> bool:
+        """Whether some of it is a process."""
+        return self.active is not None
+
+    def parts(self, city: City) -> tuple[Measure, ...]:
+        """The simple measures that it is made of; itself, if it is one."""
+        return (self,)
+
+    def remarks(self, city: City) -> list[str]:
+        """What fits the city and yet deserves a word, such as links on which nothing changes."""
+        return []
 
     @abstractmethod
     def check(self, city: City) -> list[Fault]:
@@ -86,22 +104,60 @@ class LinkMeasure(Measure):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Composite(LinkMeasure):
+    """A measure on links that is made of simpler ones (`parts`)."""
+
+    def check(self, city: City) -> list[Fault]:
+        """Unknown places, and what its parts find."""
+        faults = super().check(city)
+        if faults:
+            return faults
+        try:
+            return [fault for part in self.parts(city) for fault in part.check(city)]
+        except ScenarioError as error:
+            return list(error.faults)
+
+    def apply(self, city: City) -> City:
+        """The city with all parts that hold for good."""
+        for part in self.parts(city):
+            city = part.apply(city)
+        return city
+
+    def begin(self, overlay: Overlay) -> Undo:
+        """Begin all parts; the result ends them."""
+        undone = [part.begin(overlay) for part in self.parts(overlay.live.city)]
+
+        def undo() -> None:
+            for one in reversed(undone):
+                one()
+
+        return undo
+
+    def remarks(self, city: City) -> list[str]:
+        """What its parts remark."""
+        return [text for part in self.parts(city) for text in part.remarks(city)]
+
+    def _applied(self, city: City) -> City:
+        return self.apply(city)
+
+
+@dataclass(frozen=True, kw_only=True)
 class CloseStreet(LinkMeasure):
     """No vehicle of these classes may enter the links; those on them drive out."""
 
     classes: tuple[str, ...] = VEHICLE_CLASSES
 
     def __post_init__(self) -> None:
-        wrong = [name for name in self.classes if name not in VEHICLE_CLASSES]
-        if wrong or not self.classes:
-            raise ScenarioError([f"vehicle classes {wrong or 'missing'}; allowed: {list(VEHICLE_CLASSES)}"])
+        faults = class_faults(self.classes)
         if self.where.is_empty:
-            raise ScenarioError(["a closure needs a place (street, links, zones, ...): it would close the whole city"])
+            faults.append("a closure needs a place (street, links, zones, ...): it would close the whole city")
+        if faults:
+            raise ScenarioError(faults)
 
     @property
     def class_indices(self) -> list[int]:
         """Positions in `VEHICLE_CLASSES`."""
-        return [VEHICLE_CLASSES.index(name) for name in self.classes]
+        return class_rows(self.classes)
 
     def begin(self, overlay: Overlay) -> Undo:
         """Close; the result opens again."""
@@ -113,8 +169,8 @@ class CloseStreet(LinkMeasure):
         return f"Close {self.where.in_words()}{only}{self._when()}"
 
     def _applied(self, city: City) -> City:
-        cells = {(int(link), klass) for link in self.links(city) for klass in self.class_indices}
-        return replace(city, closed=city.closed | cells)
+        links = self.links(city).tolist()
+        return replace(city, closed=city.closed.union(*(zip(links, repeat(klass)) for klass in self.class_indices)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +185,9 @@ class SetLanes(LinkMeasure):
 
     def __post_init__(self) -> None:
         if (self.lanes is None) == (self.change is None):
-            raise ScenarioError(["give either 'lanes' or 'change', not both"])
+            raise ScenarioError(["give either 'lanes' or 'change', and not both"])
+        if self.change is not None and not abs(self.change) <= 11:
+            raise ScenarioError([Fault(f"change of lanes {self.change:g}; allowed: -11 to 11", where="change")])
         if self.lanes is not None and not 1 <= self.lanes <= 12:
             raise ScenarioError([f"lanes {self.lanes:g}; allowed: 1 to 12; to take the last lane, close the street"])
 
@@ -143,6 +201,11 @@ class SetLanes(LinkMeasure):
         """Change lanes; the result gives them back."""
         city = overlay.live.city
         return overlay.set_lanes(self.links(city), self.new_lanes(city))
+
+    def remarks(self, city: City) -> list[str]:
+        """Links that keep the lanes they have."""
+        built = city.links["lanes"].to_numpy(dtype=float)[self.links(city)]
+        return same_as_before(built == self.new_lanes(city), "have these lanes already, or only one")
 
     def in_words(self) -> str:
         """`2 lanes on X`, `1 lane fewer on X`."""
@@ -167,13 +230,16 @@ class SetLanes(LinkMeasure):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedLimit(LinkMeasure):
-    """A posted limit, km/h. Free-flow speed falls to 0.9 of it in towns (below 51 km/h) and never rises.
+    """A posted limit, km/h. Free-flow speed falls to 0.9 of it in towns (below 51 km/h).
+
+    It rises only with `may_raise`: without, a limit above what is driven today changes nothing.
 
     The capacity in the table stays: it is what junctions pass, where vehicles drive slower than any limit. What the
     street itself carries between them follows from its speed (`simulation.traffic.network`).
     """
 
     kmh: float
+    may_raise: bool = False
 
     def __post_init__(self) -> None:
         if not 5 <= self.kmh <= 130:
@@ -187,7 +253,14 @@ class SpeedLimit(LinkMeasure):
     def begin(self, overlay: Overlay) -> Undo:
         """Post the limit; the result takes it down."""
         links = self.links(overlay.live.city)
-        return overlay.limit_speed(links, np.full(links.size, self.free_flow_mps))
+        speed = np.full(links.size, self.free_flow_mps)
+        return overlay.post_speed(links, speed) if self.may_raise else overlay.limit_speed(links, speed)
+
+    def remarks(self, city: City) -> list[str]:
+        """Links that are slower already."""
+        built = city.links["free_flow_speed_mps"].to_numpy(dtype=float)[self.links(city)]
+        slow = built == self.free_flow_mps if self.may_raise else built <= self.free_flow_mps
+        return same_as_before(slow, f"are driven at {self.free_flow_mps * KMH_PER_MPS:.0f} km/h or less already")
 
     def in_words(self) -> str:
         """`30 km/h on X`."""
@@ -196,33 +269,38 @@ class SpeedLimit(LinkMeasure):
     def _applied(self, city: City) -> City:
         links, rows = city.links, self.links(city)
         speed = links["free_flow_speed_mps"].to_numpy(dtype=float).copy()
-        speed[rows] = np.minimum(speed[rows], self.free_flow_mps)
+        speed[rows] = self.free_flow_mps if self.may_raise else np.minimum(speed[rows], self.free_flow_mps)
         return replace(city, links=links.assign(free_flow_speed_mps=speed))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScaleDemand(Measure):
-    """More or fewer trips, of all or of those between some places (zone ids or names, gateway ids)."""
+    """More or fewer trips, of all or of some classes, all or between some places (zone ids or names, gateway ids)."""
 
     factor: float
     from_zones: tuple[str, ...] = ()
     to_zones: tuple[str, ...] = ()
+    classes: tuple[str, ...] = VEHICLE_CLASSES
 
     def __post_init__(self) -> None:
+        faults = class_faults(self.classes)
         if not 0 <= self.factor <= 5:
-            raise ScenarioError([f"demand factor {self.factor:g}; allowed: 0 (no trips) to 5; 1 changes nothing"])
+            faults.append(f"demand factor {self.factor:g}; allowed: 0 (no trips) to 5; 1 changes nothing")
+        if faults:
+            raise ScenarioError(faults)
 
     def check(self, city: City) -> list[Fault]:
         """Places that the city does not have."""
         faults = []
         for key, names in (("from_zones", self.from_zones), ("to_zones", self.to_zones)):
-            faults += [Fault(text, where=key) for text in _places(names, city)[1]]
+            faults += [Fault(text, where=key) for text in places_of(names, city)[1]]
         return faults
 
     def begin(self, overlay: Overlay) -> Undo:
         """Scale the trips that start from now on; the result stops that."""
         origins, destinations = self._ends(overlay.live.city)
-        return overlay.scale_demand(self.factor, origins, destinations)
+        rows = None if len(self.classes) == len(VEHICLE_CLASSES) else class_rows(self.classes)
+        return overlay.scale_demand(self.factor, origins, destinations, rows)
 
     def in_words(self) -> str:
         """`10 % fewer trips from X`."""
@@ -230,64 +308,53 @@ class ScaleDemand(Measure):
         text = f"{abs(share):g} % {'more' if share > 0 else 'fewer'} trips"
         text += f" from {', '.join(self.from_zones)}" if self.from_zones else ""
         text += f" to {', '.join(self.to_zones)}" if self.to_zones else ""
-        return text + self._when()
+        return text + only_classes(self.classes) + self._when()
 
     def _applied(self, city: City) -> City:
         origins, destinations = self._ends(city)
-        return replace(city, demand=city.demand.scaled(self.factor, origin_zones=origins, dest_zones=destinations))
+        if len(self.classes) == len(VEHICLE_CLASSES):
+            return replace(city, demand=city.demand.scaled(self.factor, origin_zones=origins, dest_zones=destinations))
+        ones = replace(city.demand, od_veh=np.ones_like(city.demand.od_veh))
+        matrix = ones.scaled(self.factor, origin_zones=origins, dest_zones=destinations).od_veh
+        factor = DemandFactor(matrix=matrix, classes=tuple(class_rows(self.classes)))
+        return replace(city, demand_factors=(*city.demand_factors, factor))
 
     def _ends(self, city: City) -> tuple[list[str] | None, list[str] | None]:
         faults = self.check(city)
         if faults:
             raise ScenarioError(faults)
-        ends = [_places(names, city)[0] if names else None for names in (self.from_zones, self.to_zones)]
+        ends = [places_of(names, city)[0] if names else None for names in (self.from_zones, self.to_zones)]
         return ends[0], ends[1]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LowEmissionZone(LinkMeasure):
-    """On these links only the compliant remainder of the fleet drives.
-
-    Whoever enters complies: the number of vehicles stays, their engines change (see `Fleet.without`). Through traffic
-    that would drive around instead is not modelled; close the streets to classes for that.
-    """
-
-    bans: tuple[Ban, ...] = field(default_factory=tuple)
-
-    def __post_init__(self) -> None:
-        if not self.bans:
-            raise ScenarioError(["a low-emission zone needs at least one ban (fuel and standard)"])
-
-    def check(self, city: City) -> list[Fault]:
-        """Unknown places, and bans that leave a class without vehicles."""
-        faults = super().check(city)
-        try:
-            city.fleet.without(self.bans)
-        except FleetError as error:
-            faults.append(Fault(str(error), where="ban"))
-        return faults
-
-    def begin(self, overlay: Overlay) -> Undo:
-        """Keep the banned out; the result lets them in again."""
-        return overlay.ban(self.links(overlay.live.city), self.bans)
-
-    def in_words(self) -> str:
-        """`Low-emission zone X: no diesel up to Euro 5`."""
-        banned = ", ".join(f"{ban.fuel} up to Euro {'6d' if ban.euro_max == 7 else ban.euro_max}" for ban in self.bans)
-        return f"Low-emission zone, {self.where.in_words()}: no {banned}{self._when()}"
-
-    def _applied(self, city: City) -> City:
-        now: dict[int, Fleet] = {link: fleet for ids, fleet in city.link_fleet for link in ids}
-        for link in self.links(city).tolist():
-            now[link] = now.get(link, city.fleet).without(self.bans)
-        groups: dict[Fleet, list[int]] = {}
-        for link in sorted(now):
-            groups.setdefault(now[link], []).append(link)
-        return replace(city, link_fleet=tuple((tuple(ids), fleet) for fleet, ids in groups.items()))
-
-
-def _places(names: tuple[str, ...], city: City) -> tuple[list[str], list[str]]:
+def places_of(names: tuple[str, ...], city: City) -> tuple[list[str], list[str]]:
     """Ids of zones and gateways, and what to say about names that are neither."""
     gateways = set(city.gateways["gateway_id"].astype(str))
     zones, wrong = zone_ids_of([name for name in names if name not in gateways], city.zones)
     return [*zones, *(name for name in names if name in gateways)], wrong
+
+
+def class_faults(classes: tuple[str, ...]) -> list[str]:
+    """What is wrong with names of vehicle classes."""
+    wrong = [name for name in classes if name not in VEHICLE_CLASSES]
+    if wrong or not classes:
+        return [f"vehicle classes {wrong or 'missing'}; allowed: {list(VEHICLE_CLASSES)}"]
+    return []
+
+
+def class_rows(classes: tuple[str, ...]) -> list[int]:
+    """Positions in `VEHICLE_CLASSES`."""
+    return [VEHICLE_CLASSES.index(name) for name in classes]
+
+
+def only_classes(classes: tuple[str, ...]) -> str:
+    """`, for car, van`; empty for all."""
+    return "" if len(classes) == len(VEHICLE_CLASSES) else f", for {', '.join(classes)}"
+
+
+def same_as_before(same: np.ndarray, why: str) -> list[str]:
+    """A remark where a measure changes nothing on some of its links, bool, shape (n,)."""
+    if not same.any():
+        return []
+    some = "all" if same.all() else f"{int(same.sum())} of"
+    return [f"{some} {same.size} links {why}; nothing changes there"]

@@ -55,8 +55,8 @@ class Scenario:
 
     @property
     def timed(self) -> tuple[Measure, ...]:
-        """Measures with hours."""
-        return tuple(measure for measure in self.measures if measure.hours is not None)
+        """Measures that are, or hold, a process: those with hours."""
+        return tuple(measure for measure in self.measures if measure.timed)
 
     def process(self, live: Live) -> Generator[Any, Any, None]:
         """One SimPy process for all measures with hours; it ends at once if there are none."""

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from simulation.scenarios.fleet_change import FleetChange, together
 from simulation.scenarios.live_protocol import Live
 
 if TYPE_CHECKING:
-    from simulation.air.fleet import Ban, Fleet
+    from simulation.air.fleet import Fleet
     from simulation.city import City
     from simulation.scenarios.measures import Measure
     from simulation.traffic.actuated import Actuation
@@ -38,7 +39,8 @@ def timetable(measures: Sequence[Measure], live: Live) -> Generator[Any, Any, No
     simpy.Event
         A timeout to the next start or end.
     """
-    timed = [(measure, measure.hours) for measure in measures if measure.hours is not None]
+    simple = [part for measure in measures for part in measure.parts(live.city)]
+    timed = [(measure, measure.active) for measure in simple if measure.active is not None]
     if not timed:
         return
     overlay = Overlay(live)
@@ -46,11 +48,11 @@ def timetable(measures: Sequence[Measure], live: Live) -> Generator[Any, Any, No
     edges = sorted({edge % 86_400.0 for _, hours in timed for edge in (hours.start_s, hours.end_s)})
     while True:
         now = round(live.time_of_day_s(), 3) % 86_400.0
-        for number, (_, hours) in enumerate(timed):
-            if number in undo and not hours.hold_at(now):
-                undo.pop(number)()
-        for number, (measure, hours) in enumerate(timed):
-            if number not in undo and hours.hold_at(now):
+        holds = [hours.hold(live.local()) if hours.on_some_days else hours.hold_at(now) for _, hours in timed]
+        for number in [number for number in undo if not holds[number]]:
+            undo.pop(number)()
+        for number, (measure, _) in enumerate(timed):
+            if number not in undo and holds[number]:
                 undo[number] = measure.begin(overlay)
         waits = [live.seconds_until(edge) for edge in edges]
         # No edge lies ahead where all are now: hours of 00:00-24:00, or an hour that the clocks skip in spring.
@@ -65,10 +67,14 @@ class Overlay:
         links = live.city.links
         self._built_speed = links["free_flow_speed_mps"].to_numpy(dtype=float)
         self._built_lanes = links["lanes"].to_numpy(dtype=float)
-        self._own_fleet: dict[int, Fleet] = {link: fleet for ids, fleet in live.city.link_fleet for link in ids}
+        self._fleets: list[Fleet | None] = [None, *(fleet for _, fleet in live.city.link_fleet)]
+        self._own_fleet = np.zeros(len(links), dtype=np.int64)  # position in `_fleets`
+        for number, (ids, _) in enumerate(live.city.link_fleet):
+            self._own_fleet[list(ids)] = number + 1
+        self._posted: list[tuple[np.ndarray, np.ndarray]] = []
         self._speeds: list[tuple[np.ndarray, np.ndarray]] = []
         self._lanes: list[tuple[np.ndarray, np.ndarray]] = []
-        self._bans: list[tuple[np.ndarray, tuple[Ban, ...]]] = []
+        self._changes: list[tuple[np.ndarray, FleetChange]] = []
         self._retimed: list[pd.DataFrame] = []
         self._plans: dict[Any, pd.DataFrame] = {}
         self._actuated: list[tuple[np.ndarray, Actuation]] = []
@@ -88,9 +94,13 @@ class Overlay:
         """Give links other lanes; the fewest hold where measures overlap."""
         return self._put(self._lanes, (links, lanes), lambda: self._apply_lanes(links))
 
-    def ban(self, links: np.ndarray, bans: tuple[Ban, ...]) -> Undo:
-        """Keep vehicles off links."""
-        return self._put(self._bans, (links, bans), lambda: self._apply_bans(links))
+    def post_speed(self, links: np.ndarray, speed_mps: np.ndarray) -> Undo:
+        """Let links be driven at a speed, faster or slower; of several the last begun holds, and limits beside it."""
+        return self._put(self._posted, (links, speed_mps), lambda: self._apply_speeds(links))
+
+    def change_fleet(self, links: np.ndarray, change: FleetChange) -> Undo:
+        """Let other engines drive on links; changes that overlap add up."""
+        return self._put(self._changes, (links, change), lambda: self._apply_fleets(links))
 
     def retime(self, measure: Any, plans: Callable[[City], pd.DataFrame]) -> Undo:
         """Give signals the plans that a measure makes, which are worked out once; of several the last begun holds."""
@@ -105,9 +115,13 @@ class Overlay:
         links = np.array([link for link in links.tolist() if link not in always], dtype=np.int64)
         return self._put(self._actuated, (links, settings), self._apply_actuated)
 
-    def scale_demand(self, factor: float, origins: list[str] | None, destinations: list[str] | None) -> Undo:
-        """Multiply trips that start from now on."""
-        return self.live.scale_demand(factor, origin_zones=origins, dest_zones=destinations)
+    def scale_demand(
+        self, factor: float, origins: list[str] | None, destinations: list[str] | None, classes: list[int] | None = None
+    ) -> Undo:
+        """Multiply trips that start from now on, of all classes (None) or some."""
+        if classes is None:
+            return self.live.scale_demand(factor, origin_zones=origins, dest_zones=destinations)
+        return self.live.scale_demand(factor, origin_zones=origins, dest_zones=destinations, classes=classes)
 
     def _put(self, entries: list[Any], entry: Any, refresh: Undo) -> Undo:
         entries.append(entry)
@@ -120,8 +134,12 @@ class Overlay:
         return undo
 
     def _apply_speeds(self, links: np.ndarray) -> None:
-        lowest, held = self._lowest(self._speeds, self._built_speed)
-        self._set(self.live.set_speed, links, lowest, held)
+        posted = self._built_speed.copy()
+        for chosen, values in self._posted:
+            posted[chosen] = values
+        for chosen, values in self._speeds:
+            posted[chosen] = np.minimum(posted[chosen], values)
+        self._set(self.live.set_speed, links, posted, posted != self._built_speed)
 
     def _apply_lanes(self, links: np.ndarray) -> None:
         """Lanes may also grow; where measures overlap the fewest win."""
@@ -129,13 +147,6 @@ class Overlay:
         for chosen, lanes in self._lanes:
             fewest[chosen] = np.minimum(fewest[chosen], lanes)
         self._set(self.live.set_lanes, links, fewest, np.isfinite(fewest))
-
-    @staticmethod
-    def _lowest(entries: list[tuple[np.ndarray, np.ndarray]], built: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        lowest = built.copy()
-        for chosen, values in entries:
-            lowest[chosen] = np.minimum(lowest[chosen], values)
-        return lowest, lowest < built
 
     @staticmethod
     def _set(setter: Callable[..., None], links: np.ndarray, values: np.ndarray, held: np.ndarray) -> None:
@@ -170,16 +181,19 @@ class Overlay:
             if key not in self._controls:
                 self._controls[key] = self.live.actuate(list(key[1]), settings)
 
-    def _apply_bans(self, links: np.ndarray) -> None:
-        """Links with the same own fleet and the same bans in force get the same fleet."""
-        in_force = np.zeros((len(self._built_speed), len(self._bans)), dtype=bool)
-        for number, (chosen, _) in enumerate(self._bans):
-            in_force[chosen, number] = True
-        groups: dict[tuple[Fleet | None, bytes], list[int]] = {}
-        for link in links.tolist():
-            groups.setdefault((self._own_fleet.get(link), in_force[link].tobytes()), []).append(link)
-        for (own, _), members in groups.items():
-            held = [bans for (_, bans), holds in zip(self._bans, in_force[members[0]]) if holds]
-            together = tuple(dict.fromkeys(ban for bans in held for ban in bans))
-            fleet = (own or self.live.city.fleet).without(together) if together else own
-            self.live.set_link_fleet(members, fleet)
+    def _apply_fleets(self, links: np.ndarray) -> None:
+        """Links with the same own fleet and the same changes in force get the same fleet."""
+        row = np.full(self._own_fleet.size, -1, dtype=np.int64)
+        row[links] = np.arange(links.size)
+        table = np.zeros((links.size, 1 + len(self._changes)), dtype=np.int64)
+        table[:, 0] = self._own_fleet[links]
+        for number, (chosen, _) in enumerate(self._changes):
+            at = row[chosen]
+            table[at[at >= 0], 1 + number] = 1
+        kinds, kind = np.unique(table, axis=0, return_inverse=True)
+        for number, (own, *held) in enumerate(kinds.tolist()):
+            changes = [change for (_, change), holds in zip(self._changes, held) if holds]
+            fleet = self._fleets[own]
+            if changes:
+                fleet = together(changes).of(fleet or self.live.city.fleet)
+            self.live.set_link_fleet(links[kind.ravel() == number].tolist(), fleet)

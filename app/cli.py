@@ -22,6 +22,7 @@ from app.commands.jobs import compare, demo, serve_workspace, simulate, train
 from app.commands.monitoring import monitor
 from app.commands.options import JSON, RUN, WORKSPACE, existing
 from app.commands.output import show
+from app.commands.planning import PLANNING
 from app.commands.runs import runs
 from app.commands.scenarios import scenario
 from app.commands.watching import watch
@@ -128,6 +129,8 @@ for _command in (
     monitor,
 ):
     cli.add_command(_command)
+for _command in PLANNING:
+    scenario.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,167 @@
+"""Micromodels of what scenarios do to a zone, and the citywide macromodels beside them.
+
+Everything is relative to the zone's base, and every model is exactly zero where no feature is: no change, no effect.
+
+- `rerouted`: the quick rerouting as it is, the baseline that has learned nothing.
+- `zone`: a ridge line a zone, the micromodels.
+- `city`: one ridge line for all zones.
+- `mixed`: a line a zone whose coefficients are drawn to those of the city's line (a random-coefficient model with the
+  pooled line as its prior; Swamy 1970, doi:10.2307/1913012).
+- `boosted`: one set of boosted trees for all zones (Chen & Guestrin 2016, doi:10.1145/2939672.2939785), less what they
+  say where nothing changes.
+
+The penalties are chosen over folds of whole scenarios, and so is the kind that serves each quantity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+KINDS = ("rerouted", "zone", "city", "mixed", "boosted")
+PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+FOLDS = 5
+_TREES = {
+    "objective": "reg:squarederror", "max_depth": 4, "eta": 0.06, "min_child_weight": 5, "lambda": 2.0,
+    "subsample": 0.8, "colsample_bytree": 0.8, "nthread": 1,
+}  # fmt: skip
+_ROUNDS = 150
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Surrogate:
+    """A fitted model of one quantity. R rows (zones, then the city), F features."""
+
+    kind: str
+    coef: np.ndarray  # (R, F); empty for boosted trees
+    trees: bytes = b""
+    n_zones: int = 0
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Relative effects, shape (K, R), of features (K, R, F)."""
+        lines = np.asarray(np.einsum("krf,rf->kr", x, self.coef))
+        if not self.trees:
+            return lines
+        z = self.n_zones
+        found = boosted(self.trees, x[:, :z])
+        return np.concatenate([found, lines[:, z:]], axis=1)
+
+
+def fit(
+    kind: str, x: np.ndarray, y: np.ndarray, weight: np.ndarray, *, n_zones: int, own: int, penalty: float, seed: int
+) -> Surrogate:
+    """Learn one quantity.
+
+    Parameters
+    ----------
+    kind : str
+        One of `KINDS`.
+    x : ndarray, shape (K, R, F)
+        Features over the zone's base.
+    y : ndarray, shape (K, R)
+        Effects over the zone's base.
+    weight : ndarray, shape (K, R)
+        0 where nothing is known.
+    n_zones : int
+        Rows that are zones; the row after them is the city, which always has a line of its own.
+    own : int
+        Place of the rerouting's feature of this very quantity, -1 where there is none.
+    penalty : float
+        In rows of the mean square of a feature.
+    seed : int
+    """
+    k, r, f = x.shape
+    z = n_zones
+    city_row = _line(x[:, z:], y[:, z:], weight[:, z:], penalty, np.zeros((r - z, f)))
+    if kind == "rerouted":
+        coef = np.zeros((r, f))
+        if own >= 0:
+            coef[:, own] = 1.0
+        return Surrogate(kind=kind, coef=coef, n_zones=z)
+    if kind == "boosted":
+        trees = _boost(x[:, :z], y[:, :z], weight[:, :z], seed)
+        return Surrogate(kind=kind, coef=np.concatenate([np.zeros((z, f)), city_row]), trees=trees, n_zones=z)
+    if kind == "zone":
+        lines = _line(x[:, :z], y[:, :z], weight[:, :z], penalty, np.zeros((z, f)))
+    else:
+        flat = _line(
+            x[:, :z].reshape(1, k * z, f).swapaxes(0, 1), y[:, :z].reshape(k * z, 1), weight[:, :z].reshape(k * z, 1),
+            penalty, np.zeros((1, f)),
+        )  # fmt: skip
+        lines = np.repeat(flat, z, axis=0)
+        if kind == "mixed":
+            lines = _line(x[:, :z], y[:, :z], weight[:, :z], penalty, lines)
+    return Surrogate(kind=kind, coef=np.concatenate([lines, city_row]), n_zones=z)
+
+
+def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, penalty: float, prior: np.ndarray) -> np.ndarray:
+    """Ridge lines through the origin, one a column of rows, drawn to `prior`. Shape (R, F)."""
+    gram = np.einsum("krf,kr,krg->rfg", x, weight, x, optimize=True)
+    right = np.einsum("krf,kr->rf", x, weight * (y - np.einsum("krf,rf->kr", x, prior)))
+    size = np.maximum(np.einsum("rff->rf", gram).mean(axis=0), 1e-9) / max(x.shape[0], 1)
+    ridge = penalty * np.eye(x.shape[2]) * size
+    return prior + np.linalg.solve(gram + ridge, right[:, :, None])[:, :, 0]
+
+
+def _boost(x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> bytes:
+    import xgboost as xgb
+
+    known = weight.ravel() > 0
+    rows = x.reshape(-1, x.shape[2])[known].astype(np.float32)
+    told = xgb.DMatrix(rows, label=y.ravel()[known], weight=weight.ravel()[known])
+    return bytes(xgb.train({**_TREES, "seed": seed}, told, num_boost_round=_ROUNDS).save_raw("ubj"))
+
+
+def boosted(trees: bytes, x: np.ndarray) -> np.ndarray:
+    """What trees say of features (K, Z, F), less what they say of no change. Shape (K, Z)."""
+    import xgboost as xgb
+
+    model = xgb.Booster()
+    model.load_model(bytearray(trees))
+    model.set_param({"nthread": 1})
+    rows = np.concatenate([x.reshape(-1, x.shape[2]), np.zeros((1, x.shape[2]))]).astype(np.float32)
+    found = model.inplace_predict(rows)
+    return np.asarray((found[:-1] - found[-1]).reshape(x.shape[:2]), dtype=float)
+
+
+def folds(k: int, seed: int) -> np.ndarray:
+    """Fold of each scenario, shape (K,): whole scenarios, all their zones together."""
+    return np.asarray(np.random.default_rng([seed, 517]).permutation(k) % min(FOLDS, k))
+
+
+def out_of_fold(
+    kind: str, x: np.ndarray, y: np.ndarray, weight: np.ndarray, *, n_zones: int, own: int, penalty: float, seed: int
+) -> np.ndarray:
+    """Predictions of every scenario by models that have not seen it, shape (K, R)."""
+    fold, found = folds(len(x), seed), np.zeros(y.shape)
+    for one in np.unique(fold):
+        train, test = fold != one, fold == one
+        model = fit(kind, x[train], y[train], weight[train], n_zones=n_zones, own=own, penalty=penalty, seed=seed)
+        found[test] = model.predict(x[test])
+    return found
+
+
+def choose(
+    kinds: Sequence[str], x: np.ndarray, y: np.ndarray, weight: np.ndarray, *, n_zones: int, own: int, seed: int
+) -> tuple[str, float, np.ndarray, dict[str, float]]:
+    """The kind and penalty of the least error over the folds: mean absolute error of zones, weighted.
+
+    Returns
+    -------
+    tuple
+        Kind, penalty, its out-of-fold predictions (K, R), and the error of each kind at its best.
+    """
+    best: tuple[float, str, float, np.ndarray] | None = None
+    told: dict[str, float] = {}
+    zone = weight[:, :n_zones]
+    for kind in kinds:
+        for penalty in PENALTIES if kind in ("zone", "city", "mixed") else (10.0,):
+            found = out_of_fold(kind, x, y, weight, n_zones=n_zones, own=own, penalty=penalty, seed=seed)
+            error = float((zone * np.abs(found - y)[:, :n_zones]).sum() / max(zone.sum(), 1e-12))
+            told[kind] = min(told.get(kind, np.inf), error)
+            if best is None or error < best[0]:
+                best = (error, kind, penalty, found)
+    assert best is not None
+    return best[1], best[2], best[3], told

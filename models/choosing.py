@@ -15,7 +15,7 @@ from models.contract import Forecaster
 from models.ensemble import EnsembleForecaster
 from models.guard import Apparent, Checked, Guard, Verdict, guarded, no_skill, told
 from models.panel import Panel
-from models.select import InUse, Rule, choose_families, choose_in_use, crossed_point, error_unit
+from models.select import InUse, Rule, choose_families, choose_in_use, crossed_point, error_unit, nested_losses
 from models.validation import Validation
 
 SCORED_HORIZONS_S = (900, 3600, 86_400)
@@ -110,6 +110,7 @@ def choose(
         checks["macromodel"] = watch.check(city[macro], (seen or {}).get(macro))
         checks["mix"] = watch.check(usual, point=point)
         used = [_guarded_use(z, use, checks) for z, use in enumerate(used)]
+    nested = nested_losses(micro, unit, ranks, rule=rule) if watch is not None else unit[:, 0]
     rows, kept = [], []
     for z, (zone, use) in enumerate(zip(zones, used)):
         hand = hands[zone]
@@ -132,7 +133,8 @@ def choose(
              "macro_mae": use.macro_mae, "naive_mae": use.naive_mae, "mix_mae": use.mix_mae, "weight_micro": weight}
         )  # fmt: skip
         if watch is not None:
-            kept.append(_guard_row(z, zone, target, verdicts[z], families[z], use.model, checks, manual[z]))
+            row = _guard_row(z, zone, target, verdicts[z], families[z], use.model, checks, manual[z])
+            kept.append({**row, "promised": choices[z].losses[choices[z].family], "nested": float(nested[z])})
     return TargetChoice(families, macro, mix, rows, kept)
 
 

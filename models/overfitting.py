@@ -1,8 +1,8 @@
 """Overfitting: does a family claim skill where there is none, and does the test part bear out the validation?
 
 `shuffled_target` asks for skill on outcomes whose days were exchanged, `promotable` (see `models.promotion`) is the
-rule by which a model is let into service, `learning_curve` shows what more days bring; `generalisation_gap` (see
-`models.generalisation`) splits the gap between validation and test.
+rule by which training lets a model into service (see `models.guard`), `learning_curve` shows what more days bring;
+`generalisation_gap` (see `models.generalisation`) splits the gap between validation and test.
 """
 
 from __future__ import annotations

@@ -102,6 +102,35 @@ def _parsimonious(
     )  # fmt: skip
 
 
+def nested_losses(
+    records: Mapping[str, Validation], unit: np.ndarray, ranks: Mapping[str, float], *, rule: Rule = "both"
+) -> np.ndarray:
+    """What choosing itself keeps: loss of each zone on a fold, of the candidate chosen on the other folds, shape (Z,).
+
+    The loss of the candidate that was chosen, on the rows that it was chosen on, is flattered by the choice (Cawley &
+    Talbot 2010, JMLR 11, 2079-2107); this one is not. 1 is the usual value's; `nan` where there is one fold alone.
+
+    Parameters
+    ----------
+    records, unit, ranks, rule
+        As for `choose_families`.
+    """
+    first = next(iter(records.values()))
+    folds = np.unique(first.fold)
+    zones = unit.shape[0]
+    total, count = np.zeros(zones), np.zeros(zones)
+    for fold in folds if folds.size > 1 else ():
+        rest, inside = first.fold != fold, np.flatnonzero(first.fold == fold)
+        chosen = choose_families({n: r.during(rest) for n, r in records.items()}, unit, ranks, rule=rule)
+        for name in {choice.family for choice in chosen}:
+            mine = np.array([z for z, choice in enumerate(chosen) if choice.family == name])
+            part = records[name].during(inside).pick(mine)
+            loss = np.abs(part.actual - part.point) / unit[mine]
+            total[mine] += np.nansum(loss, axis=(0, 2))
+            count[mine] += np.isfinite(loss).sum(axis=(0, 2))
+    return np.divide(total, count, out=np.full(zones, np.nan), where=count > 0)
+
+
 def error_unit(record: Validation) -> np.ndarray:
     """Mean absolute out-of-fold error by zone and horizon, shape (Z, S), above 0, in the target's unit."""
     error = np.abs(record.actual - record.point)

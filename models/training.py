@@ -67,7 +67,9 @@ class Training:
     guard : DataFrame
         What the guard against overfitting found (see `models.guard`): zone_id, target, family (that serves), chosen
         (before the guard), fell_back, model_in_use, by_hand, skill and skill_se (of `chosen`, share of the usual
-        value's error saved), kept (of its skill on rows learned from), blocks, words.
+        value's error saved), kept (of its skill on rows learned from), blocks, words,
+        promised and nested (error of the family chosen, the usual value's being 1, on the rows that it was chosen on,
+        and on each fold where it was chosen on the other).
     """
 
     choices: pd.DataFrame

@@ -51,6 +51,11 @@ class Validation:
         parts = {name: getattr(self, name)[:, places] for name in ("usual", "deviation", "reading", "stray")}
         return replace(self, **parts)
 
+    def during(self, rows: np.ndarray) -> Validation:
+        """Some of the origins."""
+        names = ("known", "fold", "day", "usual", "deviation", "reading", "stray")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
     @cached_property
     def level(self) -> np.ndarray:
         """Point forecasts on the model's scale, shape (n, Z, S)."""

@@ -9,7 +9,7 @@ import pytest
 
 from models.candidates import EFFORTS, candidates
 from models.errors import SettingsError
-from models.select import RULES, choose_families
+from models.select import RULES, choose_families, nested_losses
 from models.validation import Validation
 
 
@@ -81,3 +81,14 @@ def test_a_rule_says_how_much_worse_a_simpler_family_may_be(error, scatter, take
 def test_a_rule_that_does_not_exist_is_told():
     with pytest.raises(SettingsError, match="coin"):
         choose_families({"line": record(1.0)}, np.ones((1, 1)), {"line": 1.0}, rule="coin")
+
+
+def test_what_choosing_keeps_is_scored_where_nothing_was_chosen():
+    """`a` errs by 1 in the first fold and by 3 in the second, `b` by 2 in both. Chosen on the second, `b` scores 2 in
+    the first, chosen on the first `a` scores 3 in the second: 2.5 on average, while `a` and `b` promise 2."""
+    halves = np.repeat([0, 1], 20)
+    a = replace(record(1.0), deviation=np.where(halves == 0, 1.0, 3.0)[:, None, None].astype("f4"), fold=halves)
+    b = replace(record(2.0), fold=halves)
+    ranks = {"a": 1.0, "b": 2.0}
+    np.testing.assert_allclose(nested_losses({"a": a, "b": b}, np.ones((1, 1)), ranks), [2.5])
+    assert np.isnan(nested_losses({"b": record(2.0)}, np.ones((1, 1)), {"b": 2.0})).all()

@@ -9,6 +9,7 @@ learned from, and how it moves along a penalty and along rounds of boosting.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,16 +64,14 @@ def guard_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, A
     begun = time.process_time()
     free, held = _chosen(training, bench, guard=False), _chosen(training, bench, guard=True)
     spent = time.process_time() - begun
-    levels = model_levels(bench.panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
-    error = {
-        name: np.nanmean(np.abs(bench.actual - from_scale(bench.target, level)), axis=0)
-        for name, level in levels.items()
-    }
+    error = _test_errors(bench, training)
     zones, head = len(bench.zone_ids), bench.name
     table = training.guard
     figures = [
         figure(f"{head}: zones whose micromodel fell back", int(table["fell_back"].sum()), "1", n=zones, seed=seed),
         figure(f"{head}: skill kept from rows learned from, median zone", float(table["kept"].median()), "1", n=zones),
+        figure(f"{head}: error of choices made on the other fold over that promised, mean less 1",
+               float((table["nested"] / table["promised"]).mean() - 1), "1", n=zones, seed=seed),
         figure(f"{head}: choosing twice, with the guard once, over all of training, CPU",
                spent / sum(training.seconds.values()), "1", seed=seed),
     ]  # fmt: skip
@@ -90,17 +89,37 @@ def guard_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, A
             figure(f"{head} {task.name}: model in use with the guard over without it, test MAE", used[0] / used[1],
                    "1", target=1.005, n=zones, seed=seed),
         ]  # fmt: skip
-    noise = _train(bench, unforecastable(bench.panel.until(bench.test_from), bench.target, seed=seed), seed)
-    for name, choice in (("with", _chosen(noise, bench, guard=True)), ("without", _chosen(noise, bench, guard=False))):
-        micro_in = sum(family != USUAL for family in choice.families)
-        any_in = sum(r["model_in_use"] != "micromodel" or r["family"] != USUAL for r in choice.rows)
-        figures += [
-            figure(f"{head}, nothing to forecast: zones with a learned micromodel, {name} the guard", micro_in, "1",
-                   target=0.0 if name == "with" else None, n=zones, seed=seed),
-            figure(f"{head}, nothing to forecast: zones with any learned model in use, {name} the guard", any_in, "1",
-                   target=0.0 if name == "with" else None, n=zones, seed=seed),
-        ]  # fmt: skip
+    figures += noise_figures(replace(bench, panel=unforecastable(bench.panel, bench.target, seed=seed)), seed=seed)
     return figures, {"words": table.loc[table["fell_back"], "words"].head(3).tolist()}
+
+
+def noise_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]]:
+    """Whom training lets in where nothing can be forecast, and how many of those err more than the usual value does.
+
+    A few days' usual value is itself mostly noise, and a line that draws it towards the mean is better, rightly.
+    """
+    training = _train(bench, bench.panel, seed)
+    error = _test_errors(bench, training)
+    zones, macro = len(bench.zone_ids), training.macromodels[bench.target].name
+    every = np.arange(len(bench.steps))
+    figures = []
+    for name in ("with", "without"):
+        choice = _chosen(training, bench, guard=name == "with")
+        served = [_served(choice, macro, z, True) for z in range(zones)]
+        micro_in = sum(family != USUAL for family in choice.families)
+        any_in = sum(model != USUAL for model in served)
+        harm = sum(np.nanmean(error[model][z]) > np.nanmean(error[USUAL][z]) for z, model in enumerate(served))
+        ratio = _error(error, choice, macro, every, True) / float(np.nanmean(error[USUAL]))
+        head = f"{bench.name}, nothing to forecast, {name} the guard"
+        wanted = 0.0 if name == "with" else None
+        figures += [
+            figure(f"{head}: zones with a learned micromodel", micro_in, "1", n=zones, seed=seed),
+            figure(f"{head}: zones with any learned model in use", any_in, "1", n=zones, seed=seed),
+            figure(f"{head}: zones where it errs more than the usual value on the test part", harm, "1", target=wanted,
+                   n=zones, seed=seed),
+            figure(f"{head}: test MAE of the models in use over the usual value's", ratio, "1", n=zones, seed=seed),
+        ]  # fmt: skip
+    return figures
 
 
 def curve_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -150,11 +169,24 @@ def _chosen(training: Training, bench: BenchmarkPanel, *, guard: bool) -> Target
 def _error(error: dict[str, np.ndarray], choice: TargetChoice, macro: str, places: np.ndarray, in_use: bool) -> float:
     """Mean test error (Z, S) of the zones' micromodels, or of the models in use, over a figure's steps."""
     found = []
-    for z, (family, row) in enumerate(zip(choice.families, choice.rows)):
-        model = str(row["model_in_use"]) if in_use else "micromodel"
-        name = {"micromodel": family, "macromodel": macro}.get(model, model)
-        found.append(np.nanmean(error[name][z, places]))
+    for z in range(len(choice.rows)):
+        found.append(np.nanmean(error[_served(choice, macro, z, in_use)][z, places]))
     return float(np.nanmean(found))
+
+
+def _served(choice: TargetChoice, macro: str, z: int, in_use: bool) -> str:
+    """Name of a zone's model in use, or of its micromodel."""
+    model = str(choice.rows[z]["model_in_use"]) if in_use else "micromodel"
+    return {"micromodel": choice.families[z], "macromodel": macro}.get(model, model)
+
+
+def _test_errors(bench: BenchmarkPanel, training: Training) -> dict[str, np.ndarray]:
+    """Mean absolute test error of every model, (Z, S)."""
+    levels = model_levels(bench.panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
+    return {
+        name: np.nanmean(np.abs(bench.actual - from_scale(bench.target, level)), axis=0)
+        for name, level in levels.items()
+    }
 
 
 def _rows(bench: BenchmarkPanel) -> tuple[Rows, np.ndarray, np.ndarray]:

@@ -47,25 +47,20 @@ def window(panel: Panel, start: int, end: int) -> Panel:
 
 
 def unforecastable(panel: Panel, target: str, *, seed: int) -> Panel:
-    """The same usual days, and nothing else that could be forecast.
+    """The target's readings in each zone in random order, every deviation from their mean with a random sign.
 
-    Each reading is its usual value (of the zone, the local time and the kind of day) plus a deviation drawn from
-    another day at that time, with a random sign: no deviation tells of another, and the mean is the median. Gaps stay.
+    On the model's scale: no reading tells of another, no hour of another day's, and the mean is the median, so that a
+    constant is the best forecast. Gaps stay. (To keep the usual days would leave something to learn: profiles are
+    smoothed, and what smoothing took from a sharp peak can be forecast rightly.)
     """
     rng = np.random.default_rng(seed)
     level = to_scale(target, panel.values[target])
-    moment = panel.calendar.step_of_day[: len(panel)]
-    free = panel.times.tz_convert(panel.timezone).dayofweek.to_numpy() >= 5
-    group = np.unique(moment * 2 + free, return_inverse=True)[1]
     out = np.full(level.shape, np.nan)
-    for k in range(int(group.max()) + 1):
-        rows = np.flatnonzero(group == k)
-        part = level[rows]
-        heard = np.isfinite(part)
-        mean = np.where(heard, part, 0.0).sum(axis=0) / np.maximum(heard.sum(axis=0), 1)
-        for z in range(part.shape[1]):
-            off = (part[:, z] - mean[z])[heard[:, z]]
-            out[rows[heard[:, z]], z] = mean[z] + rng.permutation(off) * rng.choice([-1.0, 1.0], off.size)
+    for z in range(level.shape[1]):
+        heard = np.isfinite(level[:, z])
+        mean = level[heard, z].mean() if heard.any() else 0.0
+        off = rng.permutation(level[heard, z] - mean) * rng.choice([-1.0, 1.0], int(heard.sum()))
+        out[heard, z] = mean + off
     return replace(panel, values={**panel.values, target: from_scale(target, out)})
 
 

@@ -34,6 +34,7 @@ ZONES, CHANGED = 20, (3, 10, 16)
 FACTOR, LATER_S = 0.6, 7200
 WITHIN = 1.10
 WEEK_DAYS = 7
+ALL_DAYS = 10_000
 FEW_DAYS = 4  # the shortest history that a model learns from
 CALLS = 100
 HORIZONS_S = (900, 3600)  # scored; an hourly panel has the second alone
@@ -190,49 +191,61 @@ def recovery(
     macro: list[Forecaster] = [training.macromodels[target]]
     day = panel.steps_per_day
     whole = range(end, last - day + 1, day)
-    keepers: dict[str, tuple[list[Forecaster], list[int], int | None]] = {
-        "micromodels left alone": (micro, [], None),
-        "macromodel left alone": (macro, [], None),
-        "micromodels of 3 zones again daily from all days": (micro, places, None),
-        "macromodel again daily from all days": (macro, [0], None),
+    keepers: dict[str, tuple[list[Forecaster], list[int], int]] = {
+        "micromodels left alone": (micro, [], 0),
+        "macromodel left alone": (macro, [], 0),
+        "micromodels of 3 zones again daily from all days": (micro, places, ALL_DAYS),
+        "macromodel again daily from all days": (macro, [0], ALL_DAYS),
         "micromodels of 3 zones again daily from the last week": (micro, places, WEEK_DAYS),
         "macromodel again daily from the last week": (macro, [0], WEEK_DAYS),
         "micromodels of 3 zones again daily from the days since, at least 4": (micro, places, FEW_DAYS),
         "macromodel again daily from the days since, at least 4": (macro, [0], FEW_DAYS),
     }
-    before = {id(kind): _run(panel, target, kind, [], None, whole, steps, zones)[0] for kind in (micro, macro)}
+    before = {id(kind): _run(panel, target, kind, zones, None, 0, whole, steps)[0] for kind in (micro, macro)}
+    alone = _run(changed, target, micro, zones, None, 0, whole, steps)[0]
+    some = tuple(zones[k] for k in places)
     found = {}
     for name, (models, again, days) in keepers.items():
-        error, cpu = _run(changed, target, models, again, days, whole, steps, zones, since=end)
-        # the change reads what was two hours before, so that "before" is looked up there, too
+        if models is micro:  # the other zones' micromodels are left alone by every keeper
+            error, cpu = alone.copy(), 0.0
+            if again:
+                own = [micro[k] for k in again]
+                error[:, places], cpu = _run(changed, target, own, some, days, end, whole, steps)
+        else:
+            error, cpu = _run(changed, target, models, zones, days if again else None, end, whole, steps)
         old = before[id(models)].copy()
-        old[later:, places] = FACTOR * old[:-later, places]
+        old[later:, places] = FACTOR * old[:-later, places]  # what was read two hours before, scaled
+        old[:later, places] = np.nan
         found[name] = _recovery(error, old, places, day, panel.step_s, cpu / len(whole))
     return found
 
 
 def _run(
-    panel: Panel, target: str, models: list[Forecaster], again: list[int], days: int | None, whole: range,
-    steps: tuple[int, ...], zones: tuple[str, ...], since: int = 0,
+    panel: Panel, target: str, models: list[Forecaster], zones: tuple[str, ...], days: int | None, since: int,
+    whole: range, steps: tuple[int, ...],
 ) -> tuple[np.ndarray, float]:  # fmt: skip
-    """Absolute errors (n, Z), mean over the steps, and the processor seconds of learning again."""
+    """Absolute errors (n, Z), mean over the steps, and the processor seconds of learning again.
+
+    Every model learns again each day, from the last `days`, all there are (`ALL_DAYS`), or, with `FEW_DAYS`, those
+    since the shift if they are more; with None no model does.
+    """
     models, cpu, parts = list(models), 0.0, []
     day = panel.steps_per_day
-    for start in whole:
-        first = 0 if days is None else start - days * day
-        if days == FEW_DAYS:
-            first = min(since, first)
-        for k in again if start > whole[0] else ():
+    grid = panel.values[target][:, panel.columns(zones)]
+    for start in whole if days is not None else (whole[0],):
+        for k in range(len(models)) if start > whole[0] and days is not None else ():
+            first = start - days * day
+            if days == FEW_DAYS:
+                first = min(since, first)
             try:
                 models[k], taken = _refit(models[k], window(panel, max(first, 0), start))
             except NoDataError:  # a zone that hardly reported lately keeps what it has
                 continue
             cpu += taken
-        known = np.arange(start - 1, start - 1 + day)
+        known = np.arange(start - 1, start - 1 + (day if days is not None else day * len(whole)))
         origins = pd.DatetimeIndex([panel.origin(int(k)) for k in known])
         point = np.concatenate([m.forecast(panel, origins=origins, steps=steps)[..., _MEDIAN] for m in models], axis=1)
         aim = known[:, None] + np.asarray(steps)
-        grid = panel.values[target][:, panel.columns(zones)]
         actual = np.where((aim < len(panel))[:, None, :], grid[np.minimum(aim, len(panel) - 1)].swapaxes(1, 2), np.nan)
         parts.append(np.abs(actual - point))
     error = np.concatenate(parts)

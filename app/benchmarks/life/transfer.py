@@ -6,12 +6,13 @@ test part remain, as inputs of others as well. From scratch is `models.training.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.benchmarks import figure
+from app.benchmarks.models.cut import after, around_test, following, hidden
 from app.benchmarks.models.panels import load
 from app.benchmarks.models.split import BenchmarkPanel
 from models.intervals import QUANTILES
@@ -71,26 +72,26 @@ def measure(*, seed: int) -> dict[str, Any]:
 
 def curves(bench: BenchmarkPanel, all_days: tuple[int, ...], *, seed: int) -> dict[int, Errors]:
     """Errors by days of data of the new zones."""
-    whole, end = _cut(bench)
+    whole, end = around_test(bench, train_days=DONOR_DAYS, test_days=TEST_DAYS)
     steps = STEPS[bench.name]
     origins = np.arange(end - 1, len(whole) - min(steps))
     origins = origins[:: max(1, -(-origins.size // ORIGINS))]
     zones = len(whole.zone_ids)
     group = np.random.default_rng(seed).permutation(zones) % GROUPS[bench.name]
     found = {days: {kind: np.full((zones, len(steps)), np.nan) for kind in KINDS} for days in all_days}
-    actual = _followed(whole, bench.target, origins, steps)
+    actual = following(whole.values[bench.target], origins, steps)
     for days in all_days:
         for kind, errors in _scratch(whole, bench.target, end, days, origins, steps, actual, seed).items():
             found[days][kind] = errors
     for k in range(GROUPS[bench.name]):
         new = np.flatnonzero(group == k)
-        blind = _hidden(whole, bench.target, new, len(whole))
+        blind = hidden(whole, new, len(whole))
         training = train(
             blind, targets=[bench.target], train_end=whole.origin(end - 1), steps=steps,
             families=("ridge", "macro_xgboost"), seed=seed,
         )  # fmt: skip
         for days in all_days:
-            told = _hidden(whole, bench.target, new, end - days * whole.steps_per_day)
+            told = hidden(whole, new, end - days * whole.steps_per_day)
             found[days] = _transferred(training, told, bench.target, new, origins, steps, actual, found[days])
     return {days: Errors(errors) for days, errors in found.items()}
 
@@ -114,7 +115,7 @@ def _scratch(  # type: ignore[no-untyped-def]
     """Errors of what is learned from the last days alone, by kind."""
     spd = whole.steps_per_day
     first = max(0, end - int(max(days, LEAST_GRID_DAYS) * spd))
-    short = _after(_hidden(whole, target, np.arange(len(whole.zone_ids)), end - days * spd), first)
+    short = after(hidden(whole, np.arange(len(whole.zone_ids)), end - days * spd), first)
     training = train(short, targets=[target], train_end=whole.origin(end - 1), steps=steps, seed=seed)
     at = whole.times[0] + (origins + 1) * (whole.times[1] - whole.times[0])
     return _errors_of(training, short, target, at, steps, actual)
@@ -142,35 +143,3 @@ def _errors_of(training: Training, panel: Panel, target, at, steps, actual) -> d
         ):  # fmt: skip
             found[name][column] = np.nanmean(np.abs(point - actual[:, column]), axis=0)
     return found
-
-
-def _cut(bench: BenchmarkPanel) -> tuple[Panel, int]:
-    """The panel without what lies too far back, and where the test part begins."""
-    spd = bench.panel.steps_per_day
-    first = max(0, bench.test_from - DONOR_DAYS * spd)
-    last = min(len(bench.panel), bench.test_from + TEST_DAYS * spd)
-    return _after(bench.panel.until(last), first), bench.test_from - first
-
-
-def _after(panel: Panel, first: int) -> Panel:
-    return replace(
-        panel, times=panel.times[first:], values={k: v[first:] for k, v in panel.values.items()},
-        weather={k: v[first:] for k, v in panel.weather.items()},
-    )  # fmt: skip
-
-
-def _hidden(panel: Panel, target: str, zones: np.ndarray, before: int) -> Panel:
-    """Without the zones' readings of any target before a position."""
-    values = {}
-    for name, grid in panel.values.items():
-        values[name] = grid.copy()
-        values[name][: max(0, before), zones] = np.nan
-    return replace(panel, values=values)
-
-
-def _followed(panel: Panel, target: str, origins: np.ndarray, steps: tuple[int, ...]) -> np.ndarray:
-    """Readings (n, Z, S) that followed; `nan` beyond the end."""
-    aim = origins[:, None] + np.asarray(steps)
-    grid = panel.values[target]
-    found = grid[np.minimum(aim, len(grid) - 1)].swapaxes(1, 2)
-    return np.where((aim < len(grid))[:, None, :], found, np.nan)

@@ -1,0 +1,42 @@
+"""Panels cut by time and by zone, for benchmarks that pretend that less is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from app.benchmarks.models.split import BenchmarkPanel
+from models.panel import Panel
+
+
+def after(panel: Panel, first: int) -> Panel:
+    """Without the intervals before a position."""
+    return replace(
+        panel, times=panel.times[first:], values={k: v[first:] for k, v in panel.values.items()},
+        weather={k: v[first:] for k, v in panel.weather.items()},
+    )  # fmt: skip
+
+
+def around_test(bench: BenchmarkPanel, *, train_days: int, test_days: int) -> tuple[Panel, int]:
+    """A panel with so many days before and after the beginning of its test part, and where that lies now."""
+    spd = bench.panel.steps_per_day
+    first = max(0, bench.test_from - train_days * spd)
+    last = min(len(bench.panel), bench.test_from + test_days * spd)
+    return after(bench.panel.until(last), first), bench.test_from - first
+
+
+def hidden(panel: Panel, zones: np.ndarray, before: int) -> Panel:
+    """Without some zones' readings of any target before a position."""
+    values = {name: grid.copy() for name, grid in panel.values.items()}
+    for grid in values.values():
+        grid[: max(0, before), zones] = np.nan
+    return replace(panel, values=values)
+
+
+def following(grid: np.ndarray, known: np.ndarray, steps: Sequence[int]) -> np.ndarray:
+    """Readings (n, Z, S) that followed last known positions; `nan` beyond the end of a grid (T, Z)."""
+    aim = known[:, None] + np.asarray(steps)
+    found = grid[np.minimum(aim, len(grid) - 1)].swapaxes(1, 2)
+    return np.where((aim < len(grid))[:, None, :], found, np.nan)

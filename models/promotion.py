@@ -105,6 +105,15 @@ def promotable(
     return usable & clear
 
 
+def drawn(skill: np.ndarray, se: np.ndarray, city: tuple[float, float], *, blocks: int) -> np.ndarray:
+    """Skills drawn to that of all zones together, as far as the days cannot tell zones apart; shape of `skill`.
+
+    A zone without a standard error takes the city's.
+    """
+    skill, se = np.broadcast_arrays(np.asarray(skill, float), np.asarray(se, float))
+    return _shrunk(skill, se, np.isfinite(skill) & np.isfinite(se) & (blocks > 1), city, blocks)[0]
+
+
 def _chance(skill: np.ndarray, se: np.ndarray, blocks: int) -> np.ndarray:
     """One-sided p-value of no skill."""
     ratio = np.where(se > 0, skill / np.where(se > 0, se, 1.0), np.where(skill > 0, np.inf, -np.inf))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 MOST_HISTORY = 50  # versions that can be rolled back through
@@ -73,8 +73,11 @@ class Standing:
 
     def encode(self) -> bytes:
         """As JSON."""
-        value = {**asdict(self), "previous": self.previous}
-        return json.dumps(value, indent=1, sort_keys=True).encode()
+        value = {
+            "version": self.version, "previous": self.previous, "since": self.since, "by": self.by, "why": self.why,
+            "pin": None if self.pin is None else dict(self.pin), "history": self.history, "change": self.change,
+        }  # fmt: skip
+        return json.dumps(value).encode()
 
     @classmethod
     def decode(cls, data: bytes) -> Standing:

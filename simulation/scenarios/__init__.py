@@ -4,9 +4,9 @@ Read `measures` (what a measure is; close a street, lanes, speed limit, demand),
 `street_measures` (made of simpler ones), `link_measures` (new streets, bus lanes), `turn_measure`, `signal_measures`,
 `toll_measure`, `fleet_measures`, `demand_measures`, `event_measure`, `capacity_measures`. `select` says which links a
 measure is about, `hours` when it holds, `timetable` switches measures with hours in a living city, `scenario` puts
-measures under one name. Then `entries` and `spec` (YAML files and forms, checked line by line), `writing` (back again)
-and `shipped` (the examples). A permanent measure returns a changed City, one with hours becomes a SimPy process; the
-engines know neither.
+measures under one name, `review` says what they may do before they run. Then `entries` and `spec` (YAML files and
+forms, checked line by line), `writing` (back again) and `shipped` (the examples). A permanent measure returns a changed
+City, one with hours becomes a SimPy process; the engines know neither.
 """
 
 from simulation.scenarios.capacity_measures import Incident, LimitCapacity, WeatherDay
@@ -17,6 +17,7 @@ from simulation.scenarios.fleet_measures import ElectrifyFleet, LowEmissionZone,
 from simulation.scenarios.hours import Hours
 from simulation.scenarios.link_measures import BusLane, NewLink
 from simulation.scenarios.measures import CloseStreet, Measure, ScaleDemand, SetLanes, SpeedLimit
+from simulation.scenarios.review import Review
 from simulation.scenarios.scenario import Scenario
 from simulation.scenarios.select import Selection
 from simulation.scenarios.shipped import load_shipped, shipped_names
@@ -49,6 +50,7 @@ __all__ = [
     "OneWay",
     "Pedestrianise",
     "RetimeSignals",
+    "Review",
     "Roadworks",
     "ScaleDemand",
     "Scenario",

@@ -13,16 +13,21 @@ from simulation.scenarios.timetable import timetable
 
 if TYPE_CHECKING:
     from simulation.city import City
+    from simulation.scenarios.review import Review
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What is tried. `name` is a short id (file and run names), `label` and `description` are for people."""
+    """What is tried. `name` is a short id (file and run names), `label` and `description` are for people.
+
+    `city` names the city that it was written for, e.g. `helsinki` or `synthetic`; empty: any. It is not checked.
+    """
 
     name: str
     measures: tuple[Measure, ...] = ()
     label: str = ""
     description: str = ""
+    city: str = ""
 
     @property
     def title(self) -> str:
@@ -52,6 +57,12 @@ class Scenario:
                 where = f"measures[{number}]" + (f".{fault.where}" if fault.where else "")
                 faults.append(replace(fault, where=where))
         return faults
+
+    def review(self, city: City) -> Review:
+        """Faults, warnings and the trips that lose their way; `check` tells the faults alone."""
+        from simulation.scenarios.review import review  # which reads measures
+
+        return review(self, city)
 
     @property
     def timed(self) -> tuple[Measure, ...]:

@@ -1,4 +1,4 @@
-"""The scenarios that come with Zonewise, for central Helsinki: read, change and copy them."""
+"""The scenarios that come with Zonewise, for central Helsinki and synthetic cities: read, change and copy them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,17 @@ if TYPE_CHECKING:
     from simulation.city import City
 
 
-def shipped_names() -> tuple[str, ...]:
-    """Names of the shipped scenarios, in alphabetical order."""
+def shipped_names(city: str = "") -> tuple[str, ...]:
+    """Names of the shipped scenarios, in alphabetical order; with `city`, of those that were written for it.
+
+    Parameters
+    ----------
+    city : str
+        `helsinki` or `synthetic`; synthetic cities of any size and seed have one name here.
+    """
     folder = files("data").joinpath("scenarios")
-    return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")))
+    names = sorted(file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml"))
+    return tuple(name for name in names if not city or load_shipped(name).city in ("", city))
 
 
 def load_shipped(name: str, *, city: City | None = None) -> Scenario:

@@ -9,7 +9,8 @@
         start: "10:00"
         end: "20:00"
 
-Every fault is reported at once, with its line. An end before the start runs over midnight.
+Every fault is reported at once, with its line. An end before the start runs over midnight. `city` may name the city
+that the file was written for.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from simulation.scenarios.entries import ENTRIES, BanEntry
+from simulation.scenarios.entries import ENTRIES, BandEntry, BanEntry
+from simulation.scenarios.entry_parts import Spot
 from simulation.scenarios.errors import Fault, ScenarioError, did_you_mean
 from simulation.scenarios.measures import Measure
 from simulation.scenarios.scenario import Scenario
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from simulation.city import City
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_TOP_KEYS = ("name", "label", "description", "measures")
+_TOP_KEYS = ("name", "label", "description", "city", "measures")
 
 
 def read_scenario(path: str | Path, city: City | None = None) -> Scenario:
@@ -102,12 +104,12 @@ def _build(document: Document, city: City | None, source: str) -> Scenario:
     for key in value:
         if key not in _TOP_KEYS:
             faults.add((key,), f"unknown key {key!r}; {did_you_mean(str(key), _TOP_KEYS)}")
-    texts = {key: _top_text(value, key, faults) for key in ("name", "label", "description")}
+    texts = {key: _top_text(value, key, faults) for key in ("name", "label", "description", "city")}
     measures = _measures(value.get("measures"), faults)
     if not faults.all and city is not None:
         for number, measure in enumerate(measures):
             for fault in measure.check(city):
-                faults.add(("measures", number, *([fault.where] if fault.where else [])), fault.text)
+                faults.add(("measures", number, *_path(fault.where)), fault.text)
     if faults.all:
         raise ScenarioError(faults.in_order(), source=source)
     return Scenario(measures=tuple(measures), **texts)
@@ -153,7 +155,7 @@ def _measures(value: Any, faults: _Faults) -> list[Measure]:
                 faults.add((*path, *fault["loc"]), _plain(fault, ENTRIES[kind]))
         except ScenarioError as error:
             for problem in error.faults:
-                faults.add((*path, *([problem.where] if problem.where else [])), problem.text)
+                faults.add((*path, *_path(problem.where)), problem.text)
     return measures
 
 
@@ -162,7 +164,7 @@ def _plain(error: Any, entry: type[BaseModel]) -> str:
     key = str(error["loc"][-1]) if error["loc"] else ""
     found = error.get("input")
     if error["type"] == "extra_forbidden":
-        owner = BanEntry if "ban" in error["loc"][:-1] else entry
+        owner = _owner(error["loc"][:-1], entry)
         return f"unknown key {key!r}; {did_you_mean(key, owner.model_fields, show=16)}"
     if error["type"] == "missing":
         return f"key {key!r} is missing"
@@ -172,6 +174,19 @@ def _plain(error: Any, entry: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return f"{key}: {error['ctx']['error']}"
     return f"{key}: {error['msg'][:1].lower()}{error['msg'][1:]}; found {found!r}"
+
+
+def _path(where: str) -> list[str | int]:
+    """Keys and numbers of a place in an entry: `any_of[0].street`."""
+    words = re.findall(r"[^.\[\]]+", where)
+    return [int(word) if word.isdigit() else word for word in words]
+
+
+def _owner(path: tuple[str | int, ...], entry: type[BaseModel]) -> type[BaseModel]:
+    """The model whose key is unknown: of a part of an entry, or of the entry."""
+    inside = {"ban": BanEntry, "bands": BandEntry, "any_of": Spot, "but_not": Spot, "onto": Spot}
+    named = [key for key in path if key in inside]
+    return inside[str(named[-1])] if named else entry
 
 
 def _kind(value: Any) -> str:

@@ -31,7 +31,7 @@ from simulation.scenarios.turn_measure import BanTurns
 def to_form(scenario: Scenario) -> dict[str, Any]:
     """Plain JSON-able values that `spec.from_form` reads back as the same scenario."""
     form: dict[str, Any] = {"name": scenario.name}
-    form |= {key: text for key in ("label", "description") if (text := getattr(scenario, key))}
+    form |= {key: text for key in ("label", "description", "city") if (text := getattr(scenario, key))}
     return form | {"measures": [_measure_form(measure) for measure in scenario.measures]}
 
 

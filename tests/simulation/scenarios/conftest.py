@@ -28,7 +28,9 @@ class StandIn:
     """A living city of arrays: what the seam promises, nothing else."""
 
     def __init__(self, city, start_s=0.0):
-        self.city, self.env, self._start = city, simpy.Environment(), start_s
+        self.city, self.env, self._start, self.seed = city, simpy.Environment(), start_s, 1
+        self.day = pd.Timestamp("2026-06-01", tz="UTC")  # a Monday
+        self.entries = []  # limits, streets to avoid, banned turns, tolls, factors and trips in force
         n = len(city.links)
         self.closures = np.zeros((len(VEHICLE_CLASSES), n), dtype=int)
         for link, klass in city.closed:
@@ -47,6 +49,31 @@ class StandIn:
 
     def time_of_day_s(self):
         return (self._start + self.env.now) % 86_400.0
+
+    def local(self):
+        return self.day + pd.Timedelta(seconds=self._start + self.env.now)
+
+    def _hold(self, *entry):
+        self.entries.append(entry)
+        return lambda: self.entries.remove(entry)
+
+    def limit(self, link_ids, *, capacity=1.0, speed=1.0):
+        return self._hold("limit", tuple(link_ids), tuple(np.ravel(capacity)), tuple(np.ravel(speed)))
+
+    def avoid(self, link_ids, share):
+        return self._hold("avoid", tuple(link_ids), tuple(share))
+
+    def ban_turns(self, from_link, to_link):
+        return self._hold("turns", tuple(from_link), tuple(to_link))
+
+    def set_toll(self, link_ids, eur, classes=None):
+        return self._hold("toll", tuple(link_ids), tuple(np.ravel(eur)), tuple(classes or ()))
+
+    def multiply_demand(self, factor):
+        return self._hold("demand", factor.matrix.tobytes(), factor.classes)
+
+    def add_trips(self, trips):
+        return self._hold("trips", tuple(trips.depart_s), tuple(trips.origin_link), tuple(trips.dest_link))
 
     def seconds_until(self, local_s):
         return (local_s - self.time_of_day_s()) % 86_400.0
@@ -77,15 +104,15 @@ class StandIn:
     def set_link_fleet(self, link_ids, fleet):
         self.fleets.update(dict.fromkeys(link_ids, fleet))
 
-    def scale_demand(self, factor, *, origin_zones=None, dest_zones=None):
-        entry = (factor, tuple(origin_zones or ()), tuple(dest_zones or ()))
+    def scale_demand(self, factor, *, origin_zones=None, dest_zones=None, classes=None):
+        entry = (factor, tuple(origin_zones or ()), tuple(dest_zones or ()), tuple(classes or ()))
         self.factors.append(entry)
         return lambda: self.factors.remove(entry)
 
     def snapshot(self):
         return (
             self.closures.tobytes(), self.speed.tobytes(), self.lanes.tobytes(), tuple(self.fleets.items()),
-            tuple(self.factors), tuple(self.plans.items()), tuple(self.actuated),
+            tuple(self.factors), tuple(self.plans.items()), tuple(self.actuated), tuple(self.entries),
         )  # fmt: skip
 
     def play(self, *generators, until):

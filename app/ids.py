@@ -22,6 +22,7 @@ MAP_ADDRESS = "map-address"
 MAP_LEGEND = "map-legend"
 MAP_PANEL = "map-panel"
 MAP_TABLE = "map-table"
+MAP_TABLE_PAGE = "map-table-page"
 MAP_FAN = "map-fan"
 
 COMPARE_TARGET = "compare-target"

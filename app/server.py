@@ -8,6 +8,7 @@ from dash import Dash
 from flask import Flask
 
 from app import api, shell
+from app.packing import pack_assets
 from app.pages import map_forecast, micro_macro, models, scenarios
 from app.queries import Queries
 from app.texts import t
@@ -59,6 +60,7 @@ def create_app(workspace: Workspace | str | Path | None = None) -> Dash:
     for page in PAGES:
         page.register(app, queries)
     api.register(app.server, queries)
+    pack_assets(app.server)
     return app
 
 

@@ -122,6 +122,7 @@ EN: dict[str, str] = {
     "short.micromodel": "Micro",
     "short.macromodel": "Macro",
     "short.mix": "Mix",
+    "table.page": "Zones, by chance",
     "table.title": "All zones",
     "table.zone": "Zone",
     "table.now": "Now",

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import dash_ag_grid as dag
+import dash_mantine_components as dmc
 import pandas as pd
 from dash import html
 
+from app import ids
 from app.components.parts import badge
 from app.limits import EU_2030
 from app.predictive import chance_words
 from app.texts import t
 from data.units import DISPLAY
 
-GRID_ABOVE = 200  # rows; beyond this many, a table that draws only what is in view
+PAGE_ROWS = 200  # rows shown at once; beyond this many there are pages
 
 
-def zone_table(rows: pd.DataFrame, target: str, selected: str | None, bounds: tuple[float, float]) -> object:
-    """Rows of `zone_views.zone_table` as HTML, or as a grid where there are very many.
+def zone_table(
+    rows: pd.DataFrame, target: str, selected: str | None, bounds: tuple[float, float], page: int | None = None
+) -> object:
+    """Rows of `zone_views.zone_table` as HTML, in pages where there are very many.
 
     Parameters
     ----------
@@ -27,9 +30,16 @@ def zone_table(rows: pd.DataFrame, target: str, selected: str | None, bounds: tu
         Zone that is marked.
     bounds : (float, float)
         Ends of the scale of the interval bars.
+    page : int or None
+        From 1; None takes the one with the marked zone.
     """
-    if len(rows) > GRID_ABOVE:
-        return _grid(rows, target)
+    count = len(rows)
+    pages = -(-count // PAGE_ROWS)
+    if page is None:
+        at = rows["zone_id"].astype(str).tolist()
+        page = 1 + (at.index(str(selected)) if str(selected) in at else 0) // PAGE_ROWS
+    page = min(max(page, 1), max(pages, 1))
+    rows = rows.iloc[(page - 1) * PAGE_ROWS : page * PAGE_ROWS]
     limit = EU_2030.get(target)
     digits = DISPLAY[target][2]
     head = [
@@ -43,9 +53,17 @@ def zone_table(rows: pd.DataFrame, target: str, selected: str | None, bounds: tu
     head.append(html.Th(t("table.model"), scope="col", className="wide"))
     body = [_row(row, digits, limit.value if limit else None, selected, bounds) for row in rows.itertuples()]
     caption = t("table.caption" if limit else "table.caption.traffic")
-    return html.Table(
+    shown = html.Table(
         [html.Caption(caption, className="unseen"), html.Thead(html.Tr(head)), html.Tbody(body)], className="zones"
     )
+    if pages < 2:
+        return shown
+    spans = [(k, min(k + PAGE_ROWS, count)) for k in range(0, count, PAGE_ROWS)]
+    turn = dmc.Select(
+        id=ids.MAP_TABLE_PAGE, label=t("table.page"), value=str(page), allowDeselect=False, size="xs",
+        data=[{"value": str(k + 1), "label": f"{a + 1}–{b}"} for k, (a, b) in enumerate(spans)],
+    )  # fmt: skip
+    return [turn, shown]
 
 
 def _row(row: object, digits: int, limit: float | None, selected: str | None, bounds: tuple[float, float]) -> html.Tr:
@@ -95,14 +113,4 @@ def _bar(row: object, limit: float | None, bounds: tuple[float, float]) -> html.
         marks.append(html.Span(className="bar-limit", style={"left": f"{at(limit):.1f}%"}))
     return html.Div(
         [*marks, html.Span(t("table.range", low=f"{low:.0f}", high=f"{high:.0f}"), className="unseen")], className="bar"
-    )
-
-
-def _grid(rows: pd.DataFrame, target: str) -> dag.AgGrid:
-    shown = rows.assign(chance=[chance_words(p) for p in rows["chance"]]).round(DISPLAY[target][2])
-    names = {"zone_id": "table.zone", "name": "models.zone", "now": "table.now", "peak": "table.peak", "at": "table.at"}
-    columns = [{"field": field, "headerName": t(key)} for field, key in names.items()]
-    columns += [{"field": "chance", "headerName": t("table.p")}, {"field": "model", "headerName": t("table.model")}]
-    return dag.AgGrid(
-        rowData=shown.to_dict("records"), columnDefs=columns, columnSize="sizeToFit", style={"height": 420}
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import dash_mantine_components as dmc
 import numpy as np
-from dash import ALL, Dash, Input, Output, State, dcc, html
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from app import air_views, ids, live_views, map_views, zone_views
 from app.api import day_key
@@ -277,11 +277,11 @@ def _sentence(queries: Queries, zone: str, target: str) -> html.P:
     return html.P(words, className=f"notice {tone}".strip())
 
 
-def table(queries: Queries, zone: str, layer: str) -> Any:
+def table(queries: Queries, zone: str, layer: str, page: int | None = None) -> Any:
     """The accessible twin of the map."""
     target = target_of(queries, layer)
     bounds = next((low, high) for column, low, high in layers_of(queries).values() if column == target)
-    return zone_table(zone_views.zone_table(queries, target), target, zone, bounds)
+    return zone_table(zone_views.zone_table(queries, target), target, zone, bounds, page)
 
 
 def register(app: Dash, queries: Queries) -> None:
@@ -336,6 +336,16 @@ def register(app: Dash, queries: Queries) -> None:
     )
     def rows(layer: str, zone: str) -> Any:
         return table(queries, zone, layer)
+
+    @app.callback(
+        Output(ids.MAP_TABLE, "children", allow_duplicate=True),
+        Input(ids.MAP_TABLE_PAGE, "value"),
+        State(ids.MAP_LAYER, "value"),
+        State(ids.MAP, "selectedZone"),
+        prevent_initial_call=True,
+    )
+    def turn(page: str, layer: str, zone: str) -> Any:
+        return table(queries, zone, layer, int(page)) if ctx.triggered else no_update
 
     @app.callback(
         Output(ids.MAP_LEGEND, "children"),

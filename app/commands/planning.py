@@ -101,5 +101,56 @@ def scenario_preview(
     click.echo(f"\nanswered in {1000 * answer.seconds:.0f} ms", err=True)
 
 
+@click.command("recommend")
+@click.argument("question", type=click.Path(exists=True, dir_okay=False))
+@WORKSPACE
+@click.option(
+    "--simulations", type=click.IntRange(1, 100_000), default=60, show_default=True, help="Most plans to try."
+)
+@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Pairs of runs to confirm.")
+@click.option("--start", metavar="DATETIME", help="Begin of every run, local time; default the preview's.")
+@click.option("--hours", type=float, help="Length of every run; default the preview's.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the search; same seed, same answer.")
+@click.option("--preview/--no-preview", "use_preview", default=True, help="Start from the preview, where there is one.")
+@JSON
+@click.pass_obj
+def scenario_recommend(
+    chosen: str | None,
+    question: str,
+    workspace: str | None,
+    simulations: int,
+    seeds: int,
+    start: str | None,
+    hours: float | None,
+    seed: int,
+    use_preview: bool,
+    as_json: bool,
+) -> None:
+    """Which of the candidates in QUESTION (YAML) to combine, for its objectives and budget.
+
+    Plans are simulated one by one, each chosen by what the ones before it have shown; those that no other beats are
+    confirmed with further pairs of runs. Stopped midway, the same command goes on where it was.
+    """
+    from app.progress import Bars
+    from app.recommendations import make_recommendation
+
+    space = existing(workspace or chosen)
+    with Bars(quiet=as_json) as bars:
+        run, _ = make_recommendation(
+            space, question, simulations=simulations, seeds=seeds, start=start, hours=hours, seed=seed,
+            use_preview=use_preview, report=bars,
+        )  # fmt: skip
+    told = space.runs.read_json(run, "recommendation")
+    if as_json:
+        click.echo(json.dumps({"run": run, **told}, indent=1))
+        return
+    click.echo(f"{told['simulated']} of {told['plans']} plans simulated; {len(told['advice'])} recommended\n")
+    for one in told["advice"]:
+        click.echo(f"{one['name']}\n  {one['reason']}\n")
+    if not told["advice"]:
+        click.echo("None of the plans is better than doing nothing.")
+    click.echo(f"Everything that was tried: run {run} in workspace '{space.name}'", err=True)
+
+
 #: Commands of the group `scenario`.
-PLANNING = (scenario_learn, scenario_preview)
+PLANNING = (scenario_learn, scenario_preview, scenario_recommend)

@@ -189,7 +189,9 @@ class Preview:
             lower=np.maximum(middle - wide, least),
             upper=np.maximum(middle + wide, least),
         )
-        verdict = self._scope.judge(scenario, question.extent, question.unread)
+        verdict = Verdict(inside=True)
+        if not question.nothing:
+            verdict = self._scope.judge(scenario, question.extent, question.unread)
         return Answer(effects=table, scope=verdict, seconds=time.perf_counter() - begun)
 
     def effects(self, scenario: Scenario) -> tuple[pd.DataFrame, Verdict]:

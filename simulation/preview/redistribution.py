@@ -38,6 +38,9 @@ MOST_QUEUE = 1.0
 
 #: Share by which a link's cost must move before drivers are asked again; smaller moves wait (assumed).
 TOLERANCE = 0.01
+#: Share of links whose cost has moved above which every destination is looked at.
+MANY = 0.2
+LEAST_GAIN_S = 0.01  # a way that is better by less is none
 QUANTITIES = ("vehicle_km", "vehicle_hours", "delay_hours", "nox_kg")
 
 
@@ -170,7 +173,7 @@ class Redistribution:
             label = np.empty((every.size, n))
             label_trees(routes.next_link[k], cost, routes._in_start, routes._in_link, routes.turns.in_penalty, label)
             flow = loads.sum(axis=0, dtype=float)
-            self._kept.append(_Round(cost=cost, loads=loads, label=label, flow=flow))
+            self._kept.append(_Round(cost=cost, loads=loads, label=label.astype(np.float32), flow=flow))
             total += flow
         self._base_starts = starts
 
@@ -198,6 +201,8 @@ class Redistribution:
 
     def _touched(self, kept: _Round, cost: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """Destinations whose drivers meet a dearer link, or to whom a cheaper one offers a better way. bool, (D,)."""
+        if moved.size > MANY * cost.size:
+            return np.ones(len(kept.loads), dtype=bool)
         dearer, cheaper = moved[cost[moved] > kept.cost[moved]], moved[cost[moved] < kept.cost[moved]]
         touched = (kept.loads[:, dearer] > 0).any(axis=1)
         if cheaper.size:
@@ -206,7 +211,7 @@ class Redistribution:
             at = np.repeat(turns.in_start[cheaper], count) + _within(count)
             into, before = np.repeat(cheaper, count), turns.in_link[at]
             offer = kept.label[:, into] + cost[into] + turns.in_penalty[at]
-            touched |= (offer < kept.label[:, before] - 1e-9).any(axis=1)
+            touched |= (offer < kept.label[:, before] - LEAST_GAIN_S).any(axis=1)
         return np.asarray(touched)
 
     def _starts(self, changed: Roads) -> np.ndarray:

@@ -97,7 +97,9 @@ def draw(city: City, n: int, *, window: Window, design: Design | None = None, se
     places = _Places(city, design.closed_links)
     points = qmc.Sobol(d=1 + 5 * design.most_measures, scramble=True, seed=np.random.default_rng([seed, 811]))
     found: list[Scenario] = []
-    while len(found) < n:
+    for _ in range(50 * n + 50):
+        if len(found) == n:
+            break
         row = points.random(1)[0]
         count = 1 + int(row[0] * design.most_measures)
         measures = [_measure(row[1 + 5 * k : 6 + 5 * k], places, design, window) for k in range(count)]
@@ -105,6 +107,8 @@ def draw(city: City, n: int, *, window: Window, design: Design | None = None, se
         scenario = Scenario(name=f"design-{seed}-{len(found) + 1}", measures=kept)
         if kept and not scenario.check(city):
             found.append(scenario)
+    if len(found) < n:
+        raise PreviewError(f"only {len(found)} of {n} scenarios fit {city.label}; allow more kinds in the design")
     return found
 
 
@@ -178,7 +182,7 @@ def _hours(u: float, window: Window) -> Hours:
     """A part of the window, in quarters of an hour, at least a third of it."""
     quarters = window.quarters()
     n = quarters.size
-    length = max(1, n // 3 + int(u * (n - n // 3)))
+    length = min(max(1, n // 3 + int(u * (n - n // 3))), 95)  # a whole day has no hours
     first = int((u * 7919) % 1 * (n - length + 1))
     end = float((quarters[first] + 900.0 * length) % 86_400.0)
     return Hours(float(quarters[first]), end or 86_400.0)

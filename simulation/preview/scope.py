@@ -159,6 +159,8 @@ def _spread(extent: np.ndarray, largest: np.ndarray) -> np.ndarray:
 
 
 def _nearest(points: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Mean distance to the nearest known; that nothing has no effect is known as well."""
+    known = np.concatenate([known, np.zeros((NEIGHBOURS, known.shape[1]))])
     distance = np.sqrt(((points[:, None] - known[None]) ** 2).sum(axis=2))
     return np.asarray(np.sort(distance, axis=1)[:, :NEIGHBOURS].mean(axis=1))
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -98,7 +100,8 @@ def fit(
 
 def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray, penalty: float, prior: np.ndarray) -> np.ndarray:
     """Ridge lines through the origin, one a column of rows, drawn to `prior`. Shape (R, F)."""
-    gram = np.einsum("krf,kr,krg->rfg", x, weight, x, optimize=True)
+    by_row = x.transpose(1, 2, 0)  # (R, F, K)
+    gram = (by_row * weight.T[:, None]) @ by_row.transpose(0, 2, 1)
     right = np.einsum("krf,kr->rf", x, weight * (y - np.einsum("krf,rf->kr", x, prior)))
     size = np.maximum(np.einsum("rff->rf", gram).mean(axis=0), 1e-9) / max(x.shape[0], 1)
     ridge = penalty * np.eye(x.shape[2]) * size
@@ -114,13 +117,19 @@ def _boost(x: np.ndarray, y: np.ndarray, weight: np.ndarray, seed: int) -> bytes
     return bytes(xgb.train({**_TREES, "seed": seed}, told, num_boost_round=_ROUNDS).save_raw("ubj"))
 
 
-def boosted(trees: bytes, x: np.ndarray) -> np.ndarray:
-    """What trees say of features (K, Z, F), less what they say of no change. Shape (K, Z)."""
+@lru_cache(maxsize=64)
+def _booster(trees: bytes) -> Any:
     import xgboost as xgb
 
     model = xgb.Booster()
     model.load_model(bytearray(trees))
     model.set_param({"nthread": 1})
+    return model
+
+
+def boosted(trees: bytes, x: np.ndarray) -> np.ndarray:
+    """What trees say of features (K, Z, F), less what they say of no change. Shape (K, Z)."""
+    model = _booster(trees)
     rows = np.concatenate([x.reshape(-1, x.shape[2]), np.zeros((1, x.shape[2]))]).astype(np.float32)
     found = model.inplace_predict(rows)
     return np.asarray((found[:-1] - found[-1]).reshape(x.shape[:2]), dtype=float)

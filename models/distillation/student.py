@@ -7,6 +7,7 @@ the student believes it is chosen by horizon on rows set aside; nothing at all i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,15 @@ from models.contract import Forecaster
 from models.design import Workbench
 from models.distillation.teacher import FOLDS, Teacher
 from models.errors import SettingsError
+from models.featuriser import Featuriser
 from models.forecasting import LearnedForecaster
 from models.panel import Panel
+from models.profile import Profile
 from models.rows import Rows
 
 #: Shares of the teacher's forecast in what the student learns that are tried.
-BELIEFS = (0.0, 0.5, 0.8, 1.0)
+BELIEFS = (0.0, 0.5, 1.0)
+GRAIN = 4096  # parts of a series' scale that its usual day is told in: 0.0002 standard deviations (assumed)
 HELD_OUT = 0.25  # of the rows, the last ones, that the belief is chosen on (assumed)
 
 
@@ -60,7 +64,7 @@ class DistilledForecaster(LearnedForecaster):
 
     def __init__(
         self,
-        family: str = "boosted_trees",
+        family: str = "model_tree",
         *,
         teacher: Teacher | None = None,
         beliefs: Sequence[float] = BELIEFS,
@@ -89,8 +93,8 @@ class DistilledForecaster(LearnedForecaster):
             return
         lesson = self.teacher.lesson(bench, end)
         design = lesson.design
-        self.featuriser, self._design_end = design.featuriser, end
-        self.profile = design.featuriser.base
+        self.featuriser, self._design_end = _small(design.featuriser), end
+        self.profile = self.featuriser.base
         self.share = self.shares_of(design.rows, design.outcome)
         n = design.rows.shape[0]
         head = n - max(1, round(HELD_OUT * n))
@@ -128,6 +132,10 @@ class DistilledForecaster(LearnedForecaster):
         fresh = type(self.learner)(seed=self.seed, **self.learner.settings)
         return fresh.fit(rows, blend, zone_features=design.zone_features)
 
+    def _pick(self, places: np.ndarray) -> None:
+        super()._pick(places)
+        self.teacher = None
+
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
         head, arrays, blobs = super()._state()
         return {**head, "teacher": self.teacher_name, "beliefs": self.beliefs}, {**arrays, "belief": self.belief}, blobs
@@ -138,11 +146,22 @@ class DistilledForecaster(LearnedForecaster):
         self.beliefs, self.belief = tuple(meta["beliefs"]), arrays["belief"]
 
 
+def _small(featuriser: Featuriser) -> Featuriser:
+    """The same with usual days that store small: in grains of their scale, without the spread of neighbours."""
+    profile, own = featuriser.profile, len(featuriser.zone_ids)
+    grain = profile.scale[:, None, None] / GRAIN
+    mean = np.round(profile.mean / grain) * grain
+    spread = np.ones_like(profile.spread)
+    spread[:own] = np.round(profile.spread[:own] / grain[:own]) * grain[:own]
+    spread[:own] = np.maximum(spread[:own], grain[:own])
+    return replace(featuriser, profile=Profile(mean.astype(np.float32), spread.astype(np.float32), profile.scale))
+
+
 def distil(
     teacher: Forecaster,
     panel: Panel,
     *,
-    family: str = "boosted_trees",
+    family: str = "model_tree",
     train_end: pd.Timestamp,
     calibrate_from: pd.Timestamp | None = None,
     settings: Mapping[str, Any] | None = None,

@@ -1,16 +1,13 @@
 """Scenario files: what is understood, what is refused and on which line."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.cities import load_city
-from data.errors import CityError
-from data.schemas import GATEWAYS, VEHICLE_CLASSES, empty
-from simulation.air.fleet import Ban, default_fleet
+from data.schemas import VEHICLE_CLASSES
+from simulation.air.fleet import Ban
 from simulation.scenarios import (
     CloseStreet,
     Hours,
@@ -29,8 +26,6 @@ from simulation.scenarios import (
     to_form,
     to_yaml,
 )
-from simulation.traffic.signals import fixed_plans
-from zones import link_zone, make_zones
 
 GOOD = """\
 name: market_day
@@ -190,26 +185,3 @@ def test_there_are_at_least_four_shipped_scenarios():
 def test_an_unknown_shipped_scenario_is_named_with_the_closest():
     with pytest.raises(ScenarioError, match="did you mean 'thirty_kmh'"):
         load_shipped("thirty_kph")
-
-
-@pytest.fixture(scope="module")
-def helsinki():
-    """Streets and zones of the real Helsinki; skipped where its extract cannot be read."""
-    try:
-        source = load_city("helsinki")
-    except CityError as error:
-        pytest.skip(f"central Helsinki cannot be read here: {error}")
-    zones = make_zones(source.links, source.places, crs=source.crs)
-    return SimpleNamespace(
-        label=source.label, nodes=source.nodes, links=source.links, zones=zones, fleet=default_fleet(),
-        link_zone=link_zone(source.links, zones), gateways=empty(GATEWAYS),
-        signals=fixed_plans(source.nodes, source.links, turns=source.turns),
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("name", shipped_names())
-def test_a_shipped_scenario_fits_helsinki(name, helsinki):
-    scenario = load_shipped(name, city=helsinki)
-    for measure in scenario.measures:
-        if hasattr(measure, "links"):
-            assert 4 <= measure.links(helsinki).size <= 250

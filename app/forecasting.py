@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from data.errors import InputError
+from data.errors import InputError, StoreError
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
 
@@ -16,8 +16,14 @@ def present_forecasts(
     zone: str | None = None,
     target: str | None = None,
     horizon_s: float,
+    adaptive: bool = False,
 ) -> pd.DataFrame:
     """Quantiles of the model in use at one horizon, in the stored units.
+
+    Parameters
+    ----------
+    adaptive : bool
+        Intervals that have followed the errors up to now, instead of those that are stored; the median stays.
 
     Returns
     -------
@@ -45,11 +51,15 @@ def present_forecasts(
     keys = ["zone_id", "target", "model", "quantile"]
     wide = at.set_index(keys)["value"].unstack("quantile")  # noqa: PD010
     names = workspace.runs.read(runs["city"], "zones").set_index("zone_id")["name"]
+    followed = _Followed(workspace, str(runs["training"]), live, horizon_s) if adaptive else None
     start = pd.Timestamp(told["now"]) + pd.Timedelta(seconds=horizon_s - told["step_s"])
     rows = []
     for choice in choices.itertuples():
         of_zone = wide.loc[(choice.zone_id, choice.target)]
-        if choice.model_in_use in of_zone.index:
+        told_now = followed.quantiles(choice.model_in_use, choice.zone_id, choice.target) if followed else None
+        if told_now is not None:
+            value = told_now
+        elif choice.model_in_use in of_zone.index:
             value = of_zone.loc[choice.model_in_use]
         else:  # a mix of a run that stored its parts alone
             share = float(getattr(choice, "weight_micro", 0.5))
@@ -65,6 +75,52 @@ def present_forecasts(
     return pd.DataFrame(rows).sort_values(
         ["zone_id", "target"], key=lambda c: c.map(order) if c.name == "target" else c, ignore_index=True
     )
+
+
+class _Followed:
+    """Adaptive intervals of stored models, brought up to `now` with the readings of a live run."""
+
+    def __init__(self, workspace: Workspace, training: str, live: str, horizon_s: float) -> None:
+        from app.live_forecasts import stored_models
+        from app.monitoring import watched_panel
+        from app.pipeline import LIVE_MODELS
+
+        self._runs, self._training, self._horizon_s = workspace.runs, training, horizon_s
+        self._panel = watched_panel(workspace, live)
+        self._now = pd.Timestamp(workspace.describe()["now"])
+        self._models = stored_models(workspace.runs, training, LIVE_MODELS)
+        self._kept: dict[tuple[str, ...], pd.DataFrame] = {}
+        if not (workspace.runs.root / training / "following").is_dir():
+            raise InputError(
+                f"the models of workspace '{workspace.name}' were stored without adaptive intervals;"
+                f" 'zonewise train {workspace.name}' makes them"
+            )
+
+    def quantiles(self, name: str, zone: str, target: str) -> pd.Series | None:
+        """Value by quantile; None where the model in use keeps none."""
+        key = (name, zone, target) if name == "micromodel" else (name, target)
+        if key not in self._models:
+            return None
+        if key not in self._kept:
+            table = self._advanced(key)
+            if table is None:
+                return None
+            self._kept[key] = table
+        return self._kept[key].loc[zone]
+
+    def _advanced(self, key: tuple[str, ...]) -> pd.DataFrame | None:
+        from models.following import Follower
+
+        try:
+            follower = Follower.load(self._runs.read_bytes(self._training, f"following/{'/'.join(key)}.npz"))
+        except StoreError:
+            return None
+        model, panel = self._models[key], self._panel
+        last = int(panel.known(self._now)[0])
+        first = max(panel.known_by(pd.Timestamp(model.train_end)) - 1, 0)
+        fan = follower.advance(model, panel, pd.DatetimeIndex([panel.origin(k) for k in range(first, last + 1)]))[-1]
+        step = model.anchors.index(round(self._horizon_s / panel.step_s))
+        return pd.DataFrame(fan[:, step], index=list(model.zone_ids), columns=list(follower.live.calibration.quantiles))
 
 
 def _only(choices: pd.DataFrame, column: str, value: str) -> pd.DataFrame:

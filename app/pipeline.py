@@ -8,14 +8,12 @@ first step that is missing.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import pandas as pd
 
 from app.air_inputs import local_start, read_city_fleet
@@ -30,6 +28,7 @@ from data.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from models.compare import Comparison
+    from models.monitoring import Monitor
     from models.panel import Panel
     from models.training import Training
     from simulation.city import City
@@ -46,6 +45,7 @@ MAP_CELL_M, MAP_CELLS = 15.0, 20_000
 class Job:
     """One workspace's job, with what its steps have in memory so far."""
 
+    source: ClassVar[str] = "simulated"  # what the readings are, for the models' cards
     workspace: Workspace
     spec: JobSpec
     report: Report = field(default=lambda step, done, total, message: None)
@@ -188,6 +188,7 @@ class Job:
         )
 
     def _make_training(self) -> None:
+        from app.model_saving import store_models
         from models.registry import Registry
         from models.training import refit
 
@@ -208,23 +209,17 @@ class Job:
             for path, model in _live_models(final).items():
                 for name, value in model.save().items():
                     run.bytes(f"models/{'/'.join(path)}/{name}", value)
+            _store_watch(run, training, self.panel())
             # the registry before the run is finished: a job that is stopped here goes on with this step
-            registry = Registry(self.workspace.models)
-            choices = training.choices.set_index(["zone_id", "target"])
-            watched = training.guard.set_index(["zone_id", "target"])
-            for (zone, target), model in final.micromodels.items():
-                row = choices.loc[(zone, target)]
-                told = {k: _plain(row[k]) for k in row.index if k != "settings"}
-                guard = watched.loc[(zone, target)]
-                told |= {"guard": str(guard["words"]), "fell_from": str(guard["chosen"]) if guard["fell_back"] else ""}
-                fit = training.seconds.get((model.family, target), float("nan")) / len(training.zones(target))
-                registry.save(zone, target, model, {"training_run": ids["training"], "fit_seconds": fit, **told})
-            for target, model in final.macromodels.items():
-                fit = training.seconds.get((model.family, target), float("nan"))
-                registry.save("_city", target, model, {"training_run": ids["training"], "fit_seconds": fit})
-            for target, model in final.mixes.items():
-                registry.save("_mix", target, model, {"training_run": ids["training"]})
-        self.report("training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels")
+            decisions = store_models(
+                Registry(self.workspace.models, by="training"), training, final, self.panel(),
+                training_run=ids["training"], source=self.source,
+            )  # fmt: skip
+        kept = sum(not decision.promote for decision in decisions.values())
+        self.report(
+            "training", 1, 1, f"{len(final.micromodels)} micromodels, {len(final.macromodels)} macromodels"
+            + (f"; {kept} of the versions before stay in force" if kept else "")
+        )  # fmt: skip
 
     def _make_comparison(self) -> None:
         comparison = self.comparison()
@@ -254,6 +249,7 @@ class Job:
             history=self.panel(),
             micromodels={(key[1], key[2]): m for key, m in models.items() if key[0] == "micromodel"},
             citywide={(key[0], key[1]): m for key, m in models.items() if key[0] in LIVE_MODELS},
+            monitors=stored_monitors(self.workspace, ids["training"]),
         )
         result = self.city().run(
             days=1, seed=self.spec.seed, step_s=float(self.spec.step_s),
@@ -339,7 +335,8 @@ class Job:
 def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
     """Models that go live, by the folder that they are stored in."""
     own: dict[tuple[str, ...], Any] = {
-        ("micromodel", zone, target): model for (zone, target), model in training.micromodels.items()
+        ("micromodel", zone, target): model
+        for (zone, target), model in (training.micromodels | training.newcomers).items()
     }
     city: dict[tuple[str, ...], Any] = {("macromodel", target): model for target, model in training.macromodels.items()}
     mixes: dict[tuple[str, ...], Any] = {("mix", target): model for target, model in training.mixes.items()}
@@ -351,6 +348,23 @@ def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
     return {**own, **city, **mixes, **naive}
 
 
+def _store_watch(run: Any, training: Training, panel: Panel) -> None:
+    """What monitors hold errors against, and where adaptive intervals stand: from models that had not seen the test."""
+    from models.errors import ShortHistoryError
+    from models.monitoring import followers, references
+
+    try:
+        found = references(training.micromodels, panel)
+    except ShortHistoryError:
+        found = {}  # too short a history: nothing can be called unusual yet
+    run.json("watch", {target: zones for target, (zones, _) in found.items()})
+    for target, (_, reference) in found.items():
+        run.arrays(f"watch_{target}", reference.arrays())
+    served = {path: model for path, model in _live_models(training).items() if path[0] != "seasonal_naive"}
+    for path, follower in followers(served, panel).items():
+        run.bytes(f"following/{'/'.join(path)}.npz", follower.save())
+
+
 def _store_result(run: Any, result: Any) -> None:
     """The tables that every simulated run has."""
     for name in (
@@ -358,8 +372,23 @@ def _store_result(run: Any, result: Any) -> None:
         "agents", "trips",
     ):  # fmt: skip
         run.table(name, getattr(result, name))
+    if result.alarms is not None:
+        run.table("alarms", result.alarms)
     run.json("summary", result.summary)
     run.arrays("final_state", result.final_state)
+
+
+def stored_monitors(workspace: Workspace, training: str) -> dict[tuple[str, str], Monitor]:
+    """A fresh monitor for every micromodel of a training run that has a reference."""
+    from models.monitoring import Reference, monitors
+
+    runs = workspace.runs
+    if not (runs.root / training / "watch.json").is_file():
+        return {}
+    zones = runs.read_json(training, "watch")
+    return monitors(
+        {t: (tuple(z), Reference.restore(dict(runs.read_arrays(training, f"watch_{t}")))) for t, z in zones.items()}
+    )
 
 
 def stored_city(workspace: Workspace, run: str | None = None) -> City:
@@ -381,12 +410,3 @@ def stored_city(workspace: Workspace, run: str | None = None) -> City:
     return city_from(
         {name: runs.read(run, name) for name in TABLES}, runs.read_arrays(run, "demand"), runs.read_json(run, "city")
     )
-
-
-def _plain(value: Any) -> Any:
-    """A NumPy scalar as JSON can hold it."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return json.loads(json.dumps(value, default=str))

@@ -9,7 +9,7 @@ runs), `alarms` (what is told, kept and acknowledged) and `policies` (when to tr
 from __future__ import annotations
 
 from models.monitoring.alarms import ALARMS, Alarm, AlarmBook, alarm_table
-from models.monitoring.fleet import monitors, references, series_of_zones
+from models.monitoring.fleet import followers, monitors, references, series_of_zones
 from models.monitoring.monitor import Monitor
 from models.monitoring.reference import Reference, reference_of
 from models.monitoring.residuals import Series, watched
@@ -25,6 +25,7 @@ __all__ = [
     "Reference",
     "Series",
     "alarm_table",
+    "followers",
     "monitors",
     "reference_of",
     "references",

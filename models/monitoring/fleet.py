@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models.contract import Forecaster, validation_start
+from models.following import Follower
 from models.monitoring.monitor import Monitor
 from models.monitoring.reference import WISHED_DAYS, Reference, optimism
 from models.monitoring.residuals import Series, joined, watched
@@ -61,6 +62,30 @@ def monitors(
         for target, (zones, reference) in references_.items()
         for place, zone in enumerate(zones)
     }
+
+
+def followers(models: Mapping[tuple[str, ...], Forecaster], panel: Panel) -> dict[tuple[str, ...], Follower]:
+    """Adaptive intervals of models that carry their validation, caught up with all readings of a panel.
+
+    Parameters
+    ----------
+    models : mapping of any key to Forecaster
+        Those without a validation are left out.
+    panel : Panel
+        What a model has not seen of it tells how large its errors are now; a model that is refitted afterwards takes
+        the follower over.
+    """
+    found = {}
+    for key, model in models.items():
+        if model.validation is None:
+            continue
+        follower = Follower.start(model, panel)
+        first = max(panel.known_by(pd.Timestamp(model.train_end)), int(model.validation.known[-1]) + 2)
+        unseen = [panel.origin(k) for k in range(first - 1, len(panel))]
+        if unseen:
+            follower.advance(model, panel, pd.DatetimeIndex(unseen[:-1]))
+        found[key] = follower
+    return found
 
 
 def series_of_zones(models: Mapping[str, Forecaster], panel: Panel, start: int, end: int) -> Series:

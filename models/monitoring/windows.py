@@ -41,7 +41,8 @@ def statistics(z: np.ndarray, missed: np.ndarray, part: np.ndarray, *, step_s: i
     Returns
     -------
     dict of str to ndarray, shape (n, Z, W)
-        `mean`: mean error; `variance`: logarithm of the variance about that mean; `pattern`: variance between
+        `mean`: mean error; `variance`: twice the logarithm of the mean absolute error, which grows as the logarithm of
+        the variance does and is less moved by heavy tails; `pattern`: variance between
         stretches of the day less what scatter within them explains; `coverage`: share of readings outside beyond the
         usual. `nan` where a window holds too little.
     """
@@ -49,14 +50,14 @@ def statistics(z: np.ndarray, missed: np.ndarray, part: np.ndarray, *, step_s: i
     heard = np.isfinite(z)
     x = np.where(heard, z, 0.0)
     count, first, second = _cumulated(heard.astype(float)), _cumulated(x), _cumulated(x * x)
+    size = _cumulated(np.abs(x))
     out: dict[str, list[np.ndarray]] = {kind: [] for kind in WORLD_KINDS}
     with np.errstate(invalid="ignore", divide="ignore"):
         for w in of["mean"]:
             out["mean"].append(_enough(_last(first, w) / _last(count, w), _last(count, w), w))
         for w in of["variance"]:
             n = _last(count, w)
-            mean = _last(first, w) / n
-            out["variance"].append(_enough(np.log(np.maximum(_last(second, w) / n - mean**2, 1e-6)), n, w))
+            out["variance"].append(_enough(2 * np.log(np.maximum(_last(size, w) / n, 1e-3)), n, w))
     bins = [(part == b)[:, None] for b in range(PATTERN_BINS)]
     counts, sums = [_cumulated(heard * b) for b in bins], [_cumulated(x * b) for b in bins]
     for w in of["pattern"]:

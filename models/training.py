@@ -58,6 +58,8 @@ class Training:
         Table `scores` of the out-of-fold errors, period "validation".
     seconds : dict
         Processor time of fitting by (name, target), s, validation and tuning included.
+    newcomers : dict of (zone_id, target) to Forecaster
+        Transferred micromodels of zones that report too little to learn from alone (see `models.newcomers`).
     tuned : dict of (name, target) to str
         Why these settings, in words, where they were tuned.
     left_out : dict of (name, target) to str
@@ -89,6 +91,7 @@ class Training:
     left_out: dict[tuple[str, str], str] = field(default_factory=dict)
     seen: dict[tuple[str, str], Apparent] = field(default_factory=dict)
     guard: pd.DataFrame = field(default_factory=pd.DataFrame)
+    newcomers: dict[tuple[str, str], Forecaster] = field(default_factory=dict)
 
     def in_use(self, zone_id: str, target: str) -> Forecaster:
         """The model that serves a zone and target: micromodel, macromodel or mix, as chosen."""
@@ -96,6 +99,8 @@ class Training:
         if row.empty:
             raise NoDataError(f"no model of '{target}' in zone '{zone_id}': it is not sensed there")
         kind = str(row["model_in_use"].iloc[0])
+        if (zone_id, target) in self.newcomers:
+            return self.newcomers[zone_id, target]
         if kind == "macromodel":
             return self.macromodels[target]
         return self.mixes[target].one(zone_id) if kind == "mix" else self.micromodels[zone_id, target]
@@ -236,13 +241,16 @@ def train(
     choices = with_tasks(pd.DataFrame(rows), past, by_hand)
     told = [("micromodel", m) for m in micromodels.values()] + [("macromodel", m) for m in macromodels.values()]
     told += [("mix", m) for m in mixes.values()] + [(family, m) for (family, _), m in baselines.items()]
-    return Training(
+    made = Training(
         choices=validate(choices, CHOICES), assignment=assignment(choices), micromodels=micromodels, candidates=fitted,
         macromodels=macromodels, mixes=mixes, baselines=baselines,
         scores=validation_scores(told, past.step_s, seed), seconds=seconds, train_end=train_end, test_from=test_from,
         seed=seed, wall_s=time.perf_counter() - started, tuned=tuned, left_out=left_out, seen=seen,
         guard=pd.DataFrame(watched),
     )  # fmt: skip
+    from models.newcomers.welcome import welcome
+
+    return replace(welcome(made, past), wall_s=time.perf_counter() - started)
 
 
 def refit(
@@ -293,6 +301,7 @@ def refit(
             if target in mixed
         },
         baselines=baselines, seconds=seconds, train_end=end, wall_s=time.perf_counter() - started,
+        newcomers={key: model.refit(past, train_end=end) for key, model in training.newcomers.items()},
     )  # fmt: skip
 
 

@@ -1,0 +1,86 @@
+"""Reconciliation: what adds up, what is least changed, what never falls below 0."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.errors import SettingsError
+from models.reconciling import METHODS, Hierarchy, error_matrix, reconcile
+from models.reconciling.projection import mapping, shrunk_covariance
+
+UPPER = np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_ols_spreads_a_gap_evenly():
+    """City 12, zones 4 and 5: the gap of 3 goes to three numbers alike, 11 = 5 + 6."""
+    found = reconcile(np.array([[12.0, 4.0, 5.0]]), np.ones((1, 2)), np.eye(3))
+    assert found[0] == pytest.approx([11.0, 5.0, 6.0])
+
+
+def test_a_node_that_errs_more_gives_way_more():
+    """Variances 1 (city), 1 and 4: of the gap of 3 they bear 1/6, 1/6 and 4/6."""
+    found = reconcile(np.array([[12.0, 4.0, 5.0]]), np.ones((1, 2)), np.diag([1.0, 1.0, 4.0]))
+    assert found[0] == pytest.approx([11.5, 4.5, 7.0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_aggregates_are_sums_of_zones_to_rounding(method):
+    rng = np.random.default_rng(0)
+    base, errors = 50 + rng.normal(0, 10, (40, 6)), rng.normal(0, 3, (200, 6))
+    found = reconcile(base, UPPER, error_matrix(method, UPPER, errors))
+    np.testing.assert_allclose(found[:, :3], found[:, 3:] @ UPPER.T, rtol=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_adds_up_already_is_left_alone(method):
+    zones = np.array([[3.0, 4.0, 5.0]])
+    base = np.concatenate([zones @ UPPER.T, zones], axis=1)
+    errors = np.random.default_rng(1).normal(0, 1, (50, 6))
+    assert reconcile(base, UPPER, error_matrix(method, UPPER, errors)) == pytest.approx(base)
+
+
+def test_the_mapping_is_that_of_generalised_least_squares():
+    """(S' W^-1 S)^-1 S' W^-1, solved the long way, is the same as the projection on the constraints."""
+    rng = np.random.default_rng(2)
+    root = rng.normal(size=(6, 6))
+    w = root @ root.T + np.eye(6)
+    s = np.vstack([UPPER, np.eye(3)])
+    inverse = np.linalg.inv(w)
+    assert mapping(UPPER, w) == pytest.approx(np.linalg.solve(s.T @ inverse @ s, s.T @ inverse))
+
+
+def test_no_zone_falls_below_zero_and_none_is_merely_cut():
+    """City 1, zones 4 and 0.5 would give 2.83 and -0.67; with the second at 0 the first is the mean of 1 and 4."""
+    found = reconcile(np.array([[1.0, 4.0, 0.5]]), np.ones((1, 2)), np.eye(3))
+    assert found[0] == pytest.approx([2.5, 2.5, 0.0])
+
+
+def test_correlations_of_few_rows_are_shrunk_more():
+    rng = np.random.default_rng(3)
+    common = rng.normal(size=(2000, 1))
+    errors = common + rng.normal(size=(2000, 4))
+    few, many = shrunk_covariance(errors[:12]), shrunk_covariance(errors)
+    apart = ~np.eye(4, dtype=bool)
+    correlation = [(c / np.sqrt(np.outer(np.diag(c), np.diag(c))))[apart].mean() for c in (few, many)]
+    plain = np.corrcoef(errors[:12].T)[apart].mean()
+    assert correlation[1] == pytest.approx(0.5, abs=0.05)
+    assert correlation[0] < plain - 0.03
+
+
+def test_unknown_methods_and_missing_errors_are_named():
+    with pytest.raises(SettingsError, match="no method 'top_down'"):
+        error_matrix("top_down", UPPER, None)
+    with pytest.raises(SettingsError, match="'mint' needs errors"):
+        error_matrix("mint", UPPER, None)
+
+
+def test_means_weigh_by_area():
+    """Areas 1 and 3: the city's concentration is (1 x 10 + 3 x 20) / 4 = 17.5; districts are averaged inside."""
+    hierarchy = Hierarchy.of(("a", "b"), districts={"a": "N", "b": "S"}, weight=[1.0, 3.0], mean=True)
+    assert hierarchy.above(np.array([10.0, 20.0])) == pytest.approx([17.5, 10.0, 20.0, 10.0, 20.0])
+
+
+def test_a_district_without_weight_is_refused():
+    with pytest.raises(SettingsError, match=r"\['S'\]"):
+        Hierarchy.of(("a", "b"), districts={"a": "N", "b": "S"}, weight=[1.0, 0.0], mean=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pathlib import Path
-
 import click
 
 from app.commands.options import JSON, RUN, WORKSPACE
@@ -47,18 +45,6 @@ def forecast(
 
         if zone is not None or adaptive:
             raise click.UsageError("--reconciled is of all zones, with its own intervals: leave --zone, --adaptive out")
-        print_table(
-            present_reconciled(
-                space, run=run_id, target=target, horizon_s=horizon_s, districts=districts, weigh_by=weigh_by
-            ),
-            as_json,
-        )
-        return
-    if reconciled:
-        from app.reconciling import present_reconciled
-
-        if zone is not None:
-            raise click.UsageError("--reconciled is of all zones: leave --zone out")
         print_table(
             present_reconciled(
                 space, run=run_id, target=target, horizon_s=horizon_s, districts=districts, weigh_by=weigh_by

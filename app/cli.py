@@ -16,9 +16,10 @@ from app import logs
 from app.commands.air import air
 from app.commands.calibration import calibrate
 from app.commands.edge import edge
-from app.commands.forecasts import forecast, models
+from app.commands.forecasts import forecast
 from app.commands.importing import import_group
 from app.commands.jobs import compare, demo, serve_workspace, simulate, train
+from app.commands.models import models
 from app.commands.monitoring import monitor
 from app.commands.options import JSON, RUN, WORKSPACE, existing
 from app.commands.output import show

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,7 @@ def measured_job(space: Workspace, options: Mapping[str, Any], report: Report) -
 class MeasuredJob(Job):
     """A `Job` whose readings were measured."""
 
+    source: ClassVar[str] = "measured"
     spec: MeasuredSpec  # type: ignore[assignment]
 
     @property

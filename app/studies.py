@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from app.code_version import code_version
 from app.job_spec import CALIBRATION, JobSpec, air_digests
 from app.pipeline import stored_city
 from data.errors import InputError
+from data.store.folder import FolderStore
+from data.store.protocol import Store
 from data.store.runs import run_id
 from data.store.workspace import Workspace
 
@@ -32,6 +35,8 @@ _HEADLINE = {
     "people_lden_65": "People at 65 dB(A) or more",
 }  # fmt: skip
 _START = "2026-01-27"  # of studies in synthetic weather
+#: Tables of a study that are stored beside `effects` and `link_effects`, as `study_<name>`.
+TABLES = ("hourly", "reliability", "equity", "access", "risk")
 _SCOPES = {"city": "city", "inside": "inside", "outside": "outside"}
 
 
@@ -61,6 +66,9 @@ def make_study(
     seeds: int = 5,
     days: int = 1,
     start: str | None = None,
+    until: str | None = None,
+    seconds: float | None = None,
+    elasticity: float | None = None,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -73,12 +81,21 @@ def make_study(
     what : str or Scenario
         A file, the name of a shipped scenario, or a scenario.
     seeds : int
-        Replications, with seeds 1 to this number.
+        Replications, with seeds 1 to this number; at most these with `until` or `seconds`.
+    until : str, optional
+        Interval to stop at, as `simulation.stopping.Until.parse` reads it, e.g. `delay_hours=5%`.
+    seconds : float, optional
+        Begin no further pair after so many seconds.
+    elasticity : float, optional
+        Of demand with respect to travel time; default: demand stays.
     days, n_jobs, progress, cancelled
         As `simulation.study.run_study`.
     start : str, optional
         Begin, local time; default a Tuesday of winter or, in a workspace with measured air, the simulation's second
         day. Measured weather and background (as calibrated) are then those of every pair.
+
+    Every replication is kept in the workspace as it is finished, by its content: a study that was killed goes on where
+    it stopped, and another one with the same base finds that side done.
 
     Returns
     -------
@@ -86,8 +103,10 @@ def make_study(
         Id of the `study` run, and whether it was there already.
     """
     from simulation.scenarios import to_form, to_yaml
+    from simulation.stopping import Until
     from simulation.study import run_study
 
+    rule = None if until is None else Until.parse(until)
     city = stored_city(workspace)
     base = workspace.describe()["runs"]["city"]
     scenario = find_scenario(what, city) if isinstance(what, str) else what
@@ -96,26 +115,64 @@ def make_study(
         **of_air, "code": code_version()["simulation"], "parent": base, "scenario": to_form(scenario), "seeds": seeds,
         "days": days, "start": start,
     }  # fmt: skip
+    asked = {"until": until, "seconds": seconds, "elasticity": elasticity}
+    spec |= {name: value for name, value in asked.items() if value is not None}
     run = run_id("study", spec)
     if workspace.runs.has(run):
         return run, True
     study = run_study(
         city, scenario, seeds=range(1, seeds + 1), days=days, start=start, n_jobs=n_jobs or 2, progress=progress,
-        cancelled=cancelled, **air,
+        cancelled=cancelled, until=rule, seconds=seconds, elasticity=elasticity, store=_replications(workspace), **air,
     )  # fmt: skip
+    if workspace.runs.has(run):  # another process was quicker with the same study
+        return run, True
     with workspace.runs.write("study", spec, parents=(base,), seed=1) as writer:
         writer.table("effects", study.effects)
         writer.table("link_effects", study.link_effects)
+        for name in TABLES:
+            if len(getattr(study, name)):
+                writer.table(f"study_{name}", getattr(study, name))
         writer.json(
             "study",
             {
                 "scenario": scenario.name, "label": scenario.title, "measures": scenario.in_words(),
                 "inside": list(study.inside), "seeds": list(study.seeds),
                 "forced_moves": [list(pair) for pair in study.forced_moves],
+                "stopped": study.stopped,
+                "route_gap": [None if one is None else asdict(one) for one in study.gap],
+                "induced": None if study.induced is None else {
+                    "elasticity": elasticity, "trips_before": study.induced.trips_before,
+                    "trips_after": study.induced.trips_after, "rounds": study.induced.rounds,
+                    "residual": study.induced.residual,
+                },
             },
         )  # fmt: skip
         writer.bytes("scenario.yaml", to_yaml(scenario).encode())
     return run, False
+
+
+class _Prefixed:
+    """A store whose keys begin with a folder of their own."""
+
+    def __init__(self, store: Store, prefix: str) -> None:
+        self._store, self._prefix = store, prefix
+
+    def get(self, key: str) -> bytes:
+        return self._store.get(self._prefix + key)
+
+    def put(self, key: str, value: bytes) -> None:
+        self._store.put(self._prefix + key, value)
+
+    def list(self, prefix: str = "") -> list[str]:
+        return [key.removeprefix(self._prefix) for key in self._store.list(self._prefix + prefix)]
+
+    def delete(self, key: str) -> None:
+        self._store.delete(self._prefix + key)
+
+
+def _replications(workspace: Workspace) -> Store:
+    """Where a workspace keeps replications: apart for each version of the code that makes them."""
+    return _Prefixed(FolderStore(workspace.root / "studies"), f"{code_version()['simulation']}/")
 
 
 def _air(

@@ -238,8 +238,8 @@ def link_effects(base: Sequence[pd.DataFrame], changed: Sequence[pd.DataFrame], 
     Returns
     -------
     DataFrame
-        `link_id`, `flow_base`, `flow_scenario` (veh/h), `speed_base`, `speed_scenario` (m/s, nan where nobody drove). Links
-        that a measure builds have no flow before.
+        `link_id`, `flow_base`, `flow_scenario` (veh/h), `speed_base`, `speed_scenario` (m/s, nan where nobody drove).
+        Links that a measure builds have no flow before.
     """
 
     n = max(len(base[0]), len(changed[0]))
@@ -255,7 +255,8 @@ def link_effects(base: Sequence[pd.DataFrame], changed: Sequence[pd.DataFrame], 
     flow_scenario, speed_scenario = mean(changed)
     return pd.DataFrame(
         {
-            "link_id": max(base[0], changed[0], key=len)["link_id"].to_numpy(), "flow_base": flow_base, "flow_scenario": flow_scenario,
+            "link_id": max(base[0], changed[0], key=len)["link_id"].to_numpy(),
+            "flow_base": flow_base, "flow_scenario": flow_scenario,
             "speed_base": speed_base, "speed_scenario": speed_scenario,
         }
     )  # fmt: skip

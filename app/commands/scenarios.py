@@ -8,6 +8,7 @@ import click
 
 from app.commands.options import JOBS, JSON, WORKSPACE, existing
 from app.commands.output import records, show
+from data.errors import InputError
 
 
 @click.group()
@@ -20,6 +21,19 @@ def scenario() -> None:
 @WORKSPACE
 @click.option("--seeds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Pairs of runs.")
 @click.option("--days", type=click.IntRange(1, 366), default=1, show_default=True, help="Length of each run.")
+@click.option(
+    "--until-width",
+    "until",
+    metavar="QUANTITY=WIDTH",
+    help="Stop once this 90 % interval is narrow enough, e.g. delay_hours=5% (of today) or no2=0.1.",
+)
+@click.option("--budget", metavar="N|Ns", help="At most so many pairs, or no new pair after so many seconds (600s).")
+@click.option(
+    "--elasticity",
+    type=click.FloatRange(-3.0, 0.0),
+    metavar="E",
+    help="Let demand follow travel times, e.g. -0.5; off by default.",
+)
 @click.option("--start", metavar="DATE", help="Default 2026-01-27, or the second day of measured weather.")
 @JOBS
 @JSON
@@ -30,6 +44,9 @@ def scenario_run(
     workspace: str | None,
     seeds: int,
     days: int,
+    until: str | None,
+    budget: str | None,
+    elasticity: float | None,
     start: str | None,
     n_jobs: int | None,
     as_json: bool,
@@ -42,12 +59,15 @@ def scenario_run(
     from app.studies import headline, make_study
 
     space = existing(workspace or chosen)
+    seeds, seconds = budgeted(budget, seeds if until is None else max(seeds, MOST_SEEDS))
     with Bars(quiet=as_json) as bars:
         run, _ = make_study(
-            space, what, seeds=seeds, days=days, start=start, n_jobs=n_jobs,
+            space, what, seeds=seeds, days=days, start=start, until=until, seconds=seconds,
+            elasticity=elasticity, n_jobs=n_jobs,
             progress=lambda done, total, message, effects: bars("study", done, total, message),
         )  # fmt: skip
     effects = space.runs.read(run, "effects")
+    seeds = int(effects["n"].max())
     if as_json:
         click.echo(json.dumps({"run": run, "effects": records(effects)}, indent=1))
         return
@@ -56,6 +76,26 @@ def scenario_run(
     )
     click.echo(headline(effects).to_string(index=False))
     click.echo(f"\nAll effects, by zone and hour: run {run} in workspace '{space.name}'", err=True)
+
+
+#: Pairs at most of a study that stops by the width of an interval, where no budget is given.
+MOST_SEEDS = 100
+
+
+def budgeted(budget: str | None, seeds: int) -> tuple[int, float | None]:
+    """Pairs at most and seconds of a budget such as `50` or `600s`.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if budget is None:
+        return seeds, None
+    number = budget.removesuffix("s")
+    if not number.isdigit() or not int(number):
+        raise InputError(f"--budget {budget!r}: give a number of pairs, e.g. 50, or of seconds, e.g. 600s")
+    return (seeds, float(number)) if budget.endswith("s") else (int(number), None)
 
 
 @scenario.command("list")

@@ -1,0 +1,143 @@
+"""How far from equilibrium the ways are that drivers took in a run: the relative gap in one hour.
+
+Drivers of a run learn the times of streets while it lasts and choose again on their way (`processes.routes_process`);
+they do not learn from one day to the next, and they perceive times with an error of their own. So a gap remains, and
+a study states it for base and scenario alike. The gap is that of `dynamic_equilibrium`: what trips lost against the
+cheapest way at their instant of departure, over what they would have spent on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulation.traffic.entry_log import EntryLog
+from simulation.traffic.network import TurnIndex
+from simulation.traffic.paths import Paths
+from simulation.traffic.routing import link_keys
+from simulation.traffic.time_dependent import Journeys, LinkTimes
+
+if TYPE_CHECKING:
+    from simulation.city import City
+    from simulation.kpis.ledger import Ledger
+    from simulation.run import RunResult
+
+#: Distance of the knots of the link times, s: coarser than in a search for an equilibrium, for a whole city's memory.
+STEP_S = 30.0
+#: Time before and after the hour in which links are looked at, s; trips that take longer are left out.
+BEFORE_S, AFTER_S = 900.0, 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteGap:
+    """Relative gap of the trips that departed in an hour.
+
+    Attributes
+    ----------
+    gap : float
+        Sum of (experienced - best) over sum of best; excesses below 0, which come of the straight lines between knots,
+        count as 0. nan without trips.
+    trips : int
+        Trips that it is over.
+    mean_s, best_s : float
+        Mean generalised cost, experienced and best, s.
+    hour_start_s : float
+        Beginning of the hour, in seconds of the run's clock.
+    """
+
+    gap: float
+    trips: int
+    mean_s: float
+    best_s: float
+    hour_start_s: float
+
+    def to_array(self) -> np.ndarray:
+        """Its figures in order."""
+        return np.array(astuple(self), dtype=float)
+
+    @classmethod
+    def from_array(cls, value: np.ndarray) -> RouteGap:
+        """From `to_array`."""
+        gap, trips, mean, best, start = value
+        return cls(gap=float(gap), trips=int(trips), mean_s=float(mean), best_s=float(best), hour_start_s=float(start))
+
+
+def route_gap(city: City, result: RunResult, ledger: Ledger) -> RouteGap:
+    """Gap of the busiest noted hour of a run that kept its entry log.
+
+    Closures and charges are those in force at the end of that hour. Free times are those of the city as it is built.
+
+    Parameters
+    ----------
+    city : City
+        The one that ran.
+    result : RunResult
+        With `entry_log` and `released`.
+    ledger : Ledger
+        Of that run.
+    """
+    assert result.entry_log is not None and result.released is not None
+    busiest = int(np.argmax([time.sum() for time in ledger.link_time_s]))
+    begin = ledger.hour_starts[busiest]
+    log, depart, trips = _window(result.entry_log, result.released["depart_s"].to_numpy(float), begin)
+    origin, dest = (result.released[name].to_numpy(np.int64)[trips] for name in ("origin_link_id", "dest_link_id"))
+    klass = result.released["vehicle_class"].cat.codes.to_numpy(np.int64)[trips]
+    spent = log.travel_times(depart)
+    mine = np.flatnonzero(
+        (depart >= begin) & (depart < begin + 3600.0) & np.isfinite(spent) & (origin >= 0) & (dest >= 0)
+    )
+    if not mine.size:
+        return RouteGap(gap=float("nan"), trips=0, mean_s=float("nan"), best_s=float("nan"), hour_start_s=begin)
+    arrays, turns = city.link_arrays(), city.turn_index()
+    times = LinkTimes.from_log(log, depart, arrays.length_m / arrays.speed_mps, step_s=STEP_S)
+    charge = np.where(ledger.closed[busiest], np.inf, ledger.charge_s[busiest])
+    row = klass[mine]
+    search = _between_links(turns, link_keys(arrays), origin[mine], dest[mine], depart[mine])
+    arrival, ways = search.fastest(times, slot_s=60.0, charge_s=charge, row=row)
+    driven = log.paths(depart.size).take(mine)
+    paid, least_paid = _charges(driven, charge, row), _charges(ways, charge, row)
+    best = arrival - depart[mine] + least_paid
+    cost = spent[mine] + paid
+    fine = np.isfinite(best) & np.isfinite(cost)
+    excess = np.maximum(cost[fine] - best[fine], 0.0)
+    least = cost[fine] - excess
+    total = float(least.sum())
+    return RouteGap(
+        gap=float(excess.sum() / total) if total > 0 else float("nan"), trips=int(fine.sum()),
+        mean_s=float(cost[fine].mean()) if fine.any() else float("nan"),
+        best_s=float(least.mean()) if fine.any() else float("nan"), hour_start_s=begin,
+    )  # fmt: skip
+
+
+def _window(log: EntryLog, depart_s: np.ndarray, begin: float) -> tuple[EntryLog, np.ndarray, np.ndarray]:
+    """Rows around the hour, with its trips numbered anew; who was on the way already departs at the first row."""
+    part = log.between(begin - BEFORE_S, begin + 3600.0 + AFTER_S)
+    trips, number = np.unique(part.trip, return_inverse=True)
+    cut = EntryLog(number, part.link, part.time_s)
+    depart = depart_s[trips]
+    return cut, np.where(depart >= begin - BEFORE_S, depart, cut.starts(trips.size)), trips
+
+
+def _between_links(
+    turns: TurnIndex, key: np.ndarray, origin: np.ndarray, dest: np.ndarray, depart_s: np.ndarray
+) -> Journeys:
+    """Trips from link to link: each link is an origin and a destination of its own."""
+    n = turns.in_start.size - 1
+    after = np.repeat(np.arange(n), np.diff(turns.in_start))
+    by_link = np.argsort(turns.in_link, kind="stable")
+    return Journeys(
+        depart_s=np.ascontiguousarray(depart_s, dtype=float), origin=origin, dest=dest,
+        origin_start=np.arange(n + 1, dtype=np.int64), origin_link=np.arange(n, dtype=np.int32),
+        dest_of=np.arange(n, dtype=np.int64), out_link=after[by_link].astype(np.int32),
+        out_start=np.searchsorted(turns.in_link[by_link], np.arange(n + 1)).astype(np.int64), key=key,
+    )  # fmt: skip
+
+
+def _charges(paths: Paths, charge: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """What each trip pays on its path, s; a closed link that it was on as it closed costs nothing more."""
+    size = np.diff(paths.start)
+    trip = np.repeat(np.arange(len(paths)), size)
+    price = charge[row[trip], paths.links]
+    return np.bincount(trip, weights=np.where(np.isfinite(price), price, 0.0), minlength=len(paths))

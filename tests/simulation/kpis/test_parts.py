@@ -101,7 +101,8 @@ def test_forecast_risk_reads_the_chance_off_the_quantiles():
     """The median lies at the limit: one half."""
     rows = pd.DataFrame({
         "model": "m", "zone_id": "A", "target": "no2_ug_per_m3",
-        "forecast_origin": pd.Timestamp("2026-01-27", tz="UTC"), "horizon_s": 3600.0, "quantile": [0.1, 0.5, 0.9], "value": [10.0, 20.0, 40.0],
+        "forecast_origin": pd.Timestamp("2026-01-27", tz="UTC"), "horizon_s": 3600.0,
+        "quantile": [0.1, 0.5, 0.9], "value": [10.0, 20.0, 40.0],
     })  # fmt: skip
     assert forecast_risk(rows, {"no2_ug_per_m3": 20.0})["chance"].tolist() == pytest.approx([0.5])
     with pytest.raises(KpiError, match="no2"):

@@ -11,6 +11,7 @@ from models.export.sizes import Compiled
 from models.forecasting import LearnedForecaster
 from models.intervals import QUANTILES
 from models.panel import Panel
+from models.scale import from_scale
 
 _WIND = ("wind_speed_mps", "wind_east", "wind_north")
 
@@ -24,7 +25,7 @@ class Agreement:
     device, model : ndarray, shape (n, S, Q)
         In the target's unit.
     floor : float
-        Below it a difference is told in its shares, not in the value's: a thousandth of the zone's mean reading.
+        Of values below it a difference is told in shares of it: a thousandth of what is usual in the zone on average.
     """
 
     device: np.ndarray
@@ -58,8 +59,9 @@ def agreement(compiled: Compiled, model: LearnedForecaster, panel: Panel, known:
         model.forecast(panel, origins=pd.DatetimeIndex([panel.origin(int(k))]), steps=compiled.files.steps)
         for k in known
     ]
-    mean = float(np.nanmean(panel.values[model.target][:, panel.columns(model.zone_ids)]))
-    return Agreement(device, np.concatenate(found)[:, 0][..., levels], 1e-3 * abs(mean))
+    assert model.profile is not None
+    mean = float(from_scale(model.target, model.profile.level)[0])
+    return Agreement(device, np.concatenate(found)[:, 0][..., levels], 1e-3 * mean)
 
 
 def _commands(compiled: Compiled, model: LearnedForecaster, panel: Panel, first: int, known: np.ndarray) -> list[str]:

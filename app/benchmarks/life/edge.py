@@ -31,7 +31,7 @@ FLASH, DIFFERENCE = 32_768.0, 1e-5
 LATENCIES = 400
 #: What a zone is typically given: lines, and the students of distillation.
 TYPICAL = ("ridge", "quantile_linear", "model_tree")
-#: Panel, zones trained together, first day of the training part that is used (None: all), families.
+#: Panel, zones trained together (the first is exported), families.
 CASES: tuple[tuple[str, int, tuple[str, ...]], ...] = (
     ("scats", 2, EXPORTABLE),
     ("pm25", 1, ("ridge", "quantile_linear", "model_tree", "tree")),

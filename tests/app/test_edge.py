@@ -262,3 +262,37 @@ def test_a_runner_that_would_hear_itself_is_refused(bundle):
     runner = EdgeRunner(EdgeMicromodel(bundle), clock=None)
     with pytest.raises(InputError, match="publish elsewhere"):
         run_edge(runner, "127.0.0.1", 1, ["city/#"], "city/out")
+
+
+def test_the_command_line_exports_what_is_in_force(city, fitted, tmp_path):
+    """A workspace with one stored micromodel: a bundle, C sources for one horizon, and a macromodel that is refused."""
+    from click.testing import CliRunner
+
+    from app.cli import cli
+    from data.store.workspace import Workspace
+    from models.registry import Registry
+
+    space = Workspace(tmp_path / "city")
+    space.update(timezone=city.timezone)
+    registry = Registry(space.models)
+    registry.save("Z02", "speed_mps", fitted.one("Z02"))
+    macro = LearnedForecaster("macro_ridge", seed=1).fit(
+        city, target="speed_mps", zone_ids=city.zone_ids, train_end=city.origin(8 * 24), steps=(1, 6)
+    )
+    registry.save("_city", "speed_mps", macro)
+
+    def call(*arguments: str):
+        return CliRunner().invoke(cli, ["edge", "export", *arguments], catch_exceptions=True)
+
+    at = str(space.root)
+    done = call("Z02", "speed_mps", at, "--to", str(tmp_path / "bundle"), "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output)["family"] == "ridge"
+    assert read_bundle(tmp_path / "bundle").head["timezone"] == "Europe/Helsinki"
+    done = call("Z02", "speed_mps", at, "--as", "c", "--steps", "6", "--to", str(tmp_path / "c"))
+    assert done.exit_code == 0, done.output
+    assert "#define ZW_HORIZONS 1 " in (tmp_path / "c" / "zw_model.h").read_text().replace("\n", " ")
+    refused = call("_city", "speed_mps", at, "--to", str(tmp_path / "no"))
+    assert refused.exit_code != 0
+    assert "distil" in str(refused.exception)
+    assert not (tmp_path / "no").exists()

@@ -15,6 +15,7 @@ from data.store.workspace import Workspace
 if TYPE_CHECKING:
     from models.panel import Panel
     from models.reconciling import Hierarchy, Reconciled
+    from models.reconciling.projection import Method
 
 SPEED = "speed_mps"
 #: What is reconciled where none is named: what adds up first.
@@ -94,12 +95,14 @@ def present_reconciled(
     )  # fmt: skip
 
 
-def _reconciled(panel: Panel, target: str, hierarchy: Hierarchy, horizon_s: float, base: np.ndarray) -> Reconciled:
+def _reconciled(
+    panel: Panel, target: str, hierarchy: Hierarchy, horizon_s: float, base: np.ndarray, method: Method = "mint"
+) -> Reconciled:
     from models.reconciling import Reconciler
 
     step = round(horizon_s / panel.step_s)
     now = panel.origin(len(panel) - 1)
-    model = Reconciler.fit(panel, target=target, hierarchy=hierarchy, train_end=now, steps=(step,))
+    model = Reconciler.fit(panel, target=target, hierarchy=hierarchy, train_end=now, steps=(step,), method=method)
     return model.forecast(panel, origins=pd.DatetimeIndex([now]), zone_base=base[None, :, None])
 
 
@@ -118,8 +121,8 @@ def _speed(panel, base_of, horizon_s, districts, weigh_by):  # type: ignore[no-u
     hierarchy = _hierarchy(both, "distance_veh_m_per_s", zones, districts, weigh_by)
     distance = flow[zones].to_numpy() / 3600.0 * length[panel.columns(zones)]
     time = distance / speed[zones].to_numpy()
-    parts = [
-        _reconciled(both, name, hierarchy, horizon_s, base)
+    parts = [  # by variances: what zones' covariances say of one moves it without the other, and their ratio with it
+        _reconciled(both, name, hierarchy, horizon_s, base, "wls")
         for name, base in (("distance_veh_m_per_s", distance), ("time_veh", time))
     ]
     own, middle = (speed_of(*(getattr(part, name)[0, :, 0] for part in parts)) for name in ("base", "point"))

@@ -97,3 +97,19 @@ def test_weights_follow_what_a_quantity_is():
     assert weights_for("nox_g", zones, ("a", "b"))[1] is False
     weight, mean = weights_for("no2_ug_per_m3", zones, ("b", "a"), by="homes")
     assert mean and weight.tolist() == [1.0, 9.0]
+
+
+def test_city_speed_lies_between_its_zones(panel):
+    """Distance over time of all vehicles is a weighted harmonic mean of the zones' speeds."""
+    both = distance_and_time(panel)
+    hierarchy = Hierarchy.of(both.zone_ids, touching=both.neighbours)
+    end = both.origin(len(both) - 49)
+    parts = [
+        Reconciler.fit(both, target=name, hierarchy=hierarchy, train_end=end, steps=(1,), method="wls").forecast(
+            both, origins=_origins(both)
+        )
+        for name in ("distance_veh_m_per_s", "time_veh")
+    ]
+    found = speed_of(*(part.point[:, :, 0] for part in parts))
+    zones = found[:, hierarchy.uppers :]
+    assert (found[:, 0] >= zones.min(axis=1)).all() and (found[:, 0] <= zones.max(axis=1)).all()

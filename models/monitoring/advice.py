@@ -22,6 +22,8 @@ def size_text(kind: str, target: str, size: float, *, part: int = 0) -> str:
             hours = 24 // PATTERN_BINS
             text += f" from {part * hours:02d} to {(part + 1) * hours:02d} h"
         return text
+    if kind == "drift":
+        return f"readings {abs(size):.1f} times their usual scatter {'above' if size > 0 else 'below'} the usual day"
     if kind == "variance":
         return f"errors {size:.1f} times as large as usual"
     if kind == "coverage":

@@ -50,8 +50,8 @@ class Alarm:
     first_seen : Timestamp
         When the alarm was raised.
     size : float
-        `mean` and `pattern` in the target's unit, `variance` as errors' standard deviation over the usual one,
-        `coverage` as the share covered, faults of readings in hours.
+        `mean` and `pattern` in the target's unit, `drift` in usual deviations of the readings, `variance` as errors'
+        standard deviation over the usual one, `coverage` as the share covered, faults of readings in hours.
     size_text, reason : str
     advice : str
         "check the sensor", "retrain" or "wait".

@@ -69,7 +69,7 @@ class Monitor:
     def _start(self) -> None:
         """Nothing heard, nothing open."""
         n = len(self.zone_ids)
-        self._z, self._missed, self._off = (np.full((0, n), np.nan) for _ in range(3))
+        self._z, self._missed, self._away, self._off = (np.full((0, n), np.nan) for _ in range(4))
         self._part = np.zeros(0, dtype=np.int64)
         self._position: int | None = None
         self._silence, self._same, self._outlying = (np.zeros(n, dtype=np.int64) for _ in range(3))
@@ -107,24 +107,25 @@ class Monitor:
         faults = np.stack(
             [silence / self._missing_limit, same / self._same_limit, outlying / _RANGE_READINGS], axis=-1
         )  # fmt: skip
-        z, missed = self.reference.standardised(series, self.settings.clip)
+        z, missed, away = self.reference.standardised(series, self.settings.clip)
         # a third of a suspicious calm already says nothing of the world
         broken = (same >= np.maximum(2, self._same_limit // 3)) | (outlying > 0)
         off = np.where(np.isfinite(reading), reading - series.point, np.nan)
-        z, missed, off = (np.where(broken, np.nan, a) for a in (z, missed, off))
-        z, missed, off = (
-            np.concatenate([old, new]) for old, new in ((self._z, z), (self._missed, missed), (self._off, off))
+        z, missed, away, off = (
+            np.concatenate([old, np.where(broken, np.nan, new)])
+            for old, new in ((self._z, z), (self._missed, missed), (self._away, away), (self._off, off))
         )
         part = np.concatenate([self._part, series.part])
         kept = len(self._part)
-        found = statistics(z, missed, part, step_s=series.step_s)
+        found = statistics(z, missed, away, part, step_s=series.step_s)
         ratio = self.reference.departures(found)[kept:] / self.reference.limit
         level = np.concatenate([_by_kind(ratio), faults], axis=-1)
         self._beside = beside
-        self._level_all, self._z_all, self._off_all, self._kept = level, z, off, kept
+        self._level_all, self._z_all, self._away_all, self._off_all, self._kept = level, z, away, off, kept
         changed = self._judge(series, level)
         cut = max(0, len(z) - self._memory)
-        self._z, self._missed, self._off, self._part = z[cut:].copy(), missed[cut:].copy(), off[cut:].copy(), part[cut:]
+        self._z, self._missed, self._away, self._off = (a[cut:].copy() for a in (z, missed, away, off))
+        self._part = part[cut:]
         self._silence, self._same, self._outlying = silence[-1], same[-1], outlying[-1]
         self._last = _last_heard(reading, self._last)
         self._position = int(series.position[-1])
@@ -138,7 +139,8 @@ class Monitor:
         for name, array in parts.items():
             array[at] = getattr(reference, name)
         self.reference = Reference(step_s=self.reference.step_s, days=reference.days, **parts)
-        self._z[:, at], self._missed[:, at], self._off[:, at] = np.nan, np.nan, np.nan
+        for remembered in (self._z, self._missed, self._away, self._off):
+            remembered[:, at] = np.nan
         now = None if self._position is None else self._instant(self._position)
         for place in at:
             if now is not None and self._open[place, WORLD] >= 0:
@@ -203,7 +205,7 @@ class Monitor:
         """Intervals that nobody told of: forget as much."""
         n, keep = len(self.zone_ids), max(0, self._memory - steps)
         blank = np.full((min(steps, self._memory), n), np.nan)
-        for name in ("_z", "_missed", "_off"):
+        for name in ("_z", "_missed", "_away", "_off"):
             old = getattr(self, name)
             setattr(self, name, np.concatenate([old[len(old) - keep :] if keep else old[:0], blank]))
         part = self._part[len(self._part) - keep :] if keep else self._part[:0]
@@ -274,7 +276,7 @@ class Monitor:
             run = int(self._run(kind, zone, i, series))
             return run, run * series.step_s / 3600, size_text(kind, self.target, run * series.step_s / 3600)
         stop = self._kept + i + 1
-        z = self._z_all[max(0, stop - self._memory) : stop, zone]
+        z = (self._away_all if kind == "drift" else self._z_all)[max(0, stop - self._memory) : stop, zone]
         off = self._off_all[max(0, stop - self._memory) : stop, zone]
         start = _onset(z, kind)
         recent = slice(start, None)
@@ -283,6 +285,8 @@ class Monitor:
             size = float(np.nanmean(off[recent])) if np.isfinite(off[recent]).any() else float("nan")
         elif kind == "variance":
             size = float(np.nanstd(z[recent]))
+        elif kind == "drift":
+            size = float(np.nanmean(z[recent])) if np.isfinite(z[recent]).any() else float("nan")
         elif kind == "pattern":
             part = np.concatenate([self._part, series.part])[max(0, stop - self._memory) : stop]
             means = [np.nanmean(off[part == b]) if np.isfinite(off[part == b]).any() else 0.0 for b in range(8)]
@@ -314,8 +318,8 @@ class Monitor:
         return pd.Timestamp((position + 1) * self.reference.step_s, unit="s", tz="UTC").as_unit("us")
 
 
-_BY_ZONE = ("bias", "scale", "miss", "spread", "limit", "low", "high", "missing", "same")
-_CHANGING = ("z", "missed", "off", "part", "silence", "same", "outlying", "last", "open", "quiet")
+_BY_ZONE = ("bias", "scale", "level", "scatter", "miss", "spread", "limit", "low", "high", "missing", "same")
+_CHANGING = ("z", "missed", "away", "off", "part", "silence", "same", "outlying", "last", "open", "quiet")
 
 
 def _by_kind(ratio: np.ndarray) -> np.ndarray:

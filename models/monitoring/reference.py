@@ -25,7 +25,7 @@ WISHED_DAYS = 7.0  # a reference should have seen a week, where the history allo
 LEAN = 24.0  # errors of an hour of the day that weigh as much as all hours (assumed)
 _WILD = 6.0  # an error counts at most so many robust deviations in the usual size
 #: Share of the allowed false alarms that each kind of change may use; what is left is for the readings' own faults.
-SHARES = {"mean": 0.25, "variance": 0.25, "pattern": 0.25, "coverage": 0.1}
+SHARES = {"mean": 0.2, "variance": 0.4, "pattern": 0.15, "coverage": 0.05, "drift": 0.1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +37,8 @@ class Reference:
     step_s : int
     bias, scale : ndarray, shape (Z, 24)
         Mean and standard deviation of errors by local hour, in units of the usual deviation.
+    level, scatter : ndarray, shape (Z, 24)
+        Mean and standard deviation of readings less the usual day, likewise.
     miss : ndarray, shape (Z,)
         Share of readings outside their interval.
     spread : ndarray, shape (Z, W)
@@ -54,6 +56,8 @@ class Reference:
     step_s: int
     bias: np.ndarray
     scale: np.ndarray
+    level: np.ndarray
+    scatter: np.ndarray
     miss: np.ndarray
     spread: np.ndarray
     limit: np.ndarray
@@ -92,6 +96,7 @@ class Reference:
                 raise ScoresError(f"ratio must have shape {error.shape[1:]}, one a zone; found {ratio.shape}")
             error = error * ratio
         bias, scale = _by_hour(error, series.hour)
+        level, scatter = _by_hour(series.away, series.hour)
         outside = series.outside
         known = np.isfinite(outside).sum(axis=0)
         miss = np.where(known > 0, np.nansum(outside, axis=0) / np.maximum(known, 1), 0.1)
@@ -104,7 +109,7 @@ class Reference:
             for f, fill in ((np.min, np.inf), (np.max, -np.inf))
         )
         first = cls(
-            step_s=series.step_s, bias=bias, scale=scale, miss=miss,
+            step_s=series.step_s, bias=bias, scale=scale, level=level, scatter=scatter, miss=miss,
             spread=np.zeros((zones, len(WINDOWS_H["variance"]))), limit=np.ones((zones, len(columns()))),
             low=low, high=high, missing=longest_missing(reading),
             same=longest_same(reading), days=days,
@@ -112,8 +117,7 @@ class Reference:
         return first._with_limits(replace(series, error=error), settings)
 
     def _with_limits(self, series: Series, settings: MonitorSettings) -> Reference:
-        z, missed = self.standardised(series, settings.clip)
-        found = statistics(z, missed, series.part, step_s=self.step_s)
+        found = statistics(*self.standardised(series, settings.clip), series.part, step_s=self.step_s)
         variance = found["variance"]
         spread = np.stack(
             [_medians(variance[..., w]) for w in range(variance.shape[2])], axis=1
@@ -127,15 +131,19 @@ class Reference:
             limit[:, k] = np.maximum(chance, least_departure(kind, hours, settings))
         return replace(known, limit=limit)
 
-    def standardised(self, series: Series, clip: float) -> tuple[np.ndarray, np.ndarray]:
-        """Errors in standard deviations of their hour, clipped, and misses beyond the usual share: (n, Z) each."""
+    def standardised(self, series: Series, clip: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Errors in standard deviations of their hour, clipped, misses beyond the usual share, and readings' distance
+        from the usual day, clipped: (n, Z) each.
+        """
         z = (series.error - self.bias[:, series.hour].T) / self.scale[:, series.hour].T
-        return np.clip(z, -clip, clip), series.outside - self.miss
+        away = (series.away - self.level[:, series.hour].T) / self.scatter[:, series.hour].T
+        return np.clip(z, -clip, clip), series.outside - self.miss, np.clip(away, -clip, clip)
 
     def departures(self, found: dict[str, np.ndarray]) -> np.ndarray:
         """Statistics less what is usual, (n, Z, K): the mean by its size, all others where they grow."""
         parts = [
             np.abs(found["mean"]), found["variance"] - self.spread, found["pattern"], found["coverage"],
+            np.abs(found["drift"]),
         ]  # fmt: skip
         return np.concatenate(parts, axis=-1)
 

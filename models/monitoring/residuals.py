@@ -34,6 +34,8 @@ class Series:
         Reading less forecast on the model's scale, in units of the usual deviation.
     outside : ndarray, shape (n, Z)
         1 where the reading lay outside its 90 % interval, 0 inside, `nan` where there is none.
+    away : ndarray, shape (n, Z)
+        Reading less usual value on the model's scale, in units of the usual deviation.
     """
 
     step_s: int
@@ -44,6 +46,7 @@ class Series:
     point: np.ndarray
     error: np.ndarray
     outside: np.ndarray
+    away: np.ndarray
 
     def __len__(self) -> int:
         return len(self.position)
@@ -58,7 +61,7 @@ class Series:
         cut = slice(start, stop)
         return Series(
             self.step_s, self.position[cut], self.day[cut], self.hour[cut], self.reading[cut], self.point[cut],
-            self.error[cut], self.outside[cut],
+            self.error[cut], self.outside[cut], self.away[cut],
         )  # fmt: skip
 
 
@@ -107,6 +110,7 @@ def series_of(
     grid = panel.values[model.target][:, panel.columns(model.zone_ids)]
     reading = followed(grid, aim)[:, :, 0]
     stray = model.profile.stray(panel.calendar, aim)[:, 0]
+    usual = model.profile.usual(panel.calendar, aim)[:, 0]
     if bounds is None:
         ends = model.around(panel, level[..., None], known, np.arange(len(model.zone_ids)), (1,))[:, :, 0]
         bounds = ends[..., [QUANTILES.index(0.05), QUANTILES.index(0.95)]]
@@ -118,6 +122,7 @@ def series_of(
         step_s=panel.step_s, position=first + at, day=panel.calendar.day[at],
         hour=(step_of_day * panel.step_s) // 3600, reading=reading, point=from_scale(model.target, level),
         error=(to_scale(model.target, reading) - level) / stray, outside=out.astype(float),
+        away=(to_scale(model.target, reading) - usual) / stray,
     )  # fmt: skip
 
 
@@ -128,5 +133,10 @@ def joined(parts: Sequence[Series]) -> Series:
         return np.concatenate([getattr(part, name) for part in parts], axis=1)
 
     return replace(
-        parts[0], reading=beside("reading"), point=beside("point"), error=beside("error"), outside=beside("outside")
+        parts[0],
+        reading=beside("reading"),
+        point=beside("point"),
+        error=beside("error"),
+        outside=beside("outside"),
+        away=beside("away"),
     )

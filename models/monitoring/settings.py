@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from models.errors import SettingsError
 
 #: Kinds of alarm that tell of the forecaster or its world, and of the readings it is given.
-WORLD_KINDS = ("mean", "variance", "pattern", "coverage")
+WORLD_KINDS = ("mean", "variance", "pattern", "coverage", "drift")
 INPUT_KINDS = ("missing", "stuck", "range")
 KINDS = (*WORLD_KINDS, *INPUT_KINDS)
 
 #: Windows in hours over which each kind is summed: a short one for large changes, a long one for small (assumed).
 WINDOWS_H: dict[str, tuple[float, ...]] = {
-    "mean": (6.0, 24.0), "variance": (12.0, 24.0), "pattern": (24.0, 72.0), "coverage": (72.0,),
+    "mean": (6.0, 24.0), "variance": (18.0,), "pattern": (24.0, 72.0), "coverage": (72.0,),
+    "drift": (24.0, 72.0),
 }  # fmt: skip
 LONGEST_H = max(hours for windows in WINDOWS_H.values() for hours in windows)
 PATTERN_BINS = 8  # stretches of three hours in which a day's pattern is told
@@ -30,8 +31,9 @@ class MonitorSettings:
     least : dict of str to float
         Change that is worth an alarm, by kind: `mean` in usual standard deviations of the error, `variance` as a ratio
         of variances, `pattern` as the standard deviation between stretches of the day in usual standard deviations,
-        `coverage` as a share lost (assumed: about half of what anyone would call a clear change). The shorter windows
-        need more, by the square root of the hours.
+        `coverage` as a share lost, `drift` as the readings' distance from the usual day in its standard deviations
+        (assumed: about half of what anyone would call a clear change). The shorter windows of a kind need more, by
+        the square root of the hours.
     release : float
         An alarm ends once its statistic has stayed below this share of its threshold for `quiet_h` hours (assumed).
     quiet_h : float
@@ -45,7 +47,7 @@ class MonitorSettings:
 
     false_alarms_per_year: float = 0.5
     least: dict[str, float] = field(
-        default_factory=lambda: {"mean": 0.8, "variance": 1.8, "pattern": 0.7, "coverage": 0.15}
+        default_factory=lambda: {"mean": 0.8, "variance": 1.8, "pattern": 0.7, "coverage": 0.15, "drift": 0.8}
     )
     release: float = 0.6
     quiet_h: float = 24.0

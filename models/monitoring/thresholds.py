@@ -94,4 +94,4 @@ def limits(statistic: np.ndarray, day: np.ndarray, *, per_year: float) -> np.nda
     scale = zone_scales(maxima)
     level = tail_level(maxima / scale, per_year / DAYS_A_YEAR)
     days = np.isfinite(maxima).sum(axis=0)
-    return np.asarray(scale * level * (1 + 1 / np.sqrt(4.0 * (days + LEAN_DAYS))))
+    return np.asarray(scale * level * (1 + 1 / np.sqrt(8.0 * (days + LEAN_DAYS))))

@@ -25,7 +25,9 @@ def longest(step_s: int) -> int:
     return max(max(steps) for steps in window_steps(step_s).values())
 
 
-def statistics(z: np.ndarray, missed: np.ndarray, part: np.ndarray, *, step_s: int) -> dict[str, np.ndarray]:
+def statistics(
+    z: np.ndarray, missed: np.ndarray, away: np.ndarray, part: np.ndarray, *, step_s: int
+) -> dict[str, np.ndarray]:
     """Statistics of every kind and window at every step, each from the steps up to it.
 
     Parameters
@@ -34,6 +36,8 @@ def statistics(z: np.ndarray, missed: np.ndarray, part: np.ndarray, *, step_s: i
         Standardised errors, clipped; `nan` where there was no reading.
     missed : ndarray, shape (n, Z)
         1 where the reading lay outside its interval, less the usual share; `nan` where there was none.
+    away : ndarray, shape (n, Z)
+        Readings less the usual day, standardised likewise.
     part : ndarray of int, shape (n,)
         Stretch of the local day, 0 to `PATTERN_BINS` - 1.
     step_s : int
@@ -44,7 +48,7 @@ def statistics(z: np.ndarray, missed: np.ndarray, part: np.ndarray, *, step_s: i
         `mean`: mean error; `variance`: twice the logarithm of the mean absolute error, which grows as the logarithm of
         the variance does and is less moved by heavy tails; `pattern`: variance between
         stretches of the day less what scatter within them explains; `coverage`: share of readings outside beyond the
-        usual. `nan` where a window holds too little.
+        usual; `drift`: mean distance from the usual day. `nan` where a window holds too little.
     """
     of = window_steps(step_s)
     heard = np.isfinite(z)
@@ -67,6 +71,11 @@ def statistics(z: np.ndarray, missed: np.ndarray, part: np.ndarray, *, step_s: i
     with np.errstate(invalid="ignore", divide="ignore"):
         for w in of["coverage"]:
             out["coverage"].append(_enough(_last(total, w) / _last(n_known, w), _last(n_known, w), w))
+    near = np.isfinite(away)
+    n_near, distance = _cumulated(near.astype(float)), _cumulated(np.where(near, away, 0.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for w in of["drift"]:
+            out["drift"].append(_enough(_last(distance, w) / _last(n_near, w), _last(n_near, w), w))
     return {kind: np.stack(found, axis=-1) for kind, found in out.items()}
 
 

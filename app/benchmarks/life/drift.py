@@ -100,6 +100,7 @@ def shuffled_days(series: Series, days: int, rng: np.random.Generator) -> Series
         step_s=series.step_s, position=start + np.arange(rows.size), day=np.repeat(np.arange(days), per_day),
         hour=np.tile(np.arange(per_day) * series.step_s // 3600, days), reading=series.reading[rows],
         point=series.point[rows], error=series.error[rows], outside=series.outside[rows],
+        away=series.away[rows],
     )  # fmt: skip
 
 
@@ -114,9 +115,10 @@ def pooled_days(watched_: Watched, days: int, rng: np.random.Generator) -> Serie
     whole, zones = (len(series) - first) // per_day, len(watched_.zone_ids)
     z = (series.error - reference.bias[:, series.hour].T) / reference.scale[:, series.hour].T
     cut = slice(first, first + whole * per_day)
-    z, outside = (a[cut].reshape(whole, per_day, zones) for a in (z, series.outside - reference.miss))
+    away = (series.away - reference.level[:, series.hour].T) / reference.scatter[:, series.hour].T
+    parts = (a[cut].reshape(whole, per_day, zones) for a in (z, series.outside - reference.miss, away))
     day, zone = rng.integers(0, whole, (days, zones)), rng.integers(0, zones, (days, zones))
-    z, outside = (a[day, :, zone].transpose(0, 2, 1).reshape(-1, zones) for a in (z, outside))
+    z, outside, far = (a[day, :, zone].transpose(0, 2, 1).reshape(-1, zones) for a in parts)
     hour = np.tile(np.arange(per_day) * series.step_s // 3600, days)
     error = z * reference.scale[:, hour].T + reference.bias[:, hour].T
     rows = np.arange(len(error), dtype=float)[:, None]
@@ -125,7 +127,7 @@ def pooled_days(watched_: Watched, days: int, rng: np.random.Generator) -> Serie
     return Series(
         step_s=series.step_s, position=int(series.position[first]) + np.arange(len(error)),
         day=np.repeat(np.arange(days), per_day), hour=hour, reading=reading, point=reading - error, error=error,
-        outside=outside + reference.miss,
+        outside=outside + reference.miss, away=far * reference.scatter[:, hour].T + reference.level[:, hour].T,
     )  # fmt: skip
 
 

@@ -22,14 +22,14 @@ def errors(days, seed, zones=ZONES):
     return out
 
 
-def series(error, first=0, reading=None):
+def series(error, first=0, reading=None, away=None):
     """A forecast of 10 m/s everywhere, an error unit of 1 m/s; intervals of 1.645."""
     at = START + first + np.arange(len(error))
     outside = np.where(np.isfinite(error), np.abs(error) > 1.645, np.nan)
     reading = 10 + error if reading is None else reading
     return Series(
         step_s=STEP_S, position=at, day=at // DAY, hour=at % DAY // 4, reading=reading,
-        point=np.full(error.shape, 10.0), error=error, outside=outside,
+        point=np.full(error.shape, 10.0), error=error, outside=outside, away=error if away is None else away,
     )  # fmt: skip
 
 

@@ -11,6 +11,9 @@ from app.commands.options import JSON, WORKSPACE, existing
 from app.commands.output import show
 from data.errors import InputError
 
+#: Of a registry's card, what an export tells in its own words.
+_TOLD = ("zone_id", "target", "family", "train_end", "version", "saved")
+
 
 @click.group()
 def edge() -> None:
@@ -61,6 +64,7 @@ def edge_export(
     told = space.describe()
     where = {"timezone": str(told.get("timezone", "UTC")), "country": told.get("country")}
     essentials = {"version": card["version"], "workspace": space.name}
+    essentials |= {k: v for k, v in card.items() if isinstance(v, (str, int, float)) and k not in _TOLD}
     files = _files(model, zone, kind, where, essentials, steps)
     summary = files.pop("_summary")
     write_folder(files, Path(folder))

@@ -86,7 +86,7 @@ class Teacher:
             weights = weights / np.maximum(weights.sum(axis=0), 1e-9)
         self.weights = weights
         self.folds, self.invented, self.seed = folds, invented, seed
-        self._lessons: dict[tuple[int, int, int], Lesson] = {}
+        self._lessons: dict[tuple[int, int, int], tuple[Workbench, Lesson]] = {}
 
     def lesson(self, bench: Workbench, end: int, stop: int | None = None) -> Lesson:
         """Rows of the first `end` intervals with the teacher's answers; made once for each bench, end and stop.
@@ -107,8 +107,8 @@ class Teacher:
         stop = rows if stop is None else min(stop, rows)
         key = (id(bench), end, stop)
         if key not in self._lessons:
-            self._lessons[key] = self._lesson(bench, end, stop)
-        return self._lessons[key]
+            self._lessons[key] = bench, self._lesson(bench, end, stop)
+        return self._lessons[key][1]
 
     def _lesson(self, bench: Workbench, end: int, n: int) -> Lesson:
         design = bench.design(end)

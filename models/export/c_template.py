@@ -31,7 +31,7 @@ enum zw_result { ZW_OK = 0, ZW_TOO_LATE = 1, ZW_OFF_GRID = 2, ZW_UNKNOWN_SIDE = 
 typedef struct {
     int32_t newest; /* number of the newest interval, -1 before the first */
     float own[ZW_OWN]; /* deviations from the usual, a ring by interval; NAN where there was no reading */
-    float side[ZW_SIDES + 1][ZW_SIDE_KEPT];
+    float side[ZW_SIDES ? ZW_SIDES : 1][ZW_SIDE_KEPT]; /* what others told, rings alike */
 } zw_state;
 
 extern const int32_t zw_horizon_s[ZW_HORIZONS]; /* a horizon of h s is the interval that ends h s after the newest */
@@ -233,7 +233,7 @@ void zw_init(zw_state *s)
     s->newest = -1;
     for (i = 0; i < ZW_OWN; i++)
         s->own[i] = NAN;
-    for (k = 0; k <= ZW_SIDES; k++)
+    for (k = 0; k < ZW_SIDES; k++)
         for (i = 0; i < ZW_SIDE_KEPT; i++)
             s->side[k][i] = NAN;
 }
@@ -243,7 +243,7 @@ static int32_t zw_open(zw_state *s, int64_t time, int32_t kept)
 {
     int64_t at = time - @PHASE_S@;
     int32_t n, i, k;
-    if (at < 0 || at % ZW_STEP_S)
+    if (at < 0 || at % ZW_STEP_S || at / ZW_STEP_S > 2000000000)
         return -ZW_OFF_GRID;
     n = (int32_t)(at / ZW_STEP_S);
     if (s->newest >= 0 && n <= s->newest - kept)
@@ -252,7 +252,7 @@ static int32_t zw_open(zw_state *s, int64_t time, int32_t kept)
         int32_t from = s->newest < 0 || n - s->newest > ZW_OWN + ZW_SIDE_KEPT ? n - ZW_OWN - ZW_SIDE_KEPT : s->newest;
         for (i = from < -1 ? 0 : from + 1; i <= n; i++) {
             s->own[i % ZW_OWN] = NAN;
-            for (k = 0; k <= ZW_SIDES; k++)
+            for (k = 0; k < ZW_SIDES; k++)
                 s->side[k][i % ZW_SIDE_KEPT] = NAN;
         }
         s->newest = n;

@@ -59,13 +59,13 @@ def test_gini_of_equals_is_zero_and_of_one_owner_nearly_one():
 
 
 def test_reliability_counts_days_not_hours():
-    """Two hours, 100 and 300 s, the same every day: no spread. In the scenario days alternate by +-10 s: SD by hand."""
+    """Two hours, 100 and 300 s, the same every day: no spread. In the scenario by +-10 and +-20 s: SD sqrt(1000 / 3)."""
     base = [np.array([[[100.0]], [[300.0]]])] * 4
-    new = [one + shift for one, shift in zip(base, (10.0, -10.0, 10.0, -10.0))]
+    new = [one + shift for one, shift in zip(base, (10.0, -10.0, 20.0, -20.0))]
     table = reliability_effects(base, new, np.ones((1, 1)), ["A"], hours=2)
     city = table[table["scope"] == "city"].set_index("quantity")
     assert city.loc["travel_time_sd_s", "base"] == 0.0
-    assert city.loc["travel_time_sd_s", "effect"] == pytest.approx(np.sqrt(400 / 3))
+    assert city.loc["travel_time_sd_s", "effect"] == pytest.approx(np.sqrt(1000 / 3))
     assert city.loc["travel_time_sd_s", "lower"] < city.loc["travel_time_sd_s", "effect"]
     assert np.isnan(city.loc["buffer_index", "lower"]) and city.loc["planning_time_index", "scenario_value"] > 1.0
     assert set(table["zone_id"]) == {"", "A"}

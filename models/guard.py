@@ -1,9 +1,9 @@
 """The guard in service: a zone's model must show skill that is no luck, or it gives way to a simpler one, visibly.
 
 Training asks two things of every model that was chosen, from out-of-fold forecasts that there are anyway. *Skill*: does
-it save enough of the usual value's loss at any horizon, clear of chance however many zones and horizons try
-(`promotion.promotable`)? Horizons are asked apart: who forecasts the next quarter of an hour well and tomorrow badly
-has learned something, and the usual value in its place would be worse. *Gap*: of the
+it save enough of the usual value's loss, over all horizons, at the shortest or at the middle one, clear of chance
+however many zones try (`promotion.promotable`)? Horizons are asked apart, too: who forecasts the next quarter of an
+hour well and tomorrow badly has learned something, and the usual value in its place would be worse. *Gap*: of the
 skill that it shows on the rows it learned from, how much is left on rows it had not seen? A model without skill gives
 way to the next simpler one that has some, at last to the usual value. A model with a wide gap gives way to the next
 simpler one that is as good within chance: a wide gap alone harms nobody (grown trees know their own rows by heart), so
@@ -19,11 +19,12 @@ import numpy as np
 
 from models.design import Workbench
 from models.forecasting import LearnedForecaster
-from models.promotion import ALPHA, Skill
+from models.promotion import Skill
 from models.tuning.scoring import DaySums, standard_error
 from models.validation import Validation
 
 FEW_DAYS = 7  # left out; fewer are cut in parts, or no standard error could be told (assumed)
+ALPHA = 0.05  # share of those let in that is expected to have no skill (convention)
 PARTS = 4  # of a day then: a morning's error says little of the evening's (assumed; `standard_error` minds the rest)
 KEPT_SHARE = 0.5  # of the skill on rows learned from that should be left on others (assumed)
 SAMPLE = 240  # origins on which both are told
@@ -91,7 +92,8 @@ class Checked:
     skill : Skill
         Of all horizons together.
     clear : ndarray of bool, shape (Z,)
-        Whether the skill at any horizon lets the model into service, corrected for the number of zones and horizons.
+        Whether the skill lets the model into service: over all horizons, at the shortest, or at the middle one,
+        corrected for the number of zones and of these three.
     daily : ndarray, shape (D, Z)
         Mean loss by block of time.
     kept : ndarray, shape (Z,)
@@ -123,7 +125,8 @@ class Guard:
     unit : ndarray, shape (Z, S)
         Errors count in these.
     alpha : float
-        See `promotion.promotable`.
+        See `promotion.promotable`, whose correction is "bh": where nothing can be forecast the chance that any zone is
+        let in stays below it, and a city of few days left out is not denied its models for having many zones.
     """
 
     def __init__(self, usual: Validation, unit: np.ndarray, *, alpha: float = ALPHA) -> None:
@@ -134,12 +137,13 @@ class Guard:
     def check(self, record: Validation, seen: Apparent | None = None, point: np.ndarray | None = None) -> Checked:
         """Check one model by its out-of-fold forecasts, or by others (n, Z, S) on the same rows."""
         by_horizon = self._sums(record.actual, record.point if point is None else point)
-        skills = [Skill.of(model, usual) for model, usual in zip(by_horizon, self._usual)]
-        clear = np.any([skill.promoted(alpha=self.alpha / len(skills)) for skill in skills], axis=0)
         sums, usual = _together(by_horizon), _together(self._usual)
+        asked = sorted({0, len(by_horizon) // 2})
+        skills = [Skill.of(sums, usual), *(Skill.of(by_horizon[s], self._usual[s]) for s in asked)]
+        clear = np.any([skill.promoted(alpha=self.alpha / len(skills), correction="bh") for skill in skills], axis=0)
         daily = np.divide(sums.total, sums.count, out=np.full(sums.total.shape, np.nan), where=sums.count > 0)
         kept = np.ones(clear.size) if seen is None else seen.kept
-        return Checked(Skill.of(sums, usual), clear, daily, kept)
+        return Checked(skills[0], clear, daily, kept)
 
     def _sums(self, actual: np.ndarray, point: np.ndarray) -> list[DaySums]:
         """Losses by block and zone, one for each horizon."""
@@ -212,8 +216,9 @@ def _verdict(z: int, family: str, checks: Mapping[str, Checked], order: Sequence
 def no_skill(own: Checked, z: int) -> str:
     """Why a model is not let in, in words."""
     return (
-        f"at no horizon is its skill over the usual value clear of chance among {own.clear.size} zones (over all:"
-        f" {percent(own.skill.skill[z])}, standard error {percent(own.skill.se[z])})"
+        "neither over all horizons nor soon ahead is its skill over the usual value clear of chance among"
+        f" {own.clear.size} zones (over all: {percent(own.skill.skill[z])}, standard error"
+        f" {percent(own.skill.se[z])})"
     )
 
 

@@ -54,10 +54,10 @@ class Skill:
         city_se = standard_error((gap.sum(axis=1) - city * usual.total.sum(axis=1)) / (whole / gap.shape[0]))
         return cls(skill, se, float(city), float(city_se), gap.shape[0])
 
-    def promoted(self, *, together: bool = True, alpha: float = ALPHA, least: float = LEAST_SKILL) -> np.ndarray:
+    def promoted(self, *, together: bool = True, alpha: float = ALPHA, correction: str = "holm") -> np.ndarray:
         """What `promotable` says of each zone, shape (Z,)."""
         city = (self.city, self.city_se) if together else None
-        return promotable(self.skill, self.se, blocks=self.blocks, city=city, alpha=alpha, least=least)
+        return promotable(self.skill, self.se, blocks=self.blocks, city=city, alpha=alpha, correction=correction)
 
 
 def promotable(
@@ -68,6 +68,7 @@ def promotable(
     city: tuple[float, float] | None = None,
     alpha: float = ALPHA,
     least: float = LEAST_SKILL,
+    correction: str = "holm",
 ) -> np.ndarray:
     """Whether a model may go into service: its skill is worth having and clear of chance, however many zones there are.
 
@@ -84,6 +85,10 @@ def promotable(
         Chance that any zone is let in where nothing can be forecast in the whole city; twice that with `city`.
     least : float
         Skill below this is not worth having.
+    correction : str
+        For the number of zones, see `verdicts.corrected`. With "bh" at most the share `alpha` of those let in is
+        expected to have no skill; where no zone has any, that is the same as "holm", and where most have, far more
+        of them pass.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def promotable(
     skill, se = np.broadcast_arrays(np.asarray(skill, float), np.asarray(se, float))
     usable = np.isfinite(skill) & np.isfinite(se) & (blocks > 1)
     p = np.where(usable, _chance(skill, se, blocks), np.nan)
-    alone = np.nan_to_num(corrected(np.atleast_1d(p), "holm").reshape(p.shape), nan=1.0) <= alpha
+    alone = np.nan_to_num(corrected(np.atleast_1d(p), correction).reshape(p.shape), nan=1.0) <= alpha
     clear = alone & (skill >= least)
     if city is not None and float(_chance(np.asarray(city[0]), np.asarray(city[1]), blocks)) <= alpha:
         level, error = _shrunk(skill, se, usable, city, blocks)

@@ -29,7 +29,7 @@ def test_who_shows_no_skill_gives_way_to_the_next_simpler_that_does():
     checks = {"line": checked(clear=True), "tree": checked(clear=False), "network": checked(clear=False)}
     (verdict,) = guarded(["network"], checks, ORDER, usual="usual")
     assert (verdict.family, verdict.fell_from) == ("line", "network")
-    assert "network, since at no horizon" in verdict.words and "line serves" in verdict.words
+    assert "network, since neither over all horizons" in verdict.words and "line serves" in verdict.words
 
 
 def test_where_nobody_shows_skill_the_usual_value_serves():

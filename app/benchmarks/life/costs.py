@@ -44,7 +44,7 @@ PANELS: dict[str, tuple[int, int]] = {
     "scats": (13, 7),
     "no2": (56, 14),
     "auckland": (56, 14),
-    "made": (28, 14),
+    "made": (28, 10),
 }
 _MEDIAN = QUANTILES.index(0.5)
 
@@ -88,10 +88,7 @@ def lifecycle(
     """Costs and recovery on one panel; training and shift are at position `end`."""
     steps = tuple(s // panel.step_s for s in HORIZONS_S if s % panel.step_s == 0)
     begun = time.process_time()
-    training = train(
-        panel, targets=(target,), train_end=panel.times[end], seed=seed,
-        families=("ridge", "quantile_linear", "tree", "macro_ridge", "macro_xgboost"),
-    )  # fmt: skip
+    training = train(panel, targets=(target,), train_end=panel.times[end], steps=steps, seed=seed)
     whole_s = time.process_time() - begun
     zones = training.zones(target)
     micro = {zone: training.micromodels[zone, target] for zone in zones}

@@ -3,8 +3,8 @@
 Looking again and again and stopping at the first interval that is narrow enough favours samples whose spread looks
 small by chance (Chow & Robbins 1965, doi:10.1214/aoms/1177700156: coverage is right only as the width shrinks). Two
 things keep the loss small: no look before `minimum` replications, and a look counts a spread that is larger by
-sqrt(1 + 2/n) than the one found. Coverage of studies that stopped by it is measured by
-`zonewise benchmark scenarios --only coverage`.
+sqrt(1 + 2/n) than the one found. What is left: of 4,000 made studies of normal pairs that stopped at
+some 30 seeds, 88 % held the truth instead of 90. On runs of a town, `zonewise benchmark scenarios --only coverage`.
 """
 
 from __future__ import annotations

@@ -8,13 +8,17 @@ from dash import Dash
 from flask import Flask
 
 from app import api, shell
+from app.mounts import Mounts
 from app.packing import pack_assets
-from app.pages import map_forecast, micro_macro, models, scenarios
+from app.pages import map_forecast, micro_macro, models, scenarios, start
 from app.queries import Queries
 from app.texts import t
-from data.store.workspace import Workspace, open_workspace
+from app.uploads import MOST_UPLOAD_BYTES
+from data.store.workspace import Workspace, home, open_workspace
 
-PAGES = (map_forecast, micro_macro, scenarios, models)
+PAGES = (map_forecast, micro_macro, scenarios, models, start)
+#: An upload comes as base64, with what the page says besides.
+MOST_REQUEST_BYTES = 2 * MOST_UPLOAD_BYTES
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -34,13 +38,15 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def create_app(workspace: Workspace | str | Path | None = None) -> Dash:
+def create_app(workspace: Workspace | str | Path | None = None, *, prefix: str = "/") -> Dash:
     """The Dash app over a workspace; `app.server` of the result is its Flask server.
 
     Parameters
     ----------
     workspace : Workspace, str or Path, optional
         A name below the home folder, a path, or nothing for the default.
+    prefix : str
+        Where its pages stand. At the root, all other workspaces of the home folder are mounted besides (see `mounts`).
 
     Returns
     -------
@@ -51,7 +57,8 @@ def create_app(workspace: Workspace | str | Path | None = None) -> Dash:
         workspace = open_workspace(None if workspace is None else str(workspace))
     queries = Queries(workspace)
     app = Dash(
-        name="zonewise", server=Flask("zonewise"), assets_folder=str(Path(__file__).parent / "assets"),
+        name="zonewise", server=Flask("zonewise"), requests_pathname_prefix=prefix, routes_pathname_prefix="/",
+        assets_folder=str(Path(__file__).parent / "assets"),
         pages_folder="", use_pages=False, title=t("product"), update_title="", index_string=_INDEX, compress=True,
         suppress_callback_exceptions=True, serve_locally=True, assets_ignore=r"axe\.min\.js", add_log_handler=False,
     )  # fmt: skip
@@ -61,7 +68,14 @@ def create_app(workspace: Workspace | str | Path | None = None) -> Dash:
         page.register(app, queries)
     api.register(app.server, queries)
     pack_assets(app.server)
+    app.server.config["MAX_CONTENT_LENGTH"] = MOST_REQUEST_BYTES
+    if prefix == "/":
+        app.server.wsgi_app = Mounts(app.server.wsgi_app, home(), _mounted)  # type: ignore[method-assign]
     return app
+
+
+def _mounted(workspace: Workspace, prefix: str) -> Flask:
+    return create_app(workspace, prefix=prefix).server
 
 
 def wsgi(workspace: str | None = None) -> Flask:

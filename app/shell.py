@@ -14,6 +14,7 @@ import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
 from app import ids
+from app.addresses import bare, href
 from app.components.parts import icon, message, skeleton
 from app.layers import is_measured
 from app.queries import NotReadyError, Queries
@@ -96,7 +97,7 @@ def _links(pages: Sequence[ModuleType], *, short: bool = False) -> list[Any]:
     return [
         dcc.Link(
             [icon(page.PAGE.icon), html.Span(t(page.PAGE.key + ".short"))] if short else t(page.PAGE.key),
-            href=page.PAGE.path,
+            href=href(page.PAGE.path),
         )
         for page in pages
     ]
@@ -121,7 +122,7 @@ def register(app: Dash, queries: Queries, pages: Sequence[ModuleType]) -> None:
 
     @app.callback(Output(ids.PAGE, "children"), Input(ids.URL, "pathname"), State(ids.URL, "search"))
     def show(path: str | None, search: str | None) -> Any:
-        return content(queries, pages, path or "/", search or "")
+        return content(queries, pages, bare(path or "/"), search or "")
 
     def local(function: str) -> str:
         return f"(...given) => window.dash_clientside.zonewise.{function}(...given)"

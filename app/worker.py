@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,8 @@ from data.errors import ZonewiseError
 from data.store.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
+#: Modules whose `run_job` does a job of a kind.
+RUNS = {"scenario": "app.study_job", "simulate": "app.simulate_job", "import": "app.import_job"}
 Run = Callable[[Workspace, dict[str, Any], Callable[..., None], Callable[[], bool]], str]
 
 
@@ -24,7 +27,7 @@ def work(workspace: Workspace, job: str, run: Run | None = None) -> str:
     Parameters
     ----------
     run : callable, optional
-        `run(workspace, params, report, cancelled) -> run id`; default `app.study_job.run_job`.
+        `run(workspace, params, report, cancelled) -> run id`; by the job's kind, see `RUNS`, if left out.
     """
     jobs = Jobs(workspace.jobs_path)
     if not jobs.begin(job, os.getpid()):
@@ -39,9 +42,7 @@ def work(workspace: Workspace, job: str, run: Run | None = None) -> str:
 
     try:
         if run is None:
-            from app.study_job import run_job
-
-            run = run_job
+            run = import_module(RUNS[row.kind]).run_job
         result = run(workspace, row.params, report, lambda: jobs.cancelled(job))
     except ZonewiseError as error:
         state = CANCELLED if jobs.cancelled(job) else FAILED

@@ -6,6 +6,7 @@ from typing import Any
 
 from dash import dcc, html
 
+from app.addresses import href
 from app.texts import t
 
 #: Differences on the map, orange to purple, grey between: told apart with any colour vision. As in `citymap.js`.
@@ -55,7 +56,7 @@ def message(title: str, words: str, *, tone: str = "empty") -> html.Div:
             icon("alert-triangle" if tone == "error" else "info-circle"),
             html.H1(title),
             html.P(words),
-            dcc.Link(t("state.home"), href="/", className="button") if tone == "missing" else None,
+            dcc.Link(t("state.home"), href=href("/"), className="button") if tone == "missing" else None,
         ],
         className=f"state state-{tone}", **({"role": "alert"} if tone == "error" else {}),
     )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from app import air_views, ids, live_views, map_views, zone_views
+from app.addresses import href
 from app.api import day_key
 from app.city_now import city_figures
 from app.components.city_map import CityMap, Spark, TimeBar
@@ -57,10 +58,10 @@ def layout(queries: Queries, **address: str) -> Any:
     words = {k: t(f"time.{k}") for k in ("play", "pause", "slider", "observed", "forecast")}
     city_map = CityMap(
         id=ids.MAP,
-        geoUrl=f"/api/{info.runs['city']}/geo.json",
-        dayUrl=f"/api/{key}/day.json",
-        linksUrl=f"/api/{key}/links.bin",
-        airUrl=f"/api/{key}/air.json" if finer else None,
+        geoUrl=href(f"/api/{info.runs['city']}/geo.json"),
+        dayUrl=href(f"/api/{key}/day.json"),
+        linksUrl=href(f"/api/{key}/links.bin"),
+        airUrl=href(f"/api/{key}/air.json") if finer else None,
         streets=streets,
         layer=layer,
         step=step,

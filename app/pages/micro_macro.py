@@ -10,6 +10,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from app import comparison_views as views
 from app import ids
+from app.addresses import href
 from app.components.city_map import CityMap
 from app.components.parts import DIVERGING, figure, icon, legend_ramp
 from app.figures.dumbbell import dumbbell
@@ -35,7 +36,7 @@ def layout(queries: Queries, **address: str) -> Any:
     values, scale = map_values(queries, target, h)
     city_map = CityMap(
         id=ids.COMPARE_MAP,
-        geoUrl=f"/api/{info.runs['city']}/geo.json",
+        geoUrl=href(f"/api/{info.runs['city']}/geo.json"),
         theme="light",
         layer="off",
         zoneValues=values,

@@ -12,6 +12,7 @@ from dash import dcc, html
 
 from app import ids
 from app import study_views as views
+from app.addresses import href
 from app.components.city_map import CityMap
 from app.components.parts import icon
 from app.jobs import Job, Jobs
@@ -35,7 +36,7 @@ def layout(queries: Queries, **address: str) -> Any:
     draft = dict(job.params["scenario"]) if job else empty_draft()
     city_map = CityMap(
         id=ids.SCENARIO_MAP,
-        geoUrl=f"/api/{queries.info().runs['city']}/geo.json",
+        geoUrl=href(f"/api/{queries.info().runs['city']}/geo.json"),
         theme="light",
         mode="edit",
         layer="off",

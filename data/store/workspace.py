@@ -72,6 +72,15 @@ def home() -> Path:
     return Path(os.environ.get("ZONEWISE_HOME", "workspaces")).expanduser()
 
 
+def workspaces(folder: Path | None = None) -> list[Workspace]:
+    """Workspaces below a folder (`home()` if None), by name: folders with a plain name that say what they are."""
+    folder = home() if folder is None else folder
+    if not folder.is_dir():
+        return []
+    found = (path for path in sorted(folder.iterdir()) if _NAME.fullmatch(path.name))
+    return [Workspace(path) for path in found if (path / "workspace.json").is_file()]
+
+
 def open_workspace(name: str | None = None) -> Workspace:
     """Workspace by name (below `home()`) or by path of a folder.
 

@@ -66,3 +66,24 @@ def test_a_bundle_holds_every_number_as_json_and_still_loads(city, model):
     assert np.array_equal(np.array(offsets["values"], dtype=offsets["dtype"]), model.intervals.offsets)
     again = Forecaster.load({name: files[name] for name in ("model.json", "arrays.npz")})
     assert again.family == "last_value"
+
+
+def test_trees_are_in_a_bundle_as_json_too(model):
+    """One tree of depth one splits 0 from 1, and its JSON predicts the same."""
+    xgboost = pytest.importorskip("xgboost")
+    rows = xgboost.DMatrix(np.arange(20.0)[:, None], label=(np.arange(20) > 9).astype(float))
+    trees = xgboost.train({"max_depth": 1, "nthread": 1}, rows, num_boost_round=2)
+
+    class Held(LastValue):
+        kind = ""
+
+        def save(self):
+            return {**super().save(), "0.ubj": bytes(trees.save_raw("ubj"))}
+
+    held = model.one("Z01")
+    held.__class__ = Held
+    registry = Registry(MemoryStore())
+    registry.save("Z01", "speed_mps", held)
+    again = xgboost.Booster()
+    again.load_model(bytearray(bundle(registry, "Z01", "speed_mps")["0.json"]))
+    assert np.array_equal(again.predict(rows), trees.predict(rows))

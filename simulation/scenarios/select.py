@@ -202,11 +202,16 @@ def _by_street(wanted: Sequence[str], city: City) -> Found:
     asked = {_folded(name) for name in wanted}
     there: set[str] = set().union(*folded)
     wrong = [
-        f"unknown street {name!r}; {did_you_mean(name, sorted(set(known) - {''}), folded=_folded)}"
+        f"unknown street {name!r}; {did_you_mean(name, _parts(known), folded=_folded)}"
         for name in wanted
         if _folded(name) not in there
     ]
     return np.array([bool(asked & parts) for parts in folded], dtype=bool)[code], wrong
+
+
+def _parts(names: Iterable[str]) -> list[str]:
+    """Names, and the parts of those that are several."""
+    return sorted({part for name in names for part in (name, *_SEVERAL_NAMES.split(name)) if part})
 
 
 def _by_zone(wanted: Sequence[str], city: City) -> Found:

@@ -110,7 +110,6 @@ EMPTY = {
     "low_emission_zone that nobody avoids": LowEmissionZone(
         where=ZONE, bans=(Ban(fuel="petrol", euro_max=1),), response="avoid", avoid_share=0.0
     ),
-    "zero_emission_zone": ZeroEmissionZone(where=ZONE, classes=("car",), response="avoid", avoid_share=0.0),
     "electrify": ElectrifyFleet(shares=(("car", 0.0),)),
     "demand": ScaleDemand(factor=1.0),
     "demand of vans": ScaleDemand(factor=1.0, classes=("van",)),

@@ -25,6 +25,7 @@ from models.validation import Validation
 
 FEW_DAYS = 7  # left out; fewer are cut in parts, or no standard error could be told (assumed)
 ALPHA = 0.05  # share of those let in that is expected to have no skill (convention)
+EACH = 0.5  # once the city's skill is clear, a zone's model serves that will more likely gain than lose
 PARTS = 4  # of a day then: a morning's error says little of the evening's (assumed; `standard_error` minds the rest)
 KEPT_SHARE = 0.5  # of the skill on rows learned from that should be left on others (assumed)
 SAMPLE = 240  # origins on which both are told
@@ -125,8 +126,9 @@ class Guard:
     unit : ndarray, shape (Z, S)
         Errors count in these.
     alpha : float
-        See `promotion.promotable`, whose correction is "bh": where nothing can be forecast the chance that any zone is
-        let in stays below it, and a city of few days left out is not denied its models for having many zones.
+        See `promotion.promotable`, whose correction is "bh" and whose `each` is 0.5: where nothing can be forecast the
+        chance that any zone is let in stays below about twice that, and a city of few days left out is not denied its
+        models for having many zones.
     """
 
     def __init__(self, usual: Validation, unit: np.ndarray, *, alpha: float = ALPHA) -> None:
@@ -140,7 +142,9 @@ class Guard:
         sums, usual = _together(by_horizon), _together(self._usual)
         asked = sorted({0, len(by_horizon) // 2})
         skills = [Skill.of(sums, usual), *(Skill.of(by_horizon[s], self._usual[s]) for s in asked)]
-        clear = np.any([skill.promoted(alpha=self.alpha / len(skills), correction="bh") for skill in skills], axis=0)
+        clear = np.any(
+            [skill.promoted(alpha=self.alpha / len(skills), correction="bh", each=EACH) for skill in skills], axis=0
+        )
         daily = np.divide(sums.total, sums.count, out=np.full(sums.total.shape, np.nan), where=sums.count > 0)
         kept = np.ones(clear.size) if seen is None else seen.kept
         return Checked(skills[0], clear, daily, kept)

@@ -54,10 +54,14 @@ class Skill:
         city_se = standard_error((gap.sum(axis=1) - city * usual.total.sum(axis=1)) / (whole / gap.shape[0]))
         return cls(skill, se, float(city), float(city_se), gap.shape[0])
 
-    def promoted(self, *, together: bool = True, alpha: float = ALPHA, correction: str = "holm") -> np.ndarray:
+    def promoted(
+        self, *, together: bool = True, alpha: float = ALPHA, correction: str = "holm", each: float | None = None
+    ) -> np.ndarray:
         """What `promotable` says of each zone, shape (Z,)."""
         city = (self.city, self.city_se) if together else None
-        return promotable(self.skill, self.se, blocks=self.blocks, city=city, alpha=alpha, correction=correction)
+        return promotable(
+            self.skill, self.se, blocks=self.blocks, city=city, alpha=alpha, correction=correction, each=each
+        )
 
 
 def promotable(
@@ -69,6 +73,7 @@ def promotable(
     alpha: float = ALPHA,
     least: float = LEAST_SKILL,
     correction: str = "holm",
+    each: float | None = None,
 ) -> np.ndarray:
     """Whether a model may go into service: its skill is worth having and clear of chance, however many zones there are.
 
@@ -89,6 +94,10 @@ def promotable(
         For the number of zones, see `verdicts.corrected`. With "bh" at most the share `alpha` of those let in is
         expected to have no skill; where no zone has any, that is the same as "holm", and where most have, far more
         of them pass.
+    each : float or None
+        Chance of no skill at which a zone is still let in by its shrunk skill, once that of the city is clear; None
+        takes `alpha`. With 0.5 it is let in where it will more likely gain than lose: chance alone is then kept out by
+        the city's test, and a few days left out do not cost zones their models.
 
     Returns
     -------
@@ -106,7 +115,7 @@ def promotable(
     clear = alone & (skill >= least)
     if city is not None and float(_chance(np.asarray(city[0]), np.asarray(city[1]), blocks)) <= alpha:
         level, error = _shrunk(skill, se, usable, city, blocks)
-        clear |= (_chance(level, error, blocks) <= alpha) & (level >= least)
+        clear |= (_chance(level, error, blocks) <= (alpha if each is None else each)) & (level >= least)
     return usable & clear
 
 

@@ -25,7 +25,7 @@ class Agreement:
     device, model : ndarray, shape (n, S, Q)
         In the target's unit.
     floor : float
-        Of values below it a difference is told in shares of it: a thousandth of what is usual in the zone on average.
+        Of values below it a difference is told in shares of it: a hundredth of what is usual in the zone on average.
     """
 
     device: np.ndarray
@@ -61,7 +61,7 @@ def agreement(compiled: Compiled, model: LearnedForecaster, panel: Panel, known:
     ]
     assert model.profile is not None
     mean = float(from_scale(model.target, model.profile.level)[0])
-    return Agreement(device, np.concatenate(found)[:, 0][..., levels], 1e-3 * mean)
+    return Agreement(device, np.concatenate(found)[:, 0][..., levels], 1e-2 * mean)
 
 
 def _commands(compiled: Compiled, model: LearnedForecaster, panel: Panel, first: int, known: np.ndarray) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from data.errors import InputError
+from data.schemas import TIME_DTYPE
 from data.store.folder import FolderStore
 from data.store.workspace import Workspace
 
@@ -214,7 +215,8 @@ def _states(monitor: Any, models: dict[str, Forecaster], panel: Panel) -> pd.Dat
                 "alarm_id": alarm.alarm_id if alarm else "", "level": float(monitor.level[place].max()),
             }
         )  # fmt: skip
-    return pd.DataFrame(rows).astype({"since": "datetime64[us, UTC]"})
+    table = pd.DataFrame(rows)
+    return table.assign(since=pd.to_datetime(table["since"], utc=True).astype(TIME_DTYPE))
 
 
 def _with_notes(zones: pd.DataFrame, alarms: pd.DataFrame) -> pd.DataFrame:

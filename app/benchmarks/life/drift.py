@@ -33,6 +33,8 @@ SHIFTS: Mapping[str, tuple[str, float, float]] = {
     "pattern of 0.85 SD for three days": ("pattern", 0.85, 3.0),
 }
 _MADE_DAYS = 180  # of each made series
+#: Whole held-out days that a made series needs to be drawn from: one bad day of a single one would come every day.
+_LEAST_POOL = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,8 +188,11 @@ def measure(*, seed: int) -> dict[str, Any]:
     sums = {"held-out": [0.0, 0, 0], "zone-days in random order": [0.0, 0, 0]}
     for one in every:
         counts: dict[str, Any] = {}
-        made = pooled_days(one, _MADE_DAYS, rng)
-        for label, series in (("held-out", one.after), ("zone-days in random order", made)):
+        pool = len(one.after) * one.after.step_s / 86_400
+        lived = [("held-out", one.after)]
+        if pool >= _LEAST_POOL:
+            lived.append(("zone-days in random order", pooled_days(one, _MADE_DAYS, rng)))
+        for label, series in lived:
             monitor = one.monitor()
             monitor.observe(series)
             years = len(series) * series.step_s * len(one.zone_ids) / 86_400 / 365.25

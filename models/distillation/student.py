@@ -25,7 +25,7 @@ from models.rows import Rows
 
 #: Shares of the teacher's forecast in what the student learns that are tried.
 BELIEFS = (0.0, 0.5, 1.0)
-GRAIN = 4096  # parts of a series' scale that its usual day is told in: 0.0002 standard deviations (assumed)
+GRAIN = 1024  # parts of a series' scale that its usual day is told in: 0.001 standard deviations (assumed)
 HELD_OUT = 0.25  # of the rows, the last ones, that the belief is chosen on (assumed)
 
 
@@ -138,9 +138,17 @@ class DistilledForecaster(LearnedForecaster):
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
         head, arrays, blobs = super()._state()
+        if self.teacher_name:  # usual days as steps from one time of the day to the next, in grains
+            mean, scale = arrays.pop("f_profile_mean"), arrays["f_profile_scale"]
+            grains = np.rint(mean * GRAIN / scale[:, None, None]).astype(np.int64)
+            steps = np.diff(grains, axis=2, prepend=0)
+            arrays["steps"] = steps.astype(np.int16 if np.abs(steps).max(initial=0) < 32_767 else np.int32)
         return {**head, "teacher": self.teacher_name, "beliefs": self.beliefs}, {**arrays, "belief": self.belief}, blobs
 
     def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        if "steps" in arrays:
+            grain = arrays["f_profile_scale"][:, None, None] / GRAIN
+            arrays = {**arrays, "f_profile_mean": np.cumsum(arrays["steps"], axis=2, dtype=np.int64) * grain}
         super()._restore(meta, arrays, blobs)
         self.teacher, self.teacher_name = None, str(meta["teacher"])
         self.beliefs, self.belief = tuple(meta["beliefs"]), arrays["belief"]
@@ -154,7 +162,7 @@ def _small(featuriser: Featuriser) -> Featuriser:
     spread = np.ones_like(profile.spread)
     spread[:own] = np.round(profile.spread[:own] / grain[:own]) * grain[:own]
     spread[:own] = np.maximum(spread[:own], grain[:own])
-    return replace(featuriser, profile=Profile(mean.astype(np.float32), spread.astype(np.float32), profile.scale))
+    return replace(featuriser, profile=Profile(mean, spread, profile.scale))
 
 
 def distil(

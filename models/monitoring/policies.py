@@ -170,7 +170,7 @@ class _Lessons:
 
     def due(self, now: int, day: int) -> list[tuple[int, int]]:
         """Zones to train now, and the position from which their new world counts."""
-        found = []
+        found: list[tuple[int, int]] = []
         for place in np.flatnonzero(self.since >= 0):
             days = (now - self.since[place]) / day
             while self.taken[place] < len(LEARN_AFTER_DAYS) and days >= LEARN_AFTER_DAYS[self.taken[place]]:

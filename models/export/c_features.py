@@ -208,7 +208,7 @@ class Writer:
         cases = []
         for k, (kind, name) in enumerate(self.found.sides):
             if kind == "zone":
-                text = f"value = zw_within(value, -{number(SPIKE)}, {number(SPIKE)});"
+                text = f"value = (double)zw_within((float)value, -{number(SPIKE)}, {number(SPIKE)});"
             elif kind == "weather":
                 text = self._weather_case(name)
             else:
@@ -219,8 +219,8 @@ class Writer:
     def _weather_case(self, name: str) -> str:
         k = self.f.weather.index(name)
         mean, scale = float(self.f.weather_mean[k]), float(self.f.weather_scale[k])
-        value = "log1p(value > 0.0f ? (double)value : 0.0)" if name in _LOGGED else "(double)value"
-        return f"value = (float)(({value} - {mean!r}) / {scale!r});"
+        value = "log1p(value > 0.0 ? value : 0.0)" if name in _LOGGED else "value"
+        return f"value = ({value} - {mean!r}) / {scale!r};"
 
     def _other_case(self, name: str, exact: str) -> str:
         from models.scale import to_scale
@@ -228,12 +228,12 @@ class Writer:
         profile = self.f.other_profiles[self.f.others.index(name)]
         root = to_scale(name, np.array([4.0]))[0] == 2.0
         mean = self.tables.add(f"usual_{name}", profile.mean[0], exact)
-        value = "sqrt(value > 0.0f ? (double)value : 0.0)" if root else "(double)value"
+        value = "sqrt(value > 0.0 ? value : 0.0)" if root else "value"
         usual = f"(double){mean}[now.kind * ZW_DAY + now.step]"
         if self.f.reference == "level":
             usual = repr(float(profile.level[0]))
         deviation = f"({value} - {usual}) / {float(profile.scale[0])!r}"
-        return f"value = zw_within((float)({deviation}), -{number(SPIKE)}, {number(SPIKE)});"
+        return f"value = (double)zw_within((float)({deviation}), -{number(SPIKE)}, {number(SPIKE)});"
 
 
 def wind_sides(sides: list[tuple[str, str]]) -> dict[str, int]:

@@ -208,8 +208,8 @@ def _names(writer: Writer, tables: Tables, exact: str) -> dict[str, str]:
     told = "".join(
         f"    zw_keep(s, {wind[name]}, {value}, time);\n"
         for name, value in (
-            ("wind_speed_mps", "speed_mps"), ("wind_east", "-speed_mps * (float)sin(angle)"),
-            ("wind_north", "-speed_mps * (float)cos(angle)"),
+            ("wind_speed_mps", "speed_mps"), ("wind_east", "-speed_mps * sin(angle)"),
+            ("wind_north", "-speed_mps * cos(angle)"),
         ) if name in wind
     )  # fmt: skip
     return {

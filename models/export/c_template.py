@@ -42,9 +42,9 @@ void zw_init(zw_state *s);
 /* A reading of the interval that starts at `time`, or NAN; late ones and corrections of what is kept are taken. */
 int zw_push(zw_state *s, float reading, int64_t time);
 /* What another told of an interval; a neighbour's deviation, or a reading of another quantity. */
-int zw_hear(zw_state *s, int side, float value, int64_t time);
+int zw_hear(zw_state *s, int side, double value, int64_t time);
 /* Wind, from where it blows in degrees from north, for the sides that follow from it. */
-int zw_wind(zw_state *s, float speed_mps, float from_deg, int64_t time);
+int zw_wind(zw_state *s, double speed_mps, double from_deg, int64_t time);
 /* How far the newest reading is from the usual, in this zone's scale: what neighbours want to hear; NAN if none. */
 float zw_deviation(const zw_state *s);
 /* Quantiles by horizon in the unit of the readings. */
@@ -275,7 +275,7 @@ int zw_push(zw_state *s, float reading, int64_t time)
     return ZW_OK;
 }
 
-static int zw_keep(zw_state *s, int side, float value, int64_t time)
+static int zw_keep(zw_state *s, int side, double value, int64_t time)
 {
     int32_t n = zw_open(s, time, ZW_SIDE_KEPT);
     int told = !(isnan(value) || isinf(value));
@@ -291,19 +291,19 @@ static int zw_keep(zw_state *s, int side, float value, int64_t time)
         return ZW_UNKNOWN_SIDE;
     }
 #if ZW_SIDES
-    s->side[side][n % ZW_SIDE_KEPT] = told ? value : NAN;
+    s->side[side][n % ZW_SIDE_KEPT] = told ? (float)value : NAN;
     return ZW_OK;
 #endif
 }
 
-int zw_hear(zw_state *s, int side, float value, int64_t time)
+int zw_hear(zw_state *s, int side, double value, int64_t time)
 {
     return zw_keep(s, side, value, time);
 }
 
-int zw_wind(zw_state *s, float speed_mps, float from_deg, int64_t time)
+int zw_wind(zw_state *s, double speed_mps, double from_deg, int64_t time)
 {
-    double angle = (double)from_deg * 0.017453292519943295;
+    double angle = from_deg * 0.017453292519943295;
     (void)s;
     (void)speed_mps;
     (void)angle;

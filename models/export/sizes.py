@@ -38,9 +38,9 @@ int main(void)
         if (kind == 'p')
             got = zw_push(&state, (float)value, time);
         else if (kind == 'h')
-            got = zw_hear(&state, side, (float)value, time);
+            got = zw_hear(&state, side, value, time);
         else if (kind == 'w')
-            got = zw_wind(&state, (float)value, (float)more, time);
+            got = zw_wind(&state, value, more, time);
         else if (kind == 'f') {
             got = zw_forecast(&state, out);
             for (h = 0; h < ZW_HORIZONS; h++)

@@ -34,7 +34,7 @@ class Guess:
         if foreseen is not None and float(foreseen @ foreseen) > 0:
             self.trust = float(np.clip((foreseen @ y) / (foreseen @ foreseen), 0.0, 1.5))
         rest = y - self.trust * (foreseen if foreseen is not None else 0.0)
-        self._scale = float(max(np.std(rest), 1e-12))
+        self._scale = max(float(np.std(rest)), 1e-12)
         kernel = (
             ConstantKernel(1.0, (1e-2, 1e2)) * DotProduct(0.3, (1e-2, 1e1))
             + ConstantKernel(0.3, (1e-3, 1e2)) * RBF(1.5, (0.7, 10.0))

@@ -184,8 +184,8 @@ def question_from_yaml(text: str, *, city: City | None = None, source: str = "qu
     except yaml.YAMLError as error:
         raise SearchError(f"{source} is no YAML: {error}") from error
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise SearchError(f"{source}: {faults}") from error
+        listed = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SearchError(f"{source}: {listed}") from error
     names = [entry.name for entry in told.candidates]
     faults = [f"objective '{name}'; allowed: {list(OBJECTIVES)}" for name in told.objectives if name not in OBJECTIVES]
     faults += [f"candidate '{name}' is there twice" for name in sorted({n for n in names if names.count(n) > 1})]

@@ -221,9 +221,11 @@ def _pool(book: _Book, rng: np.random.Generator) -> np.ndarray:
             near.add(plan)
         if len(near) >= question.n_plans // 2:
             break
-    rows = sorted(near - done)
-    chosen = rng.choice(len(rows), min(POOL, len(rows)), replace=False) if rows else []
-    return np.array([rows[k] for k in sorted(chosen)], dtype=np.int64).reshape(-1, len(question.candidates))
+    others = sorted(near - done)
+    if not others:
+        return np.zeros((0, len(question.candidates)), dtype=np.int64)
+    chosen = np.sort(rng.choice(len(others), min(POOL, len(others)), replace=False))
+    return np.array([others[k] for k in chosen], dtype=np.int64)
 
 
 def _next(book: _Book, rng: np.random.Generator, foresee: Foresee | None) -> Plan | None:

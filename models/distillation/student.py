@@ -98,13 +98,13 @@ class DistilledForecaster(LearnedForecaster):
         self.share = self.shares_of(design.rows, design.outcome)
         n = design.rows.shape[0]
         head = n - max(1, round(HELD_OUT * n))
-        head = max(head - max(design.steps), head // 2), head
-        late, truth = design.rows.take(slice(head[1], None)), design.outcome[head[1] :]
+        until = max(head - max(design.steps), head // 2)  # so far that no outcome learned from is judged
+        late, truth = design.rows.take(slice(head, None)), design.outcome[head:]
         start = late.common[:, :, :1] * self.share
         errors = []
-        early = self.teacher.lesson(bench, end, head[0]) if len(self.beliefs) > 1 else lesson
+        early = self.teacher.lesson(bench, end, until) if len(self.beliefs) > 1 else lesson
         for belief in self.beliefs if len(self.beliefs) > 1 else ():
-            tried = self._taught(early, np.full(truth.shape[2], belief), head[0])
+            tried = self._taught(early, np.full(truth.shape[2], belief), until)
             error = np.abs(tried.predict(late) + start - truth)
             errors.append(np.nanmean(error, axis=(0, 1)))
         chosen = np.argmin(errors, axis=0) if errors else np.zeros(truth.shape[2], dtype=np.int64)

@@ -228,8 +228,8 @@ class EdgeMicromodel:
 
     def memory(self) -> bytes:
         """What is remembered, as an npz file; see `remember`."""
-        arrays = {f"v_{k}": self._values[name] for k, name in enumerate(self.quantities)}
-        arrays |= {f"w_{k}": self._weather[name] for k, name in enumerate(self.weather)}
+        arrays: dict[str, Any] = {f"v_{k}": self._values[name] for k, name in enumerate(self.quantities)}
+        arrays.update({f"w_{k}": self._weather[name] for k, name in enumerate(self.weather)})
         out = io.BytesIO()
         np.savez_compressed(out, newest=-1 if self.newest is None else self.newest, **arrays)
         return out.getvalue()

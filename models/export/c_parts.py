@@ -28,7 +28,9 @@ class Tables:
         if key not in self._names:
             name = f"zw_{hint}" if f"zw_{hint}" not in self._names.values() else f"zw_{hint}_{len(self._names)}"
             self._names[key] = name
-            words = [number(v) if kind == "float" else repr(float(v)) if kind == "double" else str(v) for v in flat]
+            words = [
+                number(float(v)) if kind == "float" else repr(float(v)) if kind == "double" else str(v) for v in flat
+            ]
             self._text.append(f"static const {kind} {name}[{max(1, flat.size)}] = {{{_wrapped(words or ['0'])}}};")
         return self._names[key]
 
@@ -143,7 +145,11 @@ def _curves(part: Curves, head: str, tables: Tables) -> str:
 
 def _nodes(part: Trees, roots: Sequence[int], tables: Tables) -> tuple[str, str, str, list[int], dict[int, int]]:
     """Tables of the trees' questions: feature, threshold (or the leaf's value) and next node; roots; rows of leaves."""
-    feature, limit, nearer, first, leaf = [], [], [], [], {}
+    feature: list[int] = []
+    limit: list[float] = []
+    nearer: list[int] = []
+    first: list[int] = []
+    leaf: dict[int, int] = {}
     wide = part.leaf.shape[1] > 1
     for root in roots:
         nodes = part.nodes(int(root))

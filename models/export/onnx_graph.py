@@ -86,7 +86,7 @@ class _Graph:
         out = self.add("Relu", level)
         out = self.add("Mul", out, out) if square else out
         self.add("Identity", out, into="quantiles")
-        size = {"common": ["n", p.n_common], "ahead": ["n", horizons, n_ahead]}
+        size: dict[str, Any] = {"common": ["n", p.n_common], "ahead": ["n", horizons, n_ahead]}
         inputs = [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, size.get(name, ["n", horizons])) for name in INPUTS
         ]
@@ -179,7 +179,7 @@ class _Graph:
                 for j, weight in enumerate(values[node]) if not inner else ():
                     for name, value in zip(leaf, (k, place[node], j, float(weight))):
                         leaf[name].append(value)
-        attributes = {f"nodes_{name}": value for name, value in fields.items()}
+        attributes: dict[str, Any] = {f"nodes_{name}": value for name, value in fields.items()}
         attributes |= {f"target_{name}": value for name, value in leaf.items()}
         return self.add(
             "TreeEnsembleRegressor", x, domain="ai.onnx.ml", n_targets=int(values.shape[1]), post_transform="NONE",

@@ -119,7 +119,8 @@ def regularization_path(
     unit = usual_losses(y[parts[0].score.start :], loss)
     inside, outside = [], []
     for value in values:
-        own, left = [], []
+        own: list[DaySums] = []
+        left: list[DaySums] = []
         for fold in parts:
             learner = kind(seed=seed, **{**(settings or {}), setting: value})
             learner.fit(rows.take(fold.fit), y[fold.fit], zone_features=zone_features)

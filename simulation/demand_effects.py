@@ -115,8 +115,8 @@ def event_demand(event: Event) -> Process:
             raise DemandError(f"event at unknown place '{event.place}'; there are {list(demand.places)}")
         at = demand.places.index(event.place)
         spans = (
-            ("to", max(event.begin_s - event.arrive_over_s, 0.0), event.begin_s, {"dest_zones": [event.place]}),
-            ("from", event.end_s, min(event.end_s + event.leave_over_s, 86_400.0), {"origin_zones": [event.place]}),
+            ("to", max(event.begin_s - event.arrive_over_s, 0.0), event.begin_s, (None, [event.place])),
+            ("from", event.end_s, min(event.end_s + event.leave_over_s, 86_400.0), ([event.place], None)),
         )
         midnight = (live.local().normalize() - live.start).total_seconds()
         day = live.local().normalize()
@@ -135,7 +135,7 @@ def event_demand(event: Event) -> Process:
                 continue
             if midnight + first > live.env.now:
                 yield live.wait(midnight + first - live.env.now, Phase.MEASURES)
-            undo = live.scale_demand(1.0 + event.vehicles / usual, **where)
+            undo = live.scale_demand(1.0 + event.vehicles / usual, *where)
             yield live.wait(midnight + last - live.env.now, Phase.MEASURES)
             undo()
 

@@ -138,7 +138,7 @@ def _summaries(
             found[name, "ug/m3"] = _means(code, table[column], table["area"], n)
             if exposure and name in _EXPOSED:
                 found[f"{name}_exposure", "ug/m3"] = _means(code, table[column], table["people"], n)
-    keys = [(name, *labels[k], unit) for name, unit in found for k in used]
+    keys = [(name, *labels[k], unit) for name, unit in found for k in used.tolist()]
     return pd.Series(np.concatenate([value[used] for value in found.values()]), index=_index(keys), dtype=float)
 
 

@@ -155,7 +155,7 @@ def version_table(held: Registry, zone: str, target: str) -> Any:
             continue
         rows.append(
             {"version": version, "state": state, "family": card["family"], "saved": card.get("saved", ""),
-             "train_end": card.get("train_end", ""), "bytes": (card.get("complexity") or {}).get("bytes"),
+             "train_end": card.get("train_end", ""), "bytes": str((card.get("complexity") or {}).get("bytes", "")),
              "decision": (card.get("decision") or {}).get("reason", "")}
         )  # fmt: skip
     return pd.DataFrame(rows, columns=["version", "state", "family", "saved", "train_end", "bytes", "decision"])

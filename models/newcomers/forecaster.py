@@ -97,7 +97,7 @@ class TransferredForecaster(EnsembleForecaster):
         again.train_end, again.own_days, again.validation = pd.Timestamp(train_end).isoformat(), days, None
         again.members = [on(member, profile, again.train_end) for member in self.members]
         first = again.members[0]
-        assert isinstance(first, LearnedForecaster) and isinstance(line.learner, WarmLine)
+        assert isinstance(first, LearnedForecaster) and isinstance(line.learner, WarmLine) and first.featuriser
         first.learner = line.learner.again().fit(*own_rows(past, first.featuriser, self.anchors, usual))
         again.profile = first.profile
         return again

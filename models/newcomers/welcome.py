@@ -13,6 +13,7 @@ import pandas as pd
 
 from data.schemas import CHOICES, validate
 from models.choosing import assignment
+from models.contract import Forecaster
 from models.errors import NoDataError
 from models.newcomers.forecaster import LEAST_DAYS, TransferredForecaster
 from models.newcomers.lending import LEAST_DONORS, transfer_all
@@ -31,8 +32,8 @@ def new_zones_of(panel: Panel, target: str, known: Sequence[str]) -> tuple[str, 
     grid = np.isfinite(panel.values[target])
     enough = grid.sum(axis=0) >= LEAST_DAYS * panel.steps_per_day
     lately = grid[-max(1, int(SILENT_DAYS * panel.steps_per_day)) :].any(axis=0)
-    known = set(known)
-    return tuple(zone for zone, fit in zip(panel.zone_ids, enough & lately) if fit and zone not in known)
+    old = set(known)
+    return tuple(zone for zone, fit in zip(panel.zone_ids, enough & lately) if fit and zone not in old)
 
 
 def welcome(training: Training, past: Panel) -> Training:
@@ -72,4 +73,5 @@ def welcome(training: Training, past: Panel) -> Training:
         tasks.add(zone)
     choices = pd.concat([training.choices, pd.DataFrame(rows)], ignore_index=True)
     choices = validate(choices.sort_values(["zone_id", "target"], ignore_index=True), CHOICES)
-    return replace(training, choices=choices, assignment=assignment(choices), newcomers=found)
+    newcomers: dict[tuple[str, str], Forecaster] = dict(found)
+    return replace(training, choices=choices, assignment=assignment(choices), newcomers=newcomers)

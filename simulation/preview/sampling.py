@@ -17,8 +17,9 @@ from simulation.air.fleet import Ban
 from simulation.city import City
 from simulation.preview.errors import PreviewError
 from simulation.preview.window import Window
+from simulation.scenarios.fleet_measures import LowEmissionZone
 from simulation.scenarios.hours import Hours
-from simulation.scenarios.measures import CloseStreet, LowEmissionZone, Measure, ScaleDemand, SetLanes, SpeedLimit
+from simulation.scenarios.measures import CloseStreet, Measure, ScaleDemand, SetLanes, SpeedLimit
 from simulation.scenarios.scenario import Scenario
 from simulation.scenarios.select import Selection
 from simulation.scenarios.toll_measure import ChargeToll

@@ -184,7 +184,13 @@ def _path(where: str) -> list[str | int]:
 
 def _owner(path: tuple[str | int, ...], entry: type[BaseModel]) -> type[BaseModel]:
     """The model whose key is unknown: of a part of an entry, or of the entry."""
-    inside = {"ban": BanEntry, "bands": BandEntry, "any_of": Spot, "but_not": Spot, "onto": Spot}
+    inside: dict[str, type[BaseModel]] = {
+        "ban": BanEntry,
+        "bands": BandEntry,
+        "any_of": Spot,
+        "but_not": Spot,
+        "onto": Spot,
+    }
     named = [key for key in path if key in inside]
     return inside[str(named[-1])] if named else entry
 

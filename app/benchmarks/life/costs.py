@@ -231,6 +231,7 @@ def _run(
     grid = panel.values[target][:, panel.columns(zones)]
     for start in whole if days is not None else (whole[0],):
         for k in range(len(models)) if start > whole[0] and days is not None else ():
+            assert days is not None
             first = start - days * day
             if days == FEW_DAYS:
                 first = min(since, first)

@@ -28,7 +28,6 @@ from models.scale import from_scale
 
 #: Students' families: a tree of lines (the default), a line, boosted trees.
 STUDENTS = ("model_tree", "quantile_linear", "boosted_trees")
-HEADLINE = "model_tree"
 #: Every so many zones of the larger panels, for time.
 EVERY = {"metr": 5, "scats": 2}
 CLOSED, NEAR, SMALL, NO_WORSE = 0.5, 1.03, 1 / 20, 1.01
@@ -97,11 +96,10 @@ def _panel(bench: BenchmarkPanel, seed: int) -> tuple[list[dict[str, Any]], dict
             found = _errors(bench, student, zones)
             each = [student.one(zone).complexity()["bytes"] for zone in zones[:: max(1, len(zones) // 12)]]
             head = f"{bench.name}: {kind} to {family}"
-            if family == HEADLINE or kind == "mix":
-                figures.append(
-                    figure(f"{head}, largest student over the teacher's bytes", max(each) / size, "1", target=SMALL,
-                           n=len(each), seed=seed)
-                )  # fmt: skip
+            figures.append(
+                figure(f"{head}, largest student over the teacher's bytes", max(each) / size, "1", target=SMALL,
+                       n=len(each), seed=seed)
+            )  # fmt: skip
             rows = {
                 task: {"direct": errors[family][task], "student": found[task], "teacher": goal[task]} for task in goal
             }

@@ -35,14 +35,14 @@ def measure(*, seed: int) -> dict[str, Any]:
         end, past = panel.origin(start - 1), panel.until(start)
         day = panel.calendar.day[known + 1]
         for family in FAMILIES:
-            losses = []
+            losses: list[np.ndarray] = []
             for wide in (True, False):
                 table = Workbench(past, target=bench.target, zone_ids=zones, steps=steps, neighbours=wide)
                 model = LearnedForecaster(family, seed=seed).fit(
                     past, target=bench.target, zone_ids=zones, train_end=end, steps=steps, bench=table
                 )
                 losses.append(np.abs(model.forecast(panel, origins=origins)[..., MEDIAN] - actual))
-            every = paired_test(PairSums.of(*losses, day).pooled(), seed=seed)
+            every = paired_test(PairSums.of(losses[0], losses[1], day).pooled(), seed=seed)
             each = np.nanmean(losses[0], axis=0) < np.nanmean(losses[1], axis=0)
             for s, step in enumerate(steps):
                 head = f"{name} {step * panel.step_s / 3600:g} h: {family}"

@@ -59,7 +59,7 @@ def test_gini_of_equals_is_zero_and_of_one_owner_nearly_one():
 
 
 def test_reliability_counts_days_not_hours():
-    """Two hours, 100 and 300 s, the same every day: no spread. In the scenario by +-10 and +-20 s: SD sqrt(1000 / 3)."""
+    """Two hours, 100 and 300 s, the same every day: no spread. The scenario adds +-10 and +-20 s: SD sqrt(1000 / 3)."""
     base = [np.array([[[100.0]], [[300.0]]])] * 4
     new = [one + shift for one, shift in zip(base, (10.0, -10.0, 20.0, -20.0))]
     table = reliability_effects(base, new, np.ones((1, 1)), ["A"], hours=2)

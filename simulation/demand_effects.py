@@ -135,7 +135,7 @@ def event_demand(event: Event) -> Process:
                 continue
             if midnight + first > live.env.now:
                 yield live.wait(midnight + first - live.env.now, Phase.MEASURES)
-            undo = live.scale_demand(1.0 + event.vehicles / usual, *where)
+            undo = live.scale_demand(1.0 + event.vehicles / usual, origin_zones=where[0], dest_zones=where[1])
             yield live.wait(midnight + last - live.env.now, Phase.MEASURES)
             undo()
 

@@ -20,7 +20,9 @@ _WHERE = {
     "LiveCity": "simulation.live",
     "RunResult": "simulation.run",
     "Scenario": "simulation.scenarios.scenario",
+    "compare_plans": "simulation.plans",
     "run_study": "simulation.study",
+    "sweep": "simulation.sweeps",
 }
 __all__ = [
     "City",
@@ -28,10 +30,12 @@ __all__ = [
     "RunResult",
     "Scenario",
     "actuated",
+    "compare_plans",
     "control",
     "make_city",
     "max_pressure",
     "run_study",
+    "sweep",
 ]
 
 

@@ -259,7 +259,8 @@ def make_city(
     guessed = demand is None
     if demand is None:
         demand = make_demand(zones, links, link_zone, gateways, _free_flow_times(arrays, index), core_links(index))
-    peak = _expected_flow(arrays, index, demand) * PEAK_HOUR_SHARE / 3600.0  # veh/s
+    routes = _free_routes(arrays, index, demand)
+    peak = routes.load(demand.starts(len(links))) * PEAK_HOUR_SHARE / 3600.0  # veh/s
     told = signals
     if signals is None:
         signals = fixed_plans(nodes, links, turns=turns, flow_veh_per_s=peak, seed=seed)
@@ -283,19 +284,17 @@ def peak_flow(city: City) -> np.ndarray:
 
     On free-flow routes, for cars: around the links that are closed to them.
     """
-    closed = city.closed_array()[:1]
-    return _expected_flow(city.link_arrays(), city.turn_index(), city.mean_demand(), closed) * PEAK_HOUR_SHARE / 3600.0
+    demand = city.mean_demand()
+    routes = _free_routes(city.link_arrays(), city.turn_index(), demand, city.closed_array()[:1])
+    return routes.load(demand.starts(len(city.links))) * PEAK_HOUR_SHARE / 3600.0
 
 
-def _expected_flow(
-    arrays: LinkArrays, turns: TurnIndex, demand: DemandSpec, closed: np.ndarray | None = None
-) -> np.ndarray:
-    """Vehicles a weekday on each link if nobody meets a queue."""
-    n = arrays.length_m.size
-    closed = np.zeros((1, n), dtype=bool) if closed is None else closed
+def _free_routes(arrays: LinkArrays, turns: TurnIndex, demand: DemandSpec, closed: np.ndarray | None = None) -> Routes:
+    """Routes to the demand's destinations if nobody meets a queue."""
+    closed = np.zeros((1, arrays.length_m.size), dtype=bool) if closed is None else closed
     routes = Routes(arrays, turns, demand.dest_link, closed, seed=0)
     routes.update()
-    return routes.load(demand.starts(n))
+    return routes
 
 
 def gateway_share(city: City) -> float:
@@ -309,8 +308,9 @@ def gateway_share(city: City) -> float:
     inside[:n, :n] = demand.od_veh[:n, :n]
     arrays, turns = city.link_arrays(), city.turn_index()
     length = arrays.length_m
-    own = float(_expected_flow(arrays, turns, replace(demand, od_veh=inside)) @ length)
-    total = float(_expected_flow(arrays, turns, demand) @ length)
+    routes = _free_routes(arrays, turns, demand)
+    own = float(routes.load(replace(demand, od_veh=inside).starts(length.size)) @ length)
+    total = float(routes.load(demand.starts(length.size)) @ length)
     return 1.0 - own / total if total > 0 else 0.0
 
 

@@ -254,8 +254,8 @@ class Routes:
         """
         flow = np.zeros(self.known_s.shape[1])
         for k in range(self.perceptions):
-            load_trees(self.next_link[k], starts / self.perceptions, flow)
-        return flow
+            load_trees(self.next_link[k], starts.copy(), flow)  # it is used up
+        return flow / self.perceptions
 
     def reachable(self) -> np.ndarray:
         """Whether some way leads from each link to each destination. Shape (D, n_links)."""

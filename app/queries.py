@@ -48,6 +48,7 @@ class Queries:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._kept: dict[tuple[Any, ...], Any] = {}
+        self._info: tuple[tuple[int, int], Info] | None = None
         self._lock = threading.Lock()
 
     # ------------------------------------------------------------------ what there is
@@ -60,6 +61,13 @@ class Queries:
         NotReadyError
             If no demo or simulation has finished here.
         """
+        tag = self.workspace.stamp()
+        held = self._info
+        if held is None or held[0] != tag:
+            held = self._info = (tag, self._read_info())
+        return held[1]
+
+    def _read_info(self) -> Info:
         said = self.workspace.describe()
         runs = {k: str(v) for k, v in dict(said.get("runs", {})).items() if v and self.workspace.runs.has(str(v))}
         if not {"city", "live"} <= runs.keys() or "now" not in said:

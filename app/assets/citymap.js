@@ -138,6 +138,10 @@
       },
     };
     const text = (i) => {
+      if (values && scale && scale.labels) {
+        const v = values[city.zones[i].id];
+        return v === undefined || v === null ? "·" : `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(scale.digits)}`;
+      }
       if (props.mode === "edit" || values || !layer) return city.zones[i].id;
       const v = layer.values[i][step];
       return v === null ? "–" : v.toFixed(layer.digits);
@@ -205,10 +209,12 @@
     return box;
   }
 
-  /* Polygon: a click a corner; Enter, a double click or the first corner ends it; Escape drops it. */
-  function polygonTool(map, done) {
+  /* Polygon and line: a click a corner; Enter, a double click or (polygon) the first corner ends it; Escape drops it. */
+  function cornerTool(map, kind, done) {
     const corners = [];
-    const shape = L.polygon([], { color: "#1d5fae", weight: 2, dashArray: "6 4", fillOpacity: 0.12, interactive: false }).addTo(map);
+    const closed = kind === "polygon";
+    const make = closed ? L.polygon : L.polyline;
+    const shape = make([], { color: "#1d5fae", weight: 2, dashArray: "6 4", fillOpacity: 0.12, interactive: false }).addTo(map);
     const near = (a, b) => map.latLngToContainerPoint(a).distanceTo(map.latLngToContainerPoint(b)) < 9;
     const stop = () => {
       map.off(handlers);
@@ -219,11 +225,11 @@
     };
     const end = () => {
       stop();
-      done(corners.length > 2 ? corners.map((c) => [c.lng, c.lat]) : null);
+      done(corners.length > (closed ? 2 : 1) ? corners.map((c) => [c.lng, c.lat]) : null);
     };
     const handlers = {
       click(e) {
-        if (corners.length > 2 && near(e.latlng, corners[0])) return end();
+        if (closed && corners.length > 2 && near(e.latlng, corners[0])) return end();
         if (!corners.length || !near(e.latlng, corners[corners.length - 1])) corners.push(e.latlng);
         shape.setLatLngs(corners);
       },
@@ -245,6 +251,54 @@
     map.doubleClickZoom.disable();
     map.getContainer().style.cursor = "crosshair";
     map.on(handlers);
+    document.addEventListener("keydown", key);
+    return stop;
+  }
+
+  /* Lasso: drag around the streets, with a mouse, a pen or a finger; Escape drops it. */
+  function lassoTool(map, done) {
+    const box = map.getContainer();
+    const points = [];
+    let down = false;
+    const shape = L.polygon([], { color: "#1d5fae", weight: 2, dashArray: "6 4", fillOpacity: 0.12, interactive: false }).addTo(map);
+    const stop = () => {
+      box.removeEventListener("pointerdown", press, true);
+      document.removeEventListener("pointermove", move);
+      document.removeEventListener("pointerup", release);
+      document.removeEventListener("keydown", key);
+      map.dragging.enable();
+      shape.remove();
+      box.style.cursor = box.style.touchAction = "";
+    };
+    const end = (ring) => {
+      stop();
+      done(ring);
+    };
+    const press = (e) => {
+      if (e.target.closest(".leaflet-control")) return;
+      down = true;
+      move(e);
+    };
+    const move = (e) => {
+      if (!down) return;
+      const last = points[points.length - 1];
+      const at = map.mouseEventToLatLng(e);
+      if (last && map.latLngToContainerPoint(last).distanceTo(map.latLngToContainerPoint(at)) < 3) return;
+      points.push(at);
+      shape.setLatLngs(points);
+    };
+    const release = () => {
+      if (down) end(points.length > 3 ? points.map((c) => [c.lng, c.lat]) : null);
+    };
+    const key = (e) => {
+      if (e.key === "Escape") end(null);
+    };
+    map.dragging.disable();
+    box.style.cursor = "crosshair";
+    box.style.touchAction = "none";
+    box.addEventListener("pointerdown", press, true);
+    document.addEventListener("pointermove", move);
+    document.addEventListener("pointerup", release);
     document.addEventListener("keydown", key);
     return stop;
   }
@@ -285,7 +339,7 @@
     });
     map.on("mouseout", () => map.closeTooltip(tip));
     map.on("click", (e) => {
-      if (state.tool) return;
+      if (state.tool || Date.now() < (state.quiet || 0)) return;
       const hit = layer.hit(e.latlng);
       const now = latest.current;
       if (now.mode === "edit") {
@@ -334,7 +388,9 @@
           repaint();
           /* Once the frame with the whole map has been shown. */
           requestAnimationFrame(() => setTimeout(() => {
-            if (element.current) element.current.dataset.drawnMs = String(Math.round(performance.now()));
+            if (!element.current) return;
+            element.current.dataset.drawnMs = String(Math.round(performance.now()));
+            latest.current.setProps({ painted: true });
           }));
         })
         .catch((error) => {
@@ -347,7 +403,7 @@
         });
       return () => {
         gone = true;
-        if (state.tool) state.tool();
+        if (state.tool) state.tool.stop();
         if (state.watch) state.watch.disconnect();
         if (state.map) state.map.remove();
         kept.current = {};
@@ -377,17 +433,28 @@
       const hour = period >= 0 ? state.air.words(period) : now.streets && state.air ? now.words.ahead : "";
       element.current.dataset.hour = period >= 0 ? hour : "";
       if (hour !== (now.hour || "")) now.setProps({ hour });
-      const wanted = now.mode === "edit" && now.drawMode === "polygon";
-      if (wanted && !state.tool) {
-        state.tool = polygonTool(state.map, (ring) => {
-          state.tool = null;
-          const found = ring ? state.layer.within(ring) : null;
-          const drawn = found ? { ring, links: found.links, zones: found.zones.map((i) => state.city.zones[i].id), n: Date.now() } : null;
-          latest.current.setProps(drawn ? { drawMode: "click", drawn } : { drawMode: "click" });
-        });
-      } else if (!wanted && state.tool) {
-        state.tool();
+      const wanted = now.mode === "edit" && ["polygon", "lasso", "line"].includes(now.drawMode) ? now.drawMode : null;
+      if (state.tool && state.tool.kind !== wanted) {
+        state.tool.stop();
         state.tool = null;
+      }
+      if (wanted && !state.tool) {
+        const finished = (ring) => {
+          /* The click that ends a drag or a line is still on its way: it must not choose a street. */
+          state.quiet = Date.now() + 150;
+          setTimeout(() => (state.tool = null));
+          const found = ring && wanted !== "line" ? state.layer.within(ring) : { links: [], zones: [] };
+          const drawn = ring ? { kind: wanted, ring, links: found.links, zones: found.zones.map((i) => state.city.zones[i].id), n: Date.now() } : null;
+          latest.current.setProps(drawn ? { drawMode: "click", drawn } : { drawMode: "click" });
+        };
+        state.tool = { kind: wanted, stop: wanted === "lasso" ? lassoTool(state.map, finished) : cornerTool(state.map, wanted, finished) };
+      }
+      const lines = now.mode === "edit" && now.edits && now.edits.lines ? now.edits.lines : [];
+      const said = JSON.stringify(lines);
+      if (state.lines !== said) {
+        state.lines = said;
+        if (state.drawnLines) state.drawnLines.remove();
+        state.drawnLines = L.layerGroup(lines.map((line) => L.polyline(line.map(([x, y]) => [y, x]), { color: "#1d5fae", weight: 5, dashArray: "2 8", interactive: false }))).addTo(state.map);
       }
     }
     R.useEffect(repaint);

@@ -31,7 +31,8 @@ class CityMap(_Plain):
     `geoUrl`, `dayUrl`, `linksUrl`, `airUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown.
     `streets` draws the raster of `airUrl`, fetched only then, where layer and step have one; `hour` tells which it is.
     `mode="edit"` lets links be clicked (`clickedLink`) or, with `drawMode="polygon"`, surrounded (`drawn`); `edits`
-    (closed, changed: link ids; zones: zone ids) are then drawn. `zoneValues`, `linkValues` (by id) with `scale`
+    (closed, changed: link ids; zones: zone ids) are then drawn. `painted` turns true when the first
+    frame has been shown. `zoneValues`, `linkValues` (by id) with `scale`
     (limit, unit, digits, sign: 1 where more is purple, -1 where less is) show differences instead of a layer.
     """
 
@@ -57,6 +58,7 @@ class CityMap(_Plain):
         "scale",
         "ariaLabel",
         "words",
+        "painted",
     ]
 
     def __init__(self, id: str | None = None, **props: Any) -> None:

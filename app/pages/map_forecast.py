@@ -129,7 +129,7 @@ def layout(queries: Queries, **address: str) -> Any:
                     html.Section(
                         [
                             html.Div(
-                                panel(queries, zone, layer),
+                                [html.H2(queries.zone_names()[zone]), html.Div(className="skeleton skeleton-panel")],
                                 id=ids.MAP_PANEL,
                                 className="panel",
                                 **{"aria-live": "polite"},
@@ -319,15 +319,18 @@ def register(app: Dash, queries: Queries) -> None:
         Input(ids.MAP_TABLE, "children"),
     )
 
+    # the charts' library is large: it is asked for once the map stands
     @app.callback(
         Output(ids.MAP_PANEL, "children"),
+        Input(ids.MAP, "painted"),
         Input(ids.MAP, "selectedZone"),
         Input(ids.MAP_LAYER, "value"),
         Input(ids.THEME, "data"),
         State(ids.MAP_TIME, "step"),
+        prevent_initial_call=True,
     )
-    def show(zone: str, layer: str, theme: str, step: int | None) -> Any:
-        return panel(queries, zone, layer, step, theme)
+    def show(painted: bool | None, zone: str, layer: str, theme: str, step: int | None) -> Any:
+        return panel(queries, zone, layer, step, theme) if painted else no_update
 
     @app.callback(
         Output(ids.MAP_TABLE, "children"),

@@ -61,6 +61,14 @@ class Workspace:
             raise StoreError(f"{path} is damaged (it holds a {type(value).__name__}); mend or remove it")
         return value
 
+    def stamp(self) -> tuple[int, int]:
+        """Changes with every `update`: when `workspace.json` was written, ns, and its size; zeros where it is new."""
+        try:
+            told = (self.root / "workspace.json").stat()
+        except OSError:
+            return (0, 0)
+        return (told.st_mtime_ns, told.st_size)
+
     def update(self, **values: Any) -> None:
         """Add to `workspace.json`, atomically."""
         merged = {**self.describe(), **values}

@@ -110,7 +110,7 @@ def make_study(
     city = stored_city(workspace)
     base = workspace.describe()["runs"]["city"]
     scenario = find_scenario(what, city) if isinstance(what, str) else what
-    start, air, of_air = _air(workspace, city, start, days)
+    start, air, of_air = study_air(workspace, city, start, days)
     spec: dict[str, Any] = {
         **of_air, "code": code_version()["simulation"], "parent": base, "scenario": to_form(scenario), "seeds": seeds,
         "days": days, "start": start,
@@ -122,7 +122,7 @@ def make_study(
         return run, True
     study = run_study(
         city, scenario, seeds=range(1, seeds + 1), days=days, start=start, n_jobs=n_jobs or 2, progress=progress,
-        cancelled=cancelled, until=rule, seconds=seconds, elasticity=elasticity, store=_replications(workspace), **air,
+        cancelled=cancelled, until=rule, seconds=seconds, elasticity=elasticity, store=replications(workspace), **air,
     )  # fmt: skip
     if workspace.runs.has(run):  # another process was quicker with the same study
         return run, True
@@ -170,12 +170,12 @@ class _Prefixed:
         self._store.delete(self._prefix + key)
 
 
-def _replications(workspace: Workspace) -> Store:
+def replications(workspace: Workspace) -> Store:
     """Where a workspace keeps replications: apart for each version of the code that makes them."""
     return _Prefixed(FolderStore(workspace.root / "studies"), f"{code_version()['simulation']}/")
 
 
-def _air(
+def study_air(
     workspace: Workspace, city: City, start: str | None, days: int
 ) -> tuple[str, dict[str, pd.DataFrame | None], dict[str, Any]]:
     """Begin of a study, its weather and background, and what its specification says of them."""

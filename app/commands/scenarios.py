@@ -1,4 +1,4 @@
-"""Planning scenarios: `scenario run`, `scenario list`."""
+"""Planning scenarios: `scenario run`, `scenario list`; others of the group stand in `planning` and `reporting`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ import click
 
 from app.commands.options import JOBS, JSON, WORKSPACE, existing
 from app.commands.output import records, show
+from app.commands.reporting import REPORTING
 from data.errors import InputError
 
 
 @click.group()
 def scenario() -> None:
-    """Planning scenarios: what would this closure, limit or zone change?"""
+    """Planning scenarios: what would this closure, limit or zone change, and how sure is it?
+
+    \b
+    Ask          list, run             one plan against today, with 90 % intervals
+                 compare, sweep        several plans, or one with other values
+    At once      learn, preview        what micromodels foresee, without a simulation
+    Choose       recommend             which measures to combine, within a budget
+    Hand out     report, reproduce     one file for the council, and the same study from that file alone
+    """
 
 
 @scenario.command("run")
@@ -105,3 +114,7 @@ def scenario_list(as_json: bool) -> None:
     from simulation.scenarios import load_shipped, shipped_names
 
     show({name: load_shipped(name).title for name in shipped_names()}, as_json)
+
+
+for _command in REPORTING:
+    scenario.add_command(_command)

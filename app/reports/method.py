@@ -56,7 +56,7 @@ def method(found: Findings) -> list[Block]:
         if gap is not None:
             items.append(
                 f"Ways {side}: in the hour from {float(gap['hour_start_s']) / 3600:g} h of the first pair, drivers"
-                f" spent {number(float(gap['gap']) * 100)} % more than on their best ways ({int(gap['trips']):,} trips);"
+                f" spent {number(float(gap['gap']) * 100)} % more than on the best ways ({int(gap['trips']):,} trips);"
                 " this relative gap holds the errors with which they perceive times."
             )
     return [Heading("Method"), Bullets(tuple(items))]

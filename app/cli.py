@@ -106,7 +106,7 @@ def benchmark(case: str | None, arguments: Sequence[str], as_json: bool) -> None
         return
     result = run_case(case, list(arguments))
     if as_json:
-        click.echo(json.dumps(result, indent=1))
+        click.echo(json.dumps(result, indent=1, default=lambda value: value.item()))  # NumPy's numbers
         return
     for figure in result["figures"]:
         target = "" if figure["target"] is None else f"  (target {figure['target']:g})"

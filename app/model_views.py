@@ -11,24 +11,24 @@ import pandas as pd
 
 from app.limits import EU_2030
 from app.live_views import forecast_paths
+from app.measured import MEASURED_TARGETS
 from app.queries import Queries
-from app.texts import EN, ahead, model_name, plain_models, t
+from app.texts import EN, ahead, plain_models, t
 from data.errors import ZonewiseError
 from data.units import DISPLAY
 
 log = logging.getLogger(__name__)
-MOST_RULES = 14  # leaves of a tree that are told
 _HISTORY_DAYS = 16  # enough for the longest lag (two weeks) and its neighbours
 
 
-def panel(queries: Queries) -> Any:
-    """The panel at `now`: the last days of the simulation and the live day as far as it is known."""
+def panel(queries: Queries, days: float = _HISTORY_DAYS) -> Any:
+    """The panel at `now`: the last `days` of the simulation and the live day as far as it is known."""
     info = queries.info()
 
     def make() -> Any:
         from models.panel import Panel
 
-        since = (info.now - pd.Timedelta(days=_HISTORY_DAYS)).to_pydatetime()
+        since = (info.now - pd.Timedelta(days=days)).to_pydatetime()
         until = (info.now - pd.Timedelta(seconds=info.step_s)).to_pydatetime()
 
         def joined(table: str) -> pd.DataFrame:
@@ -42,18 +42,19 @@ def panel(queries: Queries) -> Any:
             keys = [k for k in ("zone_id", "time") if k in whole]
             return whole.drop_duplicates(keys, keep="last").sort_values(keys, ignore_index=True)
 
-        city = info.runs["city"]
+        city, state = info.runs["city"], joined("zone_state")
         return Panel.from_table(
-            joined("zone_state"),
+            state,
             zones=queries.table(city, "zones"),
             adjacency=queries.table(city, "adjacency") if queries.has_table(city, "adjacency") else None,
             weather=joined("weather") if queries.has_table(info.runs["live"], "weather") else None,
             timezone=info.timezone,
             country=queries.workspace.describe().get("country"),
             step_s=int(info.step_s),
+            targets=[name for name in MEASURED_TARGETS if name in state and state[name].notna().any()],
         )
 
-    return queries.keep(("panel", info.runs["live"], info.runs.get("simulation"), info.now), make)
+    return queries.keep(("panel", info.runs["live"], info.runs.get("simulation"), info.now, days), make)
 
 
 def explain(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.DataFrame, str] | None:
@@ -66,14 +67,15 @@ def explain(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.
     """
     info = queries.info()
     key = ("explain", info.runs["live"], info.runs.get("training"), info.now, zone_id, target, step)
+    key += tuple(version(queries, place, target) for place in (zone_id, "_city", "_mix"))
 
     def make() -> tuple[pd.DataFrame, str] | None:
         found = in_use(queries, zone_id, target)
         if found is None:
             return None
         model, kind = found
-        rows = _or_none(
-            lambda: model.explain(panel(queries), origin=_origin(queries), zone_id=zone_id, step=step), zone_id, target
+        rows = or_none(
+            lambda: model.explain(panel(queries), origin=origin(queries), zone_id=zone_id, step=step), zone_id, target
         )
         return None if rows is None else (rows.assign(contribution=rows["contribution"] * DISPLAY[target][1]), kind)
 
@@ -91,11 +93,11 @@ def in_use(queries: Queries, zone_id: str, target: str) -> tuple[Any, str] | Non
     return None
 
 
-def _origin(queries: Queries) -> pd.Timestamp:
+def origin(queries: Queries) -> pd.Timestamp:
     return pd.Timestamp(queries.info().now).as_unit("us")
 
 
-def _or_none(make: Callable[[], Any], zone_id: str, target: str) -> Any:
+def or_none(make: Callable[[], Any], zone_id: str, target: str) -> Any:
     """What a stored model says; None where it cannot: a model that cannot be read must not take the page with it."""
     try:
         return make()
@@ -123,18 +125,40 @@ def load(queries: Queries, zone_id: str, target: str) -> Any:
             pass
         return None
 
-    return queries.keep(("model", queries.info().runs.get("training"), zone_id, target), read)
+    return queries.keep(("model", zone_id, target, version(queries, zone_id, target)), read)
 
 
-def card(queries: Queries, zone_id: str, target: str) -> dict[str, Any]:
-    """Card of the version in force; empty where there is none."""
+def standing(queries: Queries, zone_id: str, target: str) -> Any:
+    """What is in force (`models.standing.Standing`), read anew each time; None where nothing is, or it is damaged."""
     from models.errors import ModelFileError, RegistryError
     from models.registry import Registry
 
     try:
-        return dict(Registry(queries.workspace.models).show(zone_id, target))
+        return Registry(queries.workspace.models).standing(zone_id, target)
     except (RegistryError, ModelFileError):
-        return {}
+        return None
+
+
+def version(queries: Queries, zone_id: str, target: str) -> str:
+    """Number of the version in force; empty where there is none."""
+    found = standing(queries, zone_id, target)
+    return found.version if found is not None else ""
+
+
+def card(queries: Queries, zone_id: str, target: str, number: str | None = None) -> dict[str, Any]:
+    """Card of a version, or of the one in force; empty where there is none, or it is damaged."""
+    from models.errors import ModelFileError, RegistryError
+    from models.registry import Registry
+
+    at = number or version(queries, zone_id, target)
+
+    def read() -> dict[str, Any]:
+        try:
+            return dict(Registry(queries.workspace.models).show(zone_id, target, at))
+        except (RegistryError, ModelFileError):
+            return {}
+
+    return queries.keep(("card", zone_id, target, at), read) if at else {}
 
 
 def main_driver(queries: Queries, zone_id: str, target: str, step: int) -> tuple[str, float] | None:
@@ -177,7 +201,7 @@ def told(queries: Queries, zone_id: str, target: str, step: int, when: str) -> s
             p = float(from_quantiles(levels, row * factor, limit.value))
             chance = Chance(limit.value / factor, p, note)
     record, horizon_s = track_record(queries, zone_id, target, step)
-    words = _or_none(
+    words = or_none(
         lambda: paragraph(
             rows, target=target, zone=queries.zone_names()[zone_id], when=when, interval=interval, record=record,
             chance=chance,
@@ -220,114 +244,7 @@ def track_record(queries: Queries, zone_id: str, target: str, step: int) -> tupl
     return record, horizon_s
 
 
-def shares(queries: Queries, zone_id: str, target: str, step: int) -> tuple[str, int] | None:
-    """Shares of a mix in words, and their horizon in steps; None where no mix serves the zone."""
-    found = in_use(queries, zone_id, target)
-    if found is None or found[1] != "mix":
-        return None
-    model, at = found[0], anchor(found[0], step)
-    weights = model.weights[:, int(model.places([zone_id])[0]), model.anchors.index(at)]
-    named = sorted(zip(weights, (member.name for member in model.members)), key=lambda pair: -pair[0])
-    return ", ".join(f"{model_name(name)} {100 * w:.0f} %" for w, name in named if round(100 * w) > 0), at
-
-
-def rules(queries: Queries, zone_id: str, target: str, step: int) -> tuple[list[str], int]:
-    """How a zone's tree decides, in words, and for which horizon in steps; empty for other families."""
-    from models.explain import rules as tree_rules
-
-    model = load(queries, zone_id, target)
-    if model is None or not hasattr(getattr(model, "learner", None), "rules"):
-        return [], step
-    at = anchor(model, step)
-    lines = _or_none(lambda: tree_rules(model, step=at), zone_id, target) or []
-    return ([str(line) for line in lines[:MOST_RULES]] if len(lines) > 1 else []), at
-
-
-def trace(queries: Queries, zone_id: str, target: str, step: int) -> tuple[list[str], int]:
-    """The questions that a zone's tree asked now, and for which horizon in steps; empty for other families."""
-    from models.explain import decision_trace
-
-    model = load(queries, zone_id, target)
-    if model is None or not hasattr(getattr(model, "learner", None), "path"):
-        return [], step
-    at = anchor(model, step)
-    key = ("trace", queries.info().runs["live"], queries.info().now, zone_id, target, at)
-    lines = queries.keep(
-        key,
-        lambda: _or_none(
-            lambda: decision_trace(model, panel(queries), origin=_origin(queries), zone_id=zone_id, step=at),
-            zone_id, target,
-        ),
-    )  # fmt: skip
-    return lines or [], at
-
-
-def weights(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.DataFrame, float, int] | None:
-    """Coefficients of a zone's line and a usual swing in shown units, and the horizon in steps; None for no line."""
-    from models.explain import line_weights, usual_swing
-
-    model = load(queries, zone_id, target)
-    if model is None or not hasattr(getattr(model, "learner", None), "coefficients"):
-        return None
-    at, factor = anchor(model, step), DISPLAY[target][1]
-    rows = _or_none(lambda: line_weights(model, zone_id=zone_id, step=at), zone_id, target)
-    if rows is None:
-        return None
-    return rows.assign(move=rows["move"] * factor), usual_swing(model, zone_id) * factor, at
-
-
 def plain_reason(reason: str) -> str:
     """A reason of the table `choices` with families by their plain names."""
     names = [key.split(".", 1)[1] for key in EN if key.startswith("about.")]
     return plain_models(reason, [name for name in names if name != "mix"])
-
-
-def about(family: str) -> str:
-    """What a family is, in a sentence; empty for one that the catalogue does not know."""
-    return EN.get(f"about.{family}", "")
-
-
-def model_table(queries: Queries, target: str) -> pd.DataFrame:
-    """One row a zone that senses `target`: family, version, errors by horizon, coverage, bytes, use, reason."""
-    info = queries.info()
-    names = queries.zone_names()
-    choices = queries.choices()
-    choices = choices[choices["target"].astype(str) == target]
-    scores = pd.DataFrame(columns=["model", "zone_id", "target", "metric", "horizon_s", "value"])
-    for kind in ("comparison", "training"):
-        if kind in info.runs and queries.has_table(info.runs[kind], "scores"):
-            scores = queries.table(info.runs[kind], "scores")
-            break
-    scores = scores[scores["target"].astype(str) == target]
-    factor = DISPLAY[target][1]
-
-    def score(zone: str, model: str, metric: str, horizon_s: float) -> float:
-        hit = scores[
-            (scores["zone_id"] == zone)
-            & (scores["model"] == model)
-            & (scores["metric"] == metric)
-            & (scores["horizon_s"] == horizon_s)
-        ]
-        return float(hit["value"].iloc[0]) if len(hit) else float("nan")
-
-    rows = []
-    for choice in choices.itertuples():
-        zone = str(choice.zone_id)
-        told = card(queries, zone, target)
-        row = {
-            "zone_id": zone,
-            "name": names.get(zone, zone),
-            "family": str(choice.family),
-            "version": str(told.get("version", "–")),
-            "model_in_use": str(choice.model_in_use),
-            "reason": str(choice.reason),
-            "is_task": bool(choice.is_task),
-            "fit_seconds": float(told.get("fit_seconds", np.nan) or np.nan),
-            "bytes": float(dict(told.get("complexity", {})).get("bytes", np.nan) or np.nan),
-        }
-        for horizon_s in (900.0, 3600.0, 86400.0):
-            for model in ("micromodel", "macromodel", "seasonal_naive"):
-                row[f"{model}_{int(horizon_s)}"] = score(zone, model, "mae", horizon_s) * factor
-        row["coverage_90"] = score(zone, "micromodel", "coverage_90", 3600.0)
-        rows.append(row)
-    return pd.DataFrame(rows)

@@ -205,6 +205,7 @@ class Job:
             run.table("guard", training.guard)
             run.table("assignment", training.assignment)
             run.table("scores", training.scores)
+            run.table("candidates", _candidate_errors(training, self.panel()))
             run.json("seconds", {"/".join(map(str, key)): value for key, value in training.seconds.items()})
             for path, model in _live_models(final).items():
                 for name, value in model.save().items():
@@ -346,6 +347,14 @@ def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
         if family == "seasonal_naive"
     }
     return {**own, **city, **mixes, **naive}
+
+
+def _candidate_errors(training: Training, panel: Panel) -> pd.DataFrame:
+    """Out-of-fold errors of all that competed, by zone and horizon, as a table `scores`."""
+    from models.choosing import validation_scores
+
+    every = ((name, model) for (name, _), model in training.candidates.items())
+    return validation_scores(every, panel.step_s, training.seed)
 
 
 def _store_watch(run: Any, training: Training, panel: Panel) -> None:

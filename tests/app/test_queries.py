@@ -9,7 +9,9 @@ import pytest
 from app import live_views, map_views, zone_views
 from app.city_now import city_figures
 from app.comparison_views import advice, paired, regimes, verdict
-from app.model_views import explain, in_use, main_driver, model_table, plain_reason, shares, told, trace, weights
+from app.model_inside import shares, trace, weights
+from app.model_lists import model_table
+from app.model_views import explain, in_use, main_driver, plain_reason, told
 from app.pages.micro_macro import regime_table
 from app.queries import NotReadyError, Queries
 from app.server import create_app

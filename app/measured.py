@@ -294,7 +294,8 @@ class MeasuredJob(Job):
         *, state: pd.DataFrame | None = None, clock: tuple[pd.Timestamp, pd.Timestamp] | None = None,
     ) -> pd.DataFrame:  # fmt: skip
         """Keep the last weeks of readings, and forecasts from each hour of the live day and from `now`."""
-        from app.live_forecasts import forecast_table, stored_models
+        from app.live_forecasts import forecast_table
+        from app.renewed import serving_models
         from data.schemas import FORECASTS, empty
 
         state = self.state() if state is None else state
@@ -303,7 +304,7 @@ class MeasuredJob(Job):
         table = empty(FORECASTS)
         if training is not None:
             self.report("live", 0, 1, "forecasting")
-            models = stored_models(self.workspace.runs, training, LIVE_MODELS)
+            models = serving_models(self.workspace, training, LIVE_MODELS)
             hours = pd.date_range(day, now, freq="1h")
             table = forecast_table(self._panel_of(state), models, hours.union([now]))
         with self.workspace.runs.write(kind, spec, parents=parents, seed=self.spec.seed) as run:

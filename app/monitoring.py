@@ -7,6 +7,7 @@ workspace's book, each once, however often somebody looks.
 from __future__ import annotations
 
 import getpass
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from data.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from models.contract import Forecaster
-    from models.monitoring import Alarm, AlarmBook
+    from models.monitoring import Alarm, AlarmBook, Monitor
     from models.panel import Panel
 
 #: Readings looked back on where nobody says since when.
@@ -95,17 +96,20 @@ def monitor_workspace(workspace: Workspace, *, replay: str | None = None, since:
     InputError
         If there are no models, no readings after training, or the run or date cannot be used.
     """
-    from models.monitoring import Monitor, series_of_zones
+    from app.renewed import renewed_models
+    from models.monitoring import Monitor
 
     told = workspace.describe()
     models = stored_micromodels(workspace)
+    newer = renewed_models(workspace, str(told["runs"]["training"]))
     panel = watched_panel(workspace, replay)
     begin = _since(panel, models, since, str(told["timezone"]))
     book, parts = alarm_book(workspace), []
     for target, (zones, reference) in _references(workspace, models, panel).items():
         mine = {zone: models[zone, target] for zone in zones}
         monitor = Monitor(target, zones, reference)
-        monitor.observe(series_of_zones(mine, panel, begin, len(panel)))
+        again = {zone: newer[zone, target] for zone in zones if (zone, target) in newer}
+        mine = _watch(monitor, mine, again, panel, begin)
         book.enter(monitor.alarms)
         parts.append(_states(monitor, mine, panel))
     alarms = book.table()
@@ -113,6 +117,32 @@ def monitor_workspace(workspace: Workspace, *, replay: str | None = None, since:
     return Report(
         since=panel.times[begin], now=panel.origin(len(panel) - 1), zones=_with_notes(zones, alarms), alarms=alarms
     )
+
+
+def _watch(
+    monitor: Monitor, models: Mapping[str, Forecaster], newer: Mapping[str, Forecaster], panel: Panel, begin: int
+) -> dict[str, Forecaster]:
+    """Let a monitor watch all readings from `begin` on; models that were trained again take over when they were.
+
+    Returns the models that serve at the end, in the order of `models`.
+    """
+    import numpy as np
+
+    from models.monitoring import series_of_zones
+
+    serving = dict(models)
+    since = {zone: min(panel.known_by(pd.Timestamp(model.train_end)), len(panel)) for zone, model in newer.items()}
+    start = begin
+    for stop in sorted({*since.values(), len(panel)}):
+        if stop > start:
+            monitor.observe(series_of_zones(serving, panel, start, stop))
+            start = stop
+        fresh = [zone for zone, at in since.items() if at == stop]
+        if fresh:
+            serving |= {zone: newer[zone] for zone in fresh}
+            places = np.array([monitor.zone_ids.index(zone) for zone in fresh])
+            monitor.rebase(monitor.reference.pick(places), places)
+    return serving
 
 
 def stored_micromodels(workspace: Workspace) -> dict[tuple[str, str], Forecaster]:
@@ -126,11 +156,12 @@ def stored_micromodels(workspace: Workspace) -> dict[tuple[str, str], Forecaster
     from app.live_forecasts import stored_models
 
     training = str(workspace.describe().get("runs", {}).get("training", ""))
-    if not workspace.runs.has(training):
+    found = stored_models(workspace.runs, training, ()) if workspace.runs.has(training) else {}
+    if not found:
         raise InputError(
             f"workspace '{workspace.name}' has no models yet; 'zonewise train {workspace.name}' makes them"
         )
-    return {(key[1], key[2]): model for key, model in stored_models(workspace.runs, training, ()).items()}
+    return {(key[1], key[2]): model for key, model in found.items()}
 
 
 def watched_panel(workspace: Workspace, replay: str | None = None) -> Panel:
@@ -196,7 +227,7 @@ def _since(panel: Panel, models: Any, since: str | None, timezone: str) -> int:
     return begin
 
 
-def _states(monitor: Any, models: dict[str, Forecaster], panel: Panel) -> pd.DataFrame:
+def _states(monitor: Any, models: Mapping[str, Forecaster], panel: Panel) -> pd.DataFrame:
     """A row each zone of one target."""
     import numpy as np
 

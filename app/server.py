@@ -10,13 +10,13 @@ from flask import Flask
 from app import api, shell
 from app.mounts import Mounts
 from app.packing import pack_assets
-from app.pages import map_forecast, micro_macro, models, scenarios, start
+from app.pages import map_forecast, micro_macro, models, monitor, scenarios, start
 from app.queries import Queries
 from app.texts import t
 from app.uploads import MOST_UPLOAD_BYTES
 from data.store.workspace import Workspace, home, open_workspace
 
-PAGES = (map_forecast, micro_macro, scenarios, models, start)
+PAGES = (map_forecast, micro_macro, scenarios, models, monitor, start)
 #: An upload comes as base64, with what the page says besides.
 MOST_REQUEST_BYTES = 2 * MOST_UPLOAD_BYTES
 

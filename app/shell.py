@@ -17,6 +17,7 @@ from app import ids
 from app.addresses import bare, href
 from app.components.parts import icon, message, skeleton
 from app.layers import is_measured
+from app.monitor_views import header_status
 from app.queries import NotReadyError, Queries
 from app.texts import t
 from data.errors import ZonewiseError
@@ -54,24 +55,15 @@ def frame(queries: Queries, pages: Sequence[ModuleType]) -> dmc.MantineProvider:
 
 def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
     try:
-        info = queries.info()
-        label, clock = info.label, info.now.tz_convert(info.timezone).strftime("%H:%M")
-        measured = is_measured(queries)
+        label = queries.info().label
     except ZonewiseError:
-        label, clock, measured = queries.workspace.name, "–", False
+        label = queries.workspace.name
     return html.Header(
         [
             html.Div(className="logo", **{"aria-hidden": "true"}),
             html.Div([html.Strong(t("product")), html.Span(label)], className="brand"),
             html.Nav(_links(pages), className="pages", **{"aria-label": t("nav.label")}),
-            html.Div(
-                [
-                    html.Span(className="dot"),
-                    html.Span(t("status.measured" if measured else "status"), className="status-words"),
-                    html.Strong(clock),
-                ],
-                className="status",
-            ),
+            html.Div(status(queries), id=ids.STATUS, className="status"),
             html.Span(id=ids.COPY_SAID, className="said", role="status"),
             html.Button(
                 icon("link"),
@@ -91,6 +83,20 @@ def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
             ),
         ]
     )
+
+
+def status(queries: Queries) -> list[Any]:
+    """Up to when readings reach, and how old they are where a feed has fallen silent."""
+    try:
+        (clock, age), measured = header_status(queries), is_measured(queries)
+    except ZonewiseError:
+        clock, age, measured = "–", "", False
+    return [
+        html.Span(className="dot stale" if age else "dot"),
+        html.Span(t("status.measured" if measured else "status"), className="status-words"),
+        html.Strong(clock),
+        html.Span(t("status.stale", age=age), className="stale-words") if age else None,
+    ]
 
 
 def _links(pages: Sequence[ModuleType], *, short: bool = False) -> list[Any]:

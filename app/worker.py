@@ -18,8 +18,10 @@ from data.store.workspace import Workspace, open_workspace
 log = logging.getLogger(__name__)
 #: Modules whose `run_job` does a job of a kind.
 RUNS = {
-    "scenario": "app.study_job", "simulate": "app.simulate_job", "import": "app.import_job",
+    "scenario": "app.study_job", "preview": "app.preview_job", "recommend": "app.recommend_job",
+    "simulate": "app.simulate_job", "import": "app.import_job",
     "create": "app.create_job",
+    "monitor": "app.monitor_job", "retrain": "app.retrain_job",
 }  # fmt: skip
 Run = Callable[[Workspace, dict[str, Any], Callable[..., None], Callable[[], bool]], str]
 

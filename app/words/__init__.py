@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from app.words import common, compare, map_page, models, scenarios, start
+from app.words import common, compare, map_page, models, monitor, scenarios, start
 
-_MODULES = (common, map_page, compare, scenarios, models, start)
+_MODULES = (common, map_page, compare, scenarios, models, monitor, start)
 
 
 def joined(language: str) -> dict[str, str]:

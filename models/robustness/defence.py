@@ -149,7 +149,7 @@ def _limits(habit: Habits, past: Panel, usual: np.ndarray) -> dict[str, np.ndarr
     scale, step_s = habit.profile.scale, habit.step_s
     z = (value - usual) / scale
     around = habit.expected(z)
-    left = (z - around) / habit.spread
+    left = habit.less(z, around)
     above, zero = checks.run_lengths(past.values[habit.target])
     at = np.arange(len(past))
 
@@ -200,7 +200,7 @@ def _judged(
         other = np.isfinite(factor) & ~slipped
         with np.errstate(invalid="ignore"):
             mended = np.where(other, (to_scale(target, seen / np.where(other, factor, 1.0)) - usual) / scale, mended)
-        left = (mended - around) / habit.spread
+        left = habit.less(mended, around)
         away, jump = _away(limits, left, step_s), _jumped(limits, left, step_s)
         noise = checks.noise_statistic(left, step_s)
         noisy = checks.above(noise, limits["noise"]) & np.isfinite(left)
@@ -211,8 +211,9 @@ def _judged(
         sound = np.isfinite(z) & (why == 0)
     around = habit.expected(np.where(sound, z, np.nan))
     trust = np.minimum(1.0, limits["calm"] / np.fmax(noise, 1e-9)) ** 2  # share of the variance that is no noise
+    wide = habit.spread * np.sqrt(1 + habit.stretch * around**2)
     smooth = checks.moving(left, checks.rows_of(1.0, step_s)) * trust
-    best = np.where(why == 1 + REASONS.index("noise"), around + habit.spread * np.nan_to_num(smooth), around)
+    best = np.where(why == 1 + REASONS.index("noise"), around + wide * np.nan_to_num(smooth), around)
     best = np.where((why == 1 + REASONS.index("unit")) | (why == 1 + REASONS.index("clock")), mended, best)
     if fill:
         silent = ~np.isfinite(read) & ~_heard_lately(read, checks.rows_of(FILL_AFTER_H, step_s))

@@ -6,7 +6,7 @@ that they share is the world's; one that they do not share may be the sensor's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,8 +40,11 @@ class Habits:
     weight : ndarray, shape (Z, K)
         Of each companion in their mean.
     slope, spread : ndarray, shape (Z,)
-        Deviation of a zone for one of its companions' mean, and the robust standard deviation of what is left; both in
-        the zone's standard deviations.
+        Deviation of a zone for one of its companions' mean, and the robust standard deviation of what is left on a day
+        as usual; both in the zone's standard deviations.
+    stretch : ndarray, shape (Z,)
+        How the variance of what is left grows with the squared deviation that companions make one expect, as a share of
+        `spread` squared: zones agree less closely during an episode.
     low, high : ndarray, shape (Z,)
         Least and greatest reading, in the target's unit.
     """
@@ -54,6 +57,7 @@ class Habits:
     weight: np.ndarray
     slope: np.ndarray
     spread: np.ndarray
+    stretch: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -88,7 +92,8 @@ class Habits:
         high = np.where(heard, np.max(np.where(np.isfinite(values), values, -np.inf), axis=0), np.nan)
         first = cls(
             target=target, zone_ids=panel.zone_ids, step_s=panel.step_s, profile=profile, companions=companions,
-            weight=weight, slope=np.ones(len(heard)), spread=np.ones(len(heard)), low=low, high=high,
+            weight=weight, slope=np.ones(len(heard)), spread=np.ones(len(heard)), stretch=np.zeros(len(heard)),
+            low=low, high=high,
         )  # fmt: skip
         mean = first.companions_mean(z)
         both = np.isfinite(z) & np.isfinite(mean)
@@ -99,11 +104,8 @@ class Habits:
         if heard.any():
             middle = np.nanmedian(np.abs(left[:, heard] - np.nanmedian(left[:, heard], axis=0)), axis=0)
             spread[heard] = np.maximum(_NORMAL * middle, _FLOOR * np.nanstd(np.clip(left[:, heard], -6, 6), axis=0))
-        habits = cls(
-            target=target, zone_ids=panel.zone_ids, step_s=panel.step_s, profile=profile, companions=companions,
-            weight=weight, slope=slope, spread=np.maximum(spread, 1e-6), low=low, high=high,
-        )  # fmt: skip
-        return habits, usual
+        spread = np.maximum(spread, 1e-6)
+        return replace(first, slope=slope, spread=spread, stretch=_stretch(left / spread, slope * mean)), usual
 
     def usual(self, panel: Panel, rows: slice) -> np.ndarray:
         """Usual values on the target's scale, shape (t, Z)."""
@@ -124,9 +126,18 @@ class Habits:
         """Deviation that the companions make one expect, (t, Z); 0, as usual, where none is heard."""
         return np.asarray(np.nan_to_num(self.slope * self.companions_mean(z)))
 
-    def left(self, z: np.ndarray, sound: np.ndarray) -> np.ndarray:
-        """What companions do not explain of each zone's deviation, in the spread of it; `sound` (t, Z) may speak."""
-        return np.asarray((z - self.expected(np.where(sound, z, np.nan))) / self.spread)
+    def less(self, z: np.ndarray, around: np.ndarray) -> np.ndarray:
+        """What is left of deviations (t, Z) less those expected, in the spread that is usual at such a deviation."""
+        return np.asarray((z - around) / (self.spread * np.sqrt(1 + self.stretch * around**2)))
+
+
+def _stretch(left: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Slope of the squares of what is left over 1 on the squared expected deviation, weighed against extremes."""
+    known = np.isfinite(left) & np.isfinite(around)
+    x = np.where(known, np.minimum(around**2, 16.0), 0.0)
+    y = np.where(known, np.minimum(left**2, 36.0) - 1.0, 0.0)
+    weight = 1 / (1 + x) ** 2  # squares of large deviations scatter the more
+    return np.asarray(np.clip((weight * x * y).sum(axis=0) / ((weight * x * x).sum(axis=0) + 1.0), 0.0, 4.0))
 
 
 def _companions(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

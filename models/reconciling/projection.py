@@ -11,6 +11,7 @@ from models.errors import SettingsError
 
 Method = Literal["bottom_up", "ols", "wls", "structural", "mint"]
 METHODS: tuple[Method, ...] = ("bottom_up", "ols", "wls", "structural", "mint")
+_LEAST = 1e-6  # of the mean eigenvalue: the least that correlations keep
 _JITTER = 1e-9  # of the mean variance, so that a node without errors does not stop the solver
 
 
@@ -75,7 +76,17 @@ def shrunk_covariance(errors: np.ndarray) -> np.ndarray:
     share = 1.0 if squares <= 0 else float(np.clip(variance[apart].sum() / squares, 0.0, 1.0))
     r = np.clip((1.0 - share) * r, -1.0, 1.0)
     np.fill_diagonal(r, 1.0)
-    return np.asarray(r * np.outer(spread, spread))
+    return np.asarray(_positive(r) * np.outer(spread, spread))
+
+
+def _positive(r: np.ndarray) -> np.ndarray:
+    """Correlations near `r` that are positive definite: pairs heard at different times may contradict each other."""
+    values, vectors = np.linalg.eigh(r)
+    if values[0] >= _LEAST:
+        return r
+    mended = (vectors * np.maximum(values, _LEAST)) @ vectors.T
+    scale = np.sqrt(np.diag(mended))
+    return np.asarray(mended / np.outer(scale, scale))
 
 
 def mapping(upper: np.ndarray, w: np.ndarray) -> np.ndarray:

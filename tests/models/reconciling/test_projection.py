@@ -84,3 +84,16 @@ def test_means_weigh_by_area():
 def test_a_district_without_weight_is_refused():
     with pytest.raises(SettingsError, match=r"\['S'\]"):
         Hierarchy.of(("a", "b"), districts={"a": "N", "b": "S"}, weight=[1.0, 0.0], mean=True)
+
+
+def test_pairs_heard_at_different_times_still_give_a_covariance():
+    """A goes with B, B with C, and A against C, each pair at times of its own: no three series could do so at once."""
+    rng = np.random.default_rng(0)
+    a, b, c = rng.normal(size=(3, 400))
+    errors = np.full((1200, 3), np.nan)
+    errors[:400, 0], errors[:400, 1] = a, a
+    errors[400:800, 1], errors[400:800, 2] = b, b
+    errors[800:, 0], errors[800:, 2] = c, -c
+    found = shrunk_covariance(errors)
+    assert np.linalg.eigvalsh(found)[0] > 0
+    assert found[0, 1] > 0.3 * found[0, 0] and found[0, 2] < -0.3 * found[0, 0]

@@ -8,7 +8,8 @@ from base64 import b64encode
 from app.reports.document import Block, Bullets, Code, Document, Drawing, Drawings, Grid, Heading, Paragraph
 from app.reports.specification import ELEMENT
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~>$])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]|~>$])")
+_LEADING = re.compile(r"^(\d+(?=[.)])|[-+=#])")
 
 
 def to_markdown(document: Document, specification: str) -> str:
@@ -33,7 +34,12 @@ def to_markdown(document: Document, specification: str) -> str:
 def _plain(text: str) -> str:
     """Text that Markdown shows as it stands; markup of HTML becomes entities."""
     one = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", re.sub(r"^([-=])", r"\\\1", _SPECIAL.sub(r"\\\1", one)))
+    return _LEADING.sub(_guarded, _SPECIAL.sub(r"\\\1", one))
+
+
+def _guarded(found: re.Match[str]) -> str:
+    """What would begin a list, a heading or a rule, as a mere sign."""
+    return f"{found[0]}\\" if found[0].isdigit() else f"\\{found[0]}"
 
 
 def _block(block: Block, images: list[str]) -> str:

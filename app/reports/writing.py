@@ -67,10 +67,10 @@ def _short(found: Findings) -> list[Block]:
             row = rows.loc[name]
             low, high = float(row["lower"]), float(row["upper"])
             unit = unit_words(str(row["unit"]))
-            sure = {"more": "more", "less": "less"}.get(surely(low, high), surely(low, high))
             items.append(
-                f"{words(name)}: {number(float(row['base']))} {unit} today, {number(float(row['effect']), sign=True)}"
-                f" {unit} with the plan (90 % interval {interval(low, high)}; {sure})"
+                f"{words(name)}: {number(float(row['base']))} {unit} today; change"
+                f" {number(float(row['effect']), sign=True)} {unit}"
+                f" (90 % interval {interval(low, high)}; {surely(low, high)})"
             )
     pairs = found.specification.study.pairs
     return [

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, Polygon, box
 
-from app.components.parts import DIVERGING as OF_THE_APP
 from app.reports.charts import hour_chart
 from app.reports.maps import DIVERGING, LEVELS, Frame, limit_of, link_map, shade, streets_of, zone_map
 from app.reports.quantities import number, surely, words
 from data.toy import toy_links
 
+HOLE = [(140, 40), (160, 40), (160, 60)]
 ZONES = gpd.GeoDataFrame(
     {"zone_id": ["A", "B"], "name": ['<script>alert("x")</script>', "B & co"]},
-    geometry=[box(0, 0, 100, 100), Polygon([(100, 0), (200, 0), (200, 100), (100, 100)], [[(140, 40), (160, 40), (160, 60)]])],
+    geometry=[box(0, 0, 100, 100), Polygon([(100, 0), (200, 0), (200, 100), (100, 100)], [HOLE])],
     crs=3067,
 )  # fmt: skip
 SVG = "{http://www.w3.org/2000/svg}"
@@ -26,6 +26,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_differences_have_the_colours_of_the_app():
     """One scale on screen and on paper: orange is more, grey is none, purple is less."""
+    from app.components.parts import DIVERGING as OF_THE_APP
+
     assert list(DIVERGING) == OF_THE_APP
     assert shade(1.0, 1.0, DIVERGING, around_zero=True) == "#b35806"
     assert shade(0.0, 1.0, DIVERGING, around_zero=True) == "#d9dde3"
@@ -61,10 +63,8 @@ def test_a_map_of_zones_is_xml_that_says_each_zone_and_hatches_the_unsure_one():
     assert fills.count("url(#qh)") == 1 and DIVERGING[0] in fills
     assert {one.get("id") for one in root.iter(f"{SVG}pattern")} == {"qh"}
     assert not list(root.iter(f"{SVG}script")) and "hatched" in text
-    hole = next(
-        one for one in root.iter(f"{SVG}path") if one.find(f"{SVG}title") is not None and one.get("d").count("M") == 2
-    )
-    assert hole.find(f"{SVG}title").text.startswith("B & co")
+    holed = [one for one in root.iter(f"{SVG}path") if one.get("d").count("M") == 2 and len(one)]
+    assert [one[0].text[:6] for one in holed] == ["B & co"]
 
 
 def test_both_directions_of_a_street_are_one_line_with_the_sum_of_both():

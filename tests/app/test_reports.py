@@ -115,7 +115,8 @@ def test_the_report_tells_all_that_a_council_asks(page, town):
     space, run = town
     text = page.read_text(encoding="utf-8")
     for words in (
-        "What changes in Toy town if:", "Does the # town | need *this* street?", "In short", "By hour of day", "By zone",
+        "What changes in Toy town if:", "Does the # town | need *this* street?", "In short", "By hour of day",
+        "By zone",
         "Who gains and who loses", "What it costs", "Accessibility and reliability", "Method", "Common random numbers",
         "relative gap", "Vehicles moved to keep the network from locking", "doi:10.2832/51388", "Quality of the data",
         "not counted", "Version of numpy", "--seeds 2 --days 1 --start 2026-01-27", "measure: close_street", run,

@@ -93,7 +93,7 @@ def test_intervals_of_differences_by_hand():
 
 def test_all_faults_are_told_before_anything_runs(town):
     """Twice one name and no seed; and faults of every plan with its name."""
-    with pytest.raises(RunError, match="of one name: close.*seeds=\\[\\]"):
+    with pytest.raises(RunError, match=r"of one name: close.*seeds=\[\]"):
         compare_plans(town, [CLOSE, CLOSE], seeds=())
     wrong = [
         Scenario(name=name, measures=(CloseStreet(where=Selection(street=(name,))),)) for name in ("nowhere", "neither")

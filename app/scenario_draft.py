@@ -1,12 +1,25 @@
-"""A scenario being made: the dict that a form fills, as a scenario file has it, and the places that it marks."""
+"""A scenario being made: the dict that a form fills, as a scenario file has it, and the places that it marks.
+
+A draft has the keys of a scenario file and `drawn`: links that were chosen and a line that was drawn on the map and
+belong to no measure yet. Links that are left over when it runs are closed all day.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.queries import Queries
+from app.scenario_fields import OFFERS
 from app.texts import t
-from data.errors import ZonewiseError
+from data.errors import InputError, ZonewiseError
+
+FORM_KEYS = ("name", "label", "description", "city", "measures")
+MOST_SHARED = 6_000  # characters of a draft in an address
+#: Kinds whose zones the map fills, and kinds whose links are drawn as closed.
+_FILLED = ("low_emission_zone", "zero_emission_zone")
+_CLOSED = ("close_street", "pedestrianise")
 
 
 def empty_draft() -> dict[str, Any]:
@@ -14,73 +27,126 @@ def empty_draft() -> dict[str, Any]:
     return {"name": "my_scenario", "label": t("scenario.mine"), "measures": []}
 
 
-def new_measure(
-    kind: str,
-    *,
-    amount: float | None,
-    street: str | None,
-    zones: list[str] | None,
-    links: list[int],
-    start: str | None,
-    end: str | None,
-) -> dict[str, Any]:
-    """An entry as a scenario file has it; what is wrong with it is said by `from_form`."""
-    entry: dict[str, Any] = {"measure": kind}
-    if kind == "demand":
-        entry["percent"] = amount if amount is not None else -10
-        if zones:
-            entry["from_zones"] = zones
-    else:
-        if links:
-            entry["links"] = links
-        elif street:
-            entry["street"] = street
-        if zones:
-            entry["zones"] = zones
-    if kind == "speed_limit":
-        entry["kmh"] = amount if amount is not None else 30
-    elif kind == "lanes":
-        entry["change"] = amount if amount is not None else -1
-    elif kind == "low_emission_zone":
-        entry["ban"] = [{"fuel": "diesel", "up_to_euro": int(amount if amount is not None else 5)}]
-    if start:
-        entry["start"] = start.strip()
-    if end:
-        entry["end"] = end.strip()
-    return entry
-
-
-def with_drawing(draft: dict[str, Any], links: list[int]) -> dict[str, Any]:
+def with_drawing(draft: Mapping[str, Any], links: Sequence[int] = ()) -> dict[str, Any]:
     """The draft as it runs: links that were chosen and not yet put into a measure are closed all day."""
+    links = [*links] or drawn_of(draft)["links"]
+    form = {key: draft[key] for key in FORM_KEYS if key in draft}
     if not links:
-        return draft
-    return {**draft, "measures": [*draft["measures"], {"measure": "close_street", "links": sorted(links)}]}
+        return form
+    return {**form, "measures": [*form["measures"], {"measure": "close_street", "links": sorted(links)}]}
 
 
-def place_of(queries: Queries, measures: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """Links and zones that the map marks."""
+def drawn_of(draft: Mapping[str, Any]) -> dict[str, Any]:
+    """Links and line drawn on the map."""
+    return {"links": [], "line": [], **draft.get("drawn", {})}
+
+
+def clicked(draft: Mapping[str, Any], link: int) -> dict[str, Any]:
+    """A link is chosen, or taken out again."""
+    drawn = drawn_of(draft)
+    links = [k for k in drawn["links"] if k != link] if link in drawn["links"] else [*drawn["links"], link]
+    return {**draft, "drawn": {**drawn, "links": links}}
+
+
+def surrounded(draft: Mapping[str, Any], shape: Mapping[str, Any]) -> dict[str, Any]:
+    """Links within a polygon or lasso are added; a line replaces the one before."""
+    drawn = drawn_of(draft)
+    if shape.get("kind") == "line":
+        return {**draft, "drawn": {**drawn, "line": [[round(x, 6), round(y, 6)] for x, y in shape["ring"]]}}
+    more = [int(k) for k in shape["links"] if k not in drawn["links"]]
+    return {**draft, "drawn": {**drawn, "links": [*drawn["links"], *more]}}
+
+
+def put(draft: Mapping[str, Any], entry: Mapping[str, Any], at: int | None = None) -> dict[str, Any]:
+    """A measure is added, or put in the place of one; what was drawn for it is used up."""
+    measures = [dict(one) for one in draft["measures"]]
+    if at is not None and 0 <= at < len(measures):
+        measures[at] = dict(entry)
+    else:
+        measures.append(dict(entry))
+    drawn = drawn_of(draft)
+    left = {key: [] if key in entry else drawn[key] for key in ("links", "line")}
+    return {**draft, "measures": measures, "drawn": left}
+
+
+def removed(draft: Mapping[str, Any], at: int) -> dict[str, Any]:
+    """A measure is taken out; the one after the last is the drawing."""
+    measures = list(draft["measures"])
+    if at >= len(measures):
+        return {**draft, "drawn": {"links": [], "line": []}}
+    return {**draft, "measures": measures[:at] + measures[at + 1 :]}
+
+
+def opened(draft: Mapping[str, Any], at: int) -> dict[str, Any]:
+    """The draft while a measure of it is edited: its links and line lie on the map as drawn."""
+    entry = draft["measures"][at]
+    return {**draft, "drawn": {"links": list(entry.get("links", [])), "line": list(entry.get("line", []))}}
+
+
+def shared(text: str) -> dict[str, Any]:
+    """A draft out of an address.
+
+    Raises
+    ------
+    InputError
+        If it is none.
+    ScenarioError
+        With every fault of its measures.
+    """
+    from simulation.scenarios import from_form
+
+    try:
+        told = json.loads(text)
+    except ValueError:
+        told = None
+    if not isinstance(told, dict) or len(text) > MOST_SHARED:
+        raise InputError(t("scenario.shared.fault"))
+    form = {key: told[key] for key in FORM_KEYS if key in told}
+    from_form(form)
+    return form
+
+
+def place_of(
+    queries: Queries, measures: Sequence[Mapping[str, Any]], drawn: Mapping[str, Any] | None = None
+) -> dict[str, list[Any]]:
+    """Links, zones and lines that the map marks."""
     from simulation.scenarios import from_form
 
     closed: set[int] = set()
     changed: set[int] = set()
     zones: list[str] = []
+    lines: list[Any] = [drawn["line"]] if drawn and drawn.get("line") else []
     city = _Streets(queries)
+    ids = {str(one).casefold(): str(one) for one in city.zones["zone_id"]}
+    ids |= {str(name).casefold(): str(one) for one, name in zip(city.zones["zone_id"], city.zones["name"])}
     for entry in measures:
-        kind = entry.get("measure")
-        if kind in ("low_emission_zone", "demand") and (entry.get("zones") or entry.get("from_zones")):
-            zones += [*entry.get("zones", []), *entry.get("from_zones", [])]
-        if kind == "demand":
+        kind = str(entry.get("measure"))
+        offer = OFFERS.get(kind)
+        if kind in _FILLED or (offer is not None and offer.place == "none"):
+            told = [*_list(entry.get("zones")), *_list(entry.get("from_zones")), *_list(entry.get("to_zones"))]
+            found_zones = [ids[z.casefold()] for z in [*told, *_list(entry.get("zone"))] if z.casefold() in ids]
+            zones += [zone for zone in found_zones if zone not in zones]
+            if offer is not None and offer.place == "none":
+                continue
+        if offer is not None and offer.place == "line":
+            lines.append([list(point) for point in entry.get("line", [])])
             continue
         try:
-            measure = from_form({"name": "one", "measures": [entry]}).measures[0]
+            measure = from_form({"name": "one", "measures": [dict(entry)]}).measures[0]
             found = {int(k) for k in measure.links(city)}  # type: ignore[attr-defined]
-        except (ZonewiseError, AttributeError, KeyError):
+        except (ZonewiseError, AttributeError, KeyError, TypeError):
             found = {int(k) for k in entry.get("links", [])}
-        if kind == "close_street":
+        if kind in _CLOSED:
             closed |= found
-        elif not (kind == "low_emission_zone" and entry.get("zones")):
+        elif not (kind in _FILLED and entry.get("zones")) and len(found) < len(city.links):
             changed |= found
-    return {"closed": sorted(closed), "changed": sorted(changed - closed), "zones": zones}
+    return {"closed": sorted(closed), "changed": sorted(changed - closed), "zones": zones, "lines": lines}
+
+
+def _list(value: Any) -> list[str]:
+    if value is None or value == "":
+        return []
+    return [value] if isinstance(value, str) else [str(one) for one in value]
 
 
 class _Streets:

@@ -16,6 +16,8 @@ from data.store.workspace import Workspace
 
 SEEDS = 3
 MOST_SEEDS = 50
+#: Repetitions at most of a study that stops by the width of an interval, as on the command line.
+MOST_UNTIL = 100
 
 
 def run_job(
@@ -31,7 +33,8 @@ def run_job(
     Parameters
     ----------
     params : dict
-        `scenario` (a form, as `simulation.scenarios.from_form` reads it), `seeds` (a number).
+        `scenario` (a form, as `simulation.scenarios.from_form` reads it), `seeds` (a number) and, to stop sooner,
+        `until` (e.g. `delay_hours=5%`) and `seconds`; `elasticity` of demand.
     report : callable
         `report(done, total, message, partial effects or None)`.
     cancelled : callable
@@ -57,9 +60,10 @@ def run_job(
         from app.studies import make_study
 
         make = make_study
-    count = int(params.get("seeds", SEEDS))
-    if not 1 <= count <= MOST_SEEDS:
-        raise InputError(f"{count} repetitions; allowed: 1 to {MOST_SEEDS}")
+    asked = {key: params[key] for key in ("until", "seconds", "elasticity") if params.get(key) is not None}
+    count, most = int(params.get("seeds", SEEDS)), MOST_UNTIL if "until" in asked else MOST_SEEDS
+    if not 1 <= count <= most:
+        raise InputError(f"{count} repetitions; allowed: 1 to {most}")
     report(0, count, t("job.reading"))
     scenario = from_form(params["scenario"])
 
@@ -68,5 +72,5 @@ def run_job(
         report(done, total, message, rows)
 
     report(0, count, t("job.first"))
-    run, _ = make(workspace, scenario, seeds=count, progress=progress, cancelled=cancelled)
+    run, _ = make(workspace, scenario, seeds=count, progress=progress, cancelled=cancelled, **asked)
     return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +10,18 @@ import numpy as np
 import pandas as pd
 
 from app.queries import Queries
-from app.texts import signed, t
+from app.scenario_fields import OFFERS, values_of
+from app.texts import EN, signed, t
 
 #: Quantities shown, in order: words, unit text, decimals, and whether more is better (1), worse (-1) or neither (0).
 SHOWN: dict[str, tuple[str, str, int, int]] = {
     "no2": (t("quantity.no2"), "µg/m³", 2, -1),
     "pm25": (t("quantity.pm25"), "µg/m³", 2, -1),
     "no2_exposure": (t("quantity.no2_exposure"), "µg/m³", 2, -1),
-    "lden": (t("quantity.lden"), "dB(A)", 2, -1),
     "nox_kg": (t("quantity.nox_kg"), t("unit.day.kg"), 1, -1),
     "co2_kg": (t("quantity.co2_kg"), t("unit.day.kg"), 0, -1),
+    "lden": (t("quantity.lden"), "dB(A)", 2, -1),
+    "people_lden_65": (t("quantity.people_lden_65"), t("unit.people"), 0, -1),
     "delay_hours": (t("quantity.delay_hours"), t("unit.day.delay"), 0, -1),
     "travel_time_s": (t("quantity.travel_time_s"), t("unit.trip"), 0, -1),
     "speed_kmh": (t("quantity.speed_kmh"), "km/h", 1, 1),
@@ -27,45 +30,69 @@ SHOWN: dict[str, tuple[str, str, int, int]] = {
 }
 
 
+#: What it costs: value of time, and harm to others.
+COSTS: dict[str, tuple[str, str, int, int]] = {
+    f"{name}_eur": (t(f"cost.{name}"), t("unit.day.eur"), 0, -1)
+    for name in (
+        "time_cost", "accident_cost", "air_cost", "climate_cost", "noise_cost", "external_cost",
+    )
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapQuantity:
     """A difference that the map can show. `limit`: change at which the colours end; `good`: 1 where more is better."""
 
     label: str
     by: str  # zone or link
+    quantity: str  # as in the table of effects, or of the links
     limit: float
     unit: str
     digits: int
     good: int  # 1 or -1: which sign is drawn purple; for flow neither is better, and more is drawn orange
     more: str
     less: str
+    share: bool = False  # shown in per cent of today's value
 
     def scale(self) -> dict[str, Any]:
         """What the map's JavaScript needs of it."""
-        return {"limit": self.limit, "unit": self.unit, "digits": self.digits, "sign": self.good}
+        own = {"limit": self.limit, "unit": self.unit, "digits": self.digits, "sign": self.good}
+        return {**own, "labels": self.by == "zone"}
 
     def ends(self) -> tuple[str, str]:
         """What the orange and the purple end mean."""
         return (self.less, self.more) if self.good > 0 else (self.more, self.less)
 
 
-def _quantity(name: str, by: str, limit: float, unit: str, digits: int, good: int) -> MapQuantity:
+def _quantity(
+    name: str, by: str, quantity: str, limit: float, unit: str, digits: int, good: int, share: bool = False
+) -> MapQuantity:
     words = {key: t(f"show.{name}.{key}") for key in ("more", "less")}
-    return MapQuantity(label=t(f"show.{name}"), by=by, limit=limit, unit=unit, digits=digits, good=good, **words)
+    return MapQuantity(
+        label=t(f"show.{name}"), by=by, quantity=quantity, limit=limit, unit=unit, digits=digits, good=good,
+        share=share, **words,
+    )  # fmt: skip
 
 
 #: Limits are fixed, as all scales are; a single street's closure colours a few zones, a whole low-emission zone many.
+#: Sums grow with the zone and are shown in per cent.
 MAPS: dict[str, MapQuantity] = {
-    "no2": _quantity("no2", "zone", 0.6, "µg/m³", 2, -1),
-    "pm25": _quantity("pm25", "zone", 0.15, "µg/m³", 2, -1),
-    "flow": _quantity("flow", "link", 150.0, "veh/h", 0, -1),
-    "speed": _quantity("speed", "link", 6.0, "km/h", 1, 1),
+    "no2": _quantity("no2", "zone", "no2", 0.6, "µg/m³", 2, -1),
+    "pm25": _quantity("pm25", "zone", "pm25", 0.15, "µg/m³", 2, -1),
+    "lden": _quantity("lden", "zone", "lden", 0.6, "dB(A)", 2, -1),
+    "delay": _quantity("delay", "zone", "delay_hours", 20.0, "%", 1, -1, True),
+    "traffic": _quantity("traffic", "zone", "vehicle_km", 20.0, "%", 1, -1, True),
+    "nox": _quantity("nox", "zone", "nox_kg", 20.0, "%", 1, -1, True),
+    "pace": _quantity("pace", "zone", "speed_kmh", 3.0, "km/h", 1, 1),
+    "cost": _quantity("cost", "zone", "external_cost_eur", 20.0, "%", 1, -1, True),
+    "flow": _quantity("flow", "link", "flow", 150.0, "veh/h", 0, -1),
+    "speed": _quantity("speed", "link", "speed", 6.0, "km/h", 1, 1),
 }
 
 
 def tone(quantity: str, effect: float, lower: float | None, upper: float | None) -> str:
     """`better`, `worse`, `changed` or `none`: none where the 90 % interval holds 0 or is not known."""
-    sign = SHOWN.get(quantity, ("", "", 0, 0))[3]
+    sign = {**SHOWN, **COSTS}.get(quantity, ("", "", 0, 0))[3]
     if lower is None or upper is None or not np.isfinite(lower) or not np.isfinite(upper) or lower <= 0 <= upper:
         return "none"
     if sign == 0:
@@ -73,13 +100,17 @@ def tone(quantity: str, effect: float, lower: float | None, upper: float | None)
     return "better" if effect * sign > 0 else "worse"
 
 
-def effect_rows(effects: pd.DataFrame, scope: str = "city") -> list[dict[str, Any]]:
+def effect_rows(
+    effects: pd.DataFrame, scope: str = "city", shown: Mapping[str, tuple[str, str, int, int]] | None = None
+) -> list[dict[str, Any]]:
     """Rows of a table of effects, whole run, one scope.
 
     Parameters
     ----------
     effects : DataFrame
         quantity, scope, hour, base, scenario_value, effect, lower, upper.
+    shown : mapping, optional
+        Quantities in their order, as `SHOWN` (the default) or `COSTS`.
     """
     if effects.empty:
         return []
@@ -87,7 +118,7 @@ def effect_rows(effects: pd.DataFrame, scope: str = "city") -> list[dict[str, An
         effects[(effects["scope"] == scope) & (effects["hour"] == -1)].drop_duplicates("quantity").set_index("quantity")
     )
     out = []
-    for name, (words, unit, digits, _) in SHOWN.items():
+    for name, (words, unit, digits, _) in (SHOWN if shown is None else shown).items():
         if name not in rows.index:
             continue
         row = rows.loc[name]
@@ -119,20 +150,64 @@ def study_effects(queries: Queries, run: str) -> pd.DataFrame:
     return queries.table(run, "effects")
 
 
-def zone_change(queries: Queries, run: str, quantity: str) -> dict[str, float]:
-    """Effect by zone."""
+def map_choices(effects: pd.DataFrame, *, links: bool) -> list[dict[str, str]]:
+    """Differences that the map can show of these effects, to choose from.
+
+    Parameters
+    ----------
+    effects : DataFrame
+        With `quantity` and rows by zone.
+    links : bool
+        Whether there are differences by link, too.
+    """
+    there = set(effects["quantity"])
+    return [
+        {"value": name, "label": t("show.by." + shown.by, name=shown.label)}
+        for name, shown in MAPS.items()
+        if (shown.by == "link" and links) or (shown.by == "zone" and shown.quantity in there)
+    ]
+
+
+def zone_change(queries: Queries, run: str, quantity: str, *, sure: bool = False) -> dict[str, float]:
+    """Effect by zone; `sure`: only zones whose 90 % interval leaves zero."""
     rows = study_effects(queries, run)
-    rows = rows[(rows["scope"] == "zone") & (rows["quantity"] == quantity) & (rows["hour"] == -1)]
-    return {str(z): round(float(v), 3) for z, v in zip(rows["zone_id"], rows["effect"])}
+    return zone_values(rows[(rows["scope"] == "zone") & (rows["hour"] == -1)], quantity, sure=sure)
+
+
+def zone_values(rows: pd.DataFrame, quantity: str, *, sure: bool = False) -> dict[str, float]:
+    """What the map shows of effects by zone.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        zone_id, quantity, base, effect, lower, upper; one row a zone and quantity.
+    quantity : str
+        Key of `MAPS`.
+    sure : bool
+        Leave out zones whose interval holds zero or is not known; a zone in which nothing at all changes stays.
+    """
+    shown = MAPS[quantity]
+    rows = rows[rows["quantity"] == shown.quantity]
+    if sure:
+        clear = (rows["lower"] > 0) | (rows["upper"] < 0) | ((rows["lower"] == 0) & (rows["upper"] == 0))
+        rows = rows[clear]
+    value = rows["effect"].astype(float)
+    if shown.share:
+        value = 100 * value / rows["base"].where(rows["base"] != 0)
+    return {str(z): round(float(v), 3) for z, v in zip(rows["zone_id"], value) if np.isfinite(v)}
 
 
 def link_change(queries: Queries, run: str, what: str) -> dict[str, float]:
     """Change of flow (veh/h) or speed (km/h) by link; links that hardly change are left out."""
-    rows = queries.table(run, "link_effects")
-    factor = 3.6 if what == "speed" and "speed_base" in rows else 1.0
-    change = (rows[f"{what}_scenario"] - rows[f"{what}_base"]) * factor
+    change = _link_change(queries, run, what)
     large = change.abs() > MAPS[what].limit / 12
-    return {str(int(k)): round(float(v), 1) for k, v in zip(rows["link_id"][large], change[large])}
+    return {str(int(k)): round(float(v), 1) for k, v in change[large].items()}
+
+
+def _link_change(queries: Queries, run: str, what: str) -> pd.Series:
+    rows = queries.table(run, "link_effects").set_index("link_id")
+    factor = 3.6 if what == "speed" else 1.0
+    return (rows[f"{what}_scenario"] - rows[f"{what}_base"]) * factor
 
 
 def worst_streets(queries: Queries, run: str, count: int = 3) -> list[tuple[str, float]]:
@@ -150,44 +225,89 @@ def links_words(count: int) -> str:
     return t("links.one") if count == 1 else t("links.many", n=count)
 
 
-def measure_words(entry: dict[str, Any], names: dict[str, str]) -> tuple[str, str]:
+def measure_words(entry: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, str]:
     """A measure of a form in words: what, and where and when."""
     kind = str(entry.get("measure", ""))
-    what = t(f"kind.{kind}") if kind in KINDS else kind.replace("_", " ").capitalize()
-    if kind == "speed_limit":
-        what = t("measure.limit", kmh=entry.get("kmh", 0))
-    elif kind == "lanes":
-        what = (
-            t("measure.lanes", lanes=entry["lanes"])
-            if "lanes" in entry
-            else t("measure.lanes.change", change=signed(float(entry.get("change", 0)), 0))
-        )
-    elif kind == "demand":
-        what = t("measure.demand", percent=signed(float(entry.get("percent", 0)), 0))
+    what = t(f"kind.{kind}") if kind in OFFERS else kind.replace("_", " ").capitalize()
+    return what, ", ".join([*_amounts(kind, entry, names), *_places(entry, names), *_times(entry)])
+
+
+def _amounts(kind: str, entry: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """What was set, in the words of the form; what it leaves at its usual value is not said."""
+    if kind not in OFFERS:
+        return []
+    found, told = [], values_of(entry)
+    for one in OFFERS[kind].fields:
+        value = told.get(one.key)
+        if value in (None, "", [], False, "none") or (one.key == "avoid_percent" and told["response"] == "replace"):
+            continue
+        label = field_label(kind, one.key)
+        if one.control == "yes":
+            found.append(label)
+        elif one.control in ("choice", "many"):
+            options = [value] if isinstance(value, str) else value
+            found.append(f"{label}: {', '.join(option_label(one.key, str(o)) for o in options)}")
+        elif one.control in ("zone", "zones"):
+            zones = [value] if isinstance(value, str) else value
+            found.append(f"{label}: {', '.join(names.get(z, z) for z in zones)}")
+        elif isinstance(value, list):
+            found.append(f"{label}: {', '.join(map(str, value))}")
+        elif isinstance(value, int | float):
+            number = signed(value, 0) if (one.low or 0) < 0 else f"{value:g}"
+            found.append(f"{label}: {number}{' ' + one.unit if one.unit else ''}")
+        else:
+            found.append(f"{label}: {value}")
+    return found
+
+
+def _places(entry: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     place = []
     for key in ("street", "road_class"):
         value = entry.get(key) or []
-        place += [value] if isinstance(value, str) else [str(v) for v in value]
+        values = [value] if isinstance(value, str) else [str(v) for v in value]
+        place += values[:3] + ([t("measure.more", n=len(values) - 3)] if len(values) > 3 else [])
     if entry.get("links"):
         place.append(links_words(len(entry["links"])))
-    zones = [names.get(z, z) for z in [*entry.get("zones", []), *entry.get("from_zones", [])]]
+    listed = entry.get("zones", [])
+    zones = [names.get(z, z) for z in ([listed] if isinstance(listed, str) else listed)]
     place += zones[:3] + ([t("measure.zones", n=len(zones) - 3)] if len(zones) > 3 else [])
     if entry.get("area"):
         place.append(t("measure.area"))
-    if entry.get("classes"):
-        classes = entry["classes"]
-        place.append(t("measure.for", classes=classes if isinstance(classes, str) else ", ".join(classes)))
-    if entry.get("ban"):
-        place.append(
-            t(
-                "measure.out",
-                what="; ".join(t("measure.ban", fuel=b["fuel"], euro=b["up_to_euro"]) for b in entry["ban"]),
-            )
-        )
-    place.append(
-        t("measure.hours", start=entry["start"], end=entry["end"]) if entry.get("start") else t("measure.always")
-    )
-    return what, ", ".join(place)
+    if entry.get("line"):
+        place.append(t("measure.line"))
+    if entry.get("direction"):
+        place.append(t("measure.direction", direction=entry["direction"]))
+    if entry.get("any_of") or entry.get("but_not"):
+        place.append(t("measure.file"))
+    return place
 
 
-KINDS = ("close_street", "speed_limit", "lanes", "low_emission_zone", "demand")
+def _times(entry: Mapping[str, Any]) -> list[str]:
+    offer = OFFERS.get(str(entry.get("measure", "")))
+    if offer is not None and offer.hours == "never":
+        return []
+    days = entry.get("days") or []
+    when = [
+        t("measure.hours", start=entry["start"], end=entry.get("end", ""))
+        if entry.get("start")
+        else t("measure.always")
+    ]
+    if days:
+        when.append(", ".join(option_label("days", str(d)) for d in ([days] if isinstance(days, str) else days)))
+    if entry.get("first_day") or entry.get("last_day"):
+        when.append(t("measure.dates", first=entry.get("first_day", "…"), last=entry.get("last_day", "…")))
+    return when
+
+
+def field_label(kind: str, key: str) -> str:
+    """What a field is called: for this kind, or for all."""
+    own = f"field.{kind}.{key}"
+    return t(own if own in EN else f"field.{key}")
+
+
+def option_label(key: str, value: str) -> str:
+    """What a choice of a field is called: for this field, for all, or as it is."""
+    for name in (f"option.{key}.{value}", f"option.{value}"):
+        if name in EN:
+            return t(name)
+    return value.replace("_", " ")

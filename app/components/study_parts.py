@@ -1,54 +1,17 @@
-"""Parts of the scenario page: cards of measures, how far a job is, what a study found, what the colours mean."""
+"""Parts of the scenario page: how far a job is, tables of effects, what the colours mean."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 from dash import html
 
 from app import study_views as views
-from app.components.parts import DIVERGING, icon, legend_keys, legend_ramp
+from app.components.parts import DIVERGING, legend_keys, legend_ramp
 from app.jobs import CANCELLED, DONE, FAILED, Job
-from app.queries import Queries
-from app.scenario_draft import with_drawing
-from app.texts import signed, t
-
-ICONS = {
-    "close_street": "barrier-block",
-    "speed_limit": "gauge",
-    "lanes": "road",
-    "low_emission_zone": "leaf",
-    "demand": "users",
-}
-
-
-def measure_list(draft: dict[str, Any], drawn: list[int], names: dict[str, str]) -> list[Any]:
-    """Cards of the measures; the drawing is the last."""
-    shown = with_drawing(draft, drawn)["measures"]
-    if not shown:
-        return [html.P(t("scenario.empty"), className="quiet")]
-    cards = []
-    for k, entry in enumerate(shown):
-        kind = str(entry.get("measure"))
-        what, where = views.measure_words(entry, names)
-        cards.append(
-            html.Div(
-                [
-                    html.Span(icon(ICONS.get(kind, "road")), className="measure-icon"),
-                    html.Div([html.Strong(what), html.Span(where, className="what")]),
-                    html.Button(
-                        icon("trash"),
-                        id={"measure": k},
-                        n_clicks=0,
-                        type="button",
-                        **{"aria-label": t("scenario.remove", what=what)},
-                    ),
-                ],
-                className=f"measure measure-{kind}",
-            )
-        )
-    return cards
+from app.texts import t
 
 
 def progress_view(job: Job | None) -> list[Any]:
@@ -124,23 +87,8 @@ def effects_table(rows: list[dict[str, Any]]) -> html.Table:
     return html.Table([html.Thead(head), html.Tbody(body)], className="effects")
 
 
-def result_view(queries: Queries, run: str) -> list[Any]:
-    """Effects of a study on the city, inside and outside its place, and the streets that gain most."""
-    effects = views.study_effects(queries, run)
-    parts: list[Any] = [html.H2(t("scenario.effects")), effects_table(views.effect_rows(effects))]
-    streets = views.worst_streets(queries, run)
-    if streets:
-        words = "; ".join(t("effect.street", name=name, gain=signed(v, 0)) for name, v in streets)
-        parts.append(html.P([html.Strong(t("effect.streets")), words + "."], className="notice warn"))
-    for scope, title in (("inside", t("effect.inside")), ("outside", t("effect.outside"))):
-        rows = views.effect_rows(effects, scope)
-        if rows:
-            parts.append(html.Details([html.Summary(title), effects_table(rows)], className="why"))
-    return parts
-
-
-def legend(show: str, edits: dict[str, list[Any]]) -> Any:
-    """What the colours mean: measures, or a difference."""
+def legend(show: str, edits: dict[str, list[Any]], note: str = "") -> Any:
+    """What the colours mean: measures, or a difference, with a note on whose it is."""
     if show in views.MAPS:
         shown = views.MAPS[show]
         title = t(f"show.{shown.by}", name=shown.label, unit=shown.unit)
@@ -150,10 +98,29 @@ def legend(show: str, edits: dict[str, list[Any]]) -> Any:
             f"{'+' if shown.good > 0 else '−'}{shown.limit:g}",
         ]
         left, right = shown.ends()
-        return legend_ramp(title, DIVERGING, ends, words=[left, t("show.same"), right])
+        ramp = legend_ramp(title, DIVERGING, ends, words=[left, t("show.same"), right])
+        return [ramp, html.Div(note, className="legend-note")] if note else ramp
     keys = [
         ("#be123c", t("scenario.closed", links=views.links_words(len(edits["closed"])))),
         ("#d97706", t("scenario.changed", links=views.links_words(len(edits["changed"])))),
         ("#207350", t("scenario.marked", n=len(edits["zones"]))),
     ]
     return legend_keys(t("scenario.legend"), keys)
+
+
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> html.Table:
+    """A small table: the first column names the row, the others are figures."""
+    head = html.Tr([html.Th(one, scope="col", className="number" if k else "") for k, one in enumerate(columns)])
+    body = [
+        html.Tr([html.Th(cells[0], scope="row"), *(html.Td(one, className="number") for one in cells[1:])])
+        for cells in rows
+    ]
+    return html.Table(
+        [html.Caption(caption, className="unseen"), html.Thead(head), html.Tbody(body)], className="effects"
+    )
+
+
+def fold(title: str, parts: Sequence[Any], *, ident: str = "", open_: bool = False) -> html.Details:
+    """Something to open."""
+    own = {"id": ident} if ident else {}
+    return html.Details([html.Summary(title), *parts], className="why", open=open_, **own)

@@ -204,11 +204,12 @@ def _runs(
     n_jobs: int,
     cancelled: Callable[[], bool] | None,
 ) -> Iterator[tuple[int, Replication]]:
-    """Number of the side and its replication, seed by seed; each is stored as it ends."""
-    names = [side.name() for side in sides] if store is not None else [""] * len(sides)
+    """Number of the side and its replication, seed by seed; each is stored as it ends. Equal sides run once."""
+    names = [side.name() for side in sides]
+    first = {name: k for k, name in reversed(list(enumerate(names)))}
     tasks = [(k, seed) for seed in seeds for k in range(len(sides))]
-    have = [_kept(store, names[k], seed) for k, seed in tasks]
-    missing = [task for task, there in zip(tasks, have) if there is None]
+    have = [_kept(store, names[k], seed) if first[names[k]] == k else None for k, seed in tasks]
+    missing = [task for task, there in zip(tasks, have) if there is None and first[names[task[0]]] == task[0]]
 
     def stop() -> None:
         if cancelled is not None and cancelled():
@@ -226,13 +227,20 @@ def _runs(
                 delayed(replicate)(sides[k], seed, gap=False, tick=None) for k, seed in missing
             )
         )
+    of_seed: dict[tuple[int, int], Replication] = {}
     for (k, seed), there in zip(tasks, have):
         stop()
+        if first[names[k]] != k:
+            yield k, of_seed[first[names[k]], seed]
+            continue
         found = there
         if found is None:
             found = next(made)
             if store is not None:
                 store.put(key_of(names[k], seed, gap=False), to_bytes(found))
+        if k == 0:
+            of_seed.clear()  # a seed's runs are needed until its last side
+        of_seed[k, seed] = found
         yield k, found
 
 

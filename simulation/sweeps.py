@@ -33,7 +33,7 @@ from simulation.scenarios.writing import to_form
 
 #: Points of a grid at most: a typing error in a step must not ask for a year of runs; an assumption.
 MOST_POINTS = 1000
-_RANGE = re.compile(r"([-+0-9.eE]+):([-+0-9.eE]+):([-+0-9.eE]+)")
+_RANGE = re.compile(r"([^\s,:'\"\[\]]+):([^\s,:'\"\[\]]+):([^\s,:'\"\[\]]+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +104,9 @@ def spread(text: str) -> tuple[Any, ...]:
         try:
             first, last, step = (Decimal(part) for part in found.groups())
         except InvalidOperation as error:
-            raise RunError(f"{text!r}: FIRST:LAST:STEP are three numbers, e.g. 0.8:1.2:0.1") from error
+            raise RunError(
+                f"{text!r}: FIRST:LAST:STEP are three numbers, e.g. 0.8:1.2:0.1; times stand in quotes"
+            ) from error
         if not all(one.is_finite() for one in (first, last, step)) or not step or (last - first) / step < 0:
             raise RunError(f"{text!r}: a step of {step} does not lead from {first} to {last}")
         count = int((last - first) / step) + 1

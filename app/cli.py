@@ -22,6 +22,7 @@ from app.commands.jobs import compare, demo, serve_workspace, simulate, train
 from app.commands.models import models
 from app.commands.monitoring import monitor
 from app.commands.options import JSON, RUN, WORKSPACE, existing
+from app.commands.outlook import outlook
 from app.commands.output import show
 from app.commands.planning import PLANNING
 from app.commands.runs import runs
@@ -128,6 +129,7 @@ for _command in (
     watch,
     edge,
     monitor,
+    outlook,
 ):
     cli.add_command(_command)
 for _command in PLANNING:

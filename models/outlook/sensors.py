@@ -170,7 +170,7 @@ def _explained(field: Field, apart: np.ndarray, sensors: np.ndarray, place: int)
     at = int(np.flatnonzero(zones == place)[0])
     explained = float(np.clip(cross[at] @ solved[:, at], 0.0, 1.0))
     left = max(1.0 - explained, 1e-6)
-    # one more sensor lowers each zone's variance by its squared remaining covariance with that place (update of a field)
+    # one more sensor lowers each zone's variance by its squared remaining covariance with that place
     rest = field.alike(apart[zones, place]) - cross @ solved[:, at]
     rest[at] = left
     gain = np.where(same.any(axis=1), 0.0, rest**2 / left)

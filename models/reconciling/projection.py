@@ -9,8 +9,8 @@ from scipy.optimize import nnls
 
 from models.errors import SettingsError
 
-Method = Literal["bottom_up", "ols", "wls", "structural", "mint"]
-METHODS: tuple[Method, ...] = ("bottom_up", "ols", "wls", "structural", "mint")
+Method = Literal["city_kept", "bottom_up", "ols", "wls", "structural", "mint"]
+METHODS: tuple[Method, ...] = ("city_kept", "bottom_up", "ols", "wls", "structural", "mint")
 _LEAST = 1e-6  # of the mean eigenvalue: the least that correlations keep
 _JITTER = 1e-9  # of the mean variance, so that a node without errors does not stop the solver
 
@@ -20,9 +20,9 @@ def error_matrix(method: Method, upper: np.ndarray, errors: np.ndarray | None) -
 
     Parameters
     ----------
-    method : {"bottom_up", "ols", "wls", "structural", "mint"}
-        Zones alone; all nodes alike; variances of their errors; numbers of zones below them; shrunk covariances of
-        their errors.
+    method : {"city_kept", "bottom_up", "ols", "wls", "structural", "mint"}
+        The city's own forecast, all others made to fit it; zones alone; all nodes alike; variances of their errors;
+        numbers of zones below them; shrunk covariances of their errors.
     upper : ndarray, shape (M, Z)
         What zones add to the nodes above, see `Hierarchy.upper`.
     errors : ndarray or None, shape (n, N)
@@ -48,6 +48,8 @@ def error_matrix(method: Method, upper: np.ndarray, errors: np.ndarray | None) -
         return np.eye(m + zones)
     if method == "structural":
         return np.diag(np.concatenate([(upper > 0).sum(axis=1).astype(float), np.ones(zones)]))
+    if method == "city_kept":
+        return np.diag(np.concatenate([[0.0], (upper[1:] > 0).sum(axis=1).astype(float), np.ones(zones)]))
     if errors is None or errors.shape[0] < 2:
         raise SettingsError(f"method {method!r} needs errors of the base forecasts; ols and structural need none")
     full = shrunk_covariance(errors)

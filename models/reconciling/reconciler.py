@@ -17,6 +17,7 @@ from models.intervals import QUANTILES, ConformalIntervals
 from models.panel import Panel
 from models.profile import Profile
 from models.reconciling.hierarchy import Hierarchy, upper_panel, zone_profile
+from models.reconciling.method_choice import KEPT, chosen_methods, reconciled_errors
 from models.reconciling.projection import Method, error_matrix, mapping, reconcile
 from models.validation import Validation
 
@@ -60,6 +61,8 @@ class Reconciler:
     steps : tuple of int, length S
     upper_model : Forecaster
         Of the city and the districts.
+    methods : tuple of str, length S
+        What reconciles at each horizon.
     errors : ndarray, shape (n, N, S)
         Of the base forecasts out of fold: forecast less reading.
     """
@@ -70,7 +73,7 @@ class Reconciler:
         self.hierarchy, self.target = hierarchy, target
         self.upper_model, self._zone_point, self._usual = upper_model, zone_point, usual
         self.steps = upper_model.anchors
-        self.method: Method = "mint"
+        self.methods: tuple[Method, ...] = tuple(KEPT for _ in self.steps)
         self.errors = np.zeros((0, len(hierarchy.nodes), len(self.steps)))
         self._w: np.ndarray | None = None  # (S, N, N)
         self._stray: Profile | None = None
@@ -86,7 +89,7 @@ class Reconciler:
         train_end: pd.Timestamp,
         zones: Forecaster | Training | None = None,
         family: str = "ridge",
-        method: Method = "mint",
+        method: Method | None = None,
         steps: Sequence[int] | None = None,
         seed: int = 0,
     ) -> Reconciler:
@@ -104,7 +107,8 @@ class Reconciler:
             training (that `train` returned: refitted ones carry no record), or None to fit `family`.
         family : str
             Of the models above, and of the zones' where none is given.
-        method : {"mint", "wls", "ols", "structural", "bottom_up"}
+        method : str or None
+            One of `projection.METHODS` for all horizons; None chooses for each (see `method_choice`).
         steps : sequence of int or None
             Horizons in steps where no zones' model is given; None takes the anchors.
         seed : int
@@ -136,12 +140,15 @@ class Reconciler:
                 f" {top.known.size}: fit both on the same panel up to the same train_end, calibrate_from left out"
             )
         errors = np.concatenate([top.point - top.actual, record.point - record.actual], axis=1)
-        return found._learn(past, above, errors.astype(float), method)
+        methods = (method,) * errors.shape[2] if method else None
+        return found._learn(past, above, errors.astype(float), methods, top.day)
 
-    def _learn(self, past: Panel, above: Panel, errors: np.ndarray, method: Method) -> Reconciler:
-        self.errors, self.method = errors, method
+    def _learn(
+        self, past: Panel, above: Panel, errors: np.ndarray, methods: tuple[Method, ...] | None, day: np.ndarray
+    ) -> Reconciler:
         upper = self.hierarchy.upper
-        self._w = np.stack([error_matrix(method, upper, errors[:, :, s]) for s in range(errors.shape[2])])
+        self.errors, self.methods = errors, methods or chosen_methods(upper, errors, day)
+        self._w = np.stack([error_matrix(kind, upper, errors[:, :, s]) for s, kind in enumerate(self.methods)])
         zones = past.values[self.target][:, past.columns(self.hierarchy.zone_ids)]
         grid = np.concatenate([above.values[self.target], zones], axis=1)
         self._stray = Profile.fit(grid, past.calendar)
@@ -156,7 +163,7 @@ class Reconciler:
     def with_models(self, zone_point: ZonePoint, upper_model: Forecaster) -> Reconciler:
         """The same with models that were learned again; what is known of their errors stays."""
         again = Reconciler(self.hierarchy, self.target, zone_point, upper_model, self._usual)
-        again.errors, again.method = self.errors, self.method
+        again.errors, again.methods = self.errors, self.methods
         again._w, again._stray, again._offsets = self._w, self._stray, self._offsets
         return again
 
@@ -218,11 +225,8 @@ class Reconciler:
     def _reconciled_errors(self) -> np.ndarray:
         """Errors that reconciled forecasts would have had on the rows of `errors`; `nan` where any node has none."""
         assert self._w is not None
-        out = np.empty_like(self.errors)
-        for s, w in enumerate(self._w):
-            both = self.hierarchy.matrix @ mapping(self.hierarchy.upper, w)
-            out[:, :, s] = np.nan_to_num(self.errors[:, :, s]) @ both.T
-        return np.where(np.isfinite(self.errors), out, np.nan)
+        parts = [reconciled_errors(self.hierarchy.upper, w, self.errors[:, :, s]) for s, w in enumerate(self._w)]
+        return np.stack(parts, axis=2)
 
     def _strays(self, panel: Panel, known: np.ndarray, steps: Sequence[int] | None = None) -> np.ndarray:
         """What is usual for each node to stray by, (n, N, S), in the target's unit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -380,6 +381,73 @@ def _train(workspace: Workspace) -> None:
             history, target=target, zone_ids=["Z03"], train_end=end
         )
         registry.save("_mix", target, mix, {})
+
+
+def build_drifted(root: Path, like: Workspace) -> Workspace:
+    """The toy town again, measured: 16 days that models learned from, six that came since, and Z02's speed shifted.
+
+    From noon of the first of the six days on, Z02 reports 40 % less speed. Only Z01 to Z03 and two targets have models.
+    """
+    from types import SimpleNamespace
+
+    from app.pipeline import _store_watch
+    from models.forecasting import LearnedForecaster
+    from models.panel import Panel
+    from models.registry import Registry
+
+    space = Workspace(root)
+    city = like.describe()["runs"]["city"]
+    shutil.copytree(like.runs.root / city, space.runs.root / city)
+    times = pd.date_range(DAY0, periods=96 * 22, freq=STEP).as_unit("us")
+    rng = np.random.default_rng(5)
+    state = sensed(truth(times, rng))  # whose air wanders over weeks: make one that does not
+    air = 4 * (13 - state["speed_mps"]) + 8 + rng.normal(0, 1.5, len(state))
+    state["no2_ug_per_m3"] = air.where(state["no2_ug_per_m3"].notna()).clip(lower=1)
+    state["pm25_ug_per_m3"] = state["no2_ug_per_m3"] / 4
+    begin = DAY0 + pd.Timedelta(days=16)
+    late = (state["zone_id"] == "Z02") & (state["time"] >= begin + pd.Timedelta(hours=12))
+    state.loc[late, "speed_mps"] *= 0.6
+    learned, now = state["time"] < begin, times[-1] - 38 * STEP
+    zones, near = (like.runs.read(city, name) for name in ("zones", "adjacency"))
+    targets = ("speed_mps", "no2_ug_per_m3")
+    panel = Panel.from_table(state[learned], zones=zones, adjacency=near, timezone="Europe/Helsinki", targets=targets)
+    ids, own = {"city": city}, {}
+    for target in targets:
+        model = LearnedForecaster("ridge", seed=1).fit(
+            panel, target=target, zone_ids=["Z01", "Z02", "Z03"], train_end=panel.origin(len(panel) - 1)
+        )
+        own |= {(zone, target): model.one(zone) for zone in model.zone_ids}
+    registry = Registry(space.models, by="training")
+    registry.save_many(own)
+    rows = choices()
+    rows = rows[rows["target"].isin(targets) & (rows["zone_id"] != "Z04")].assign(model_in_use="micromodel")
+    for kind in ("simulation", "training", "live"):
+        with space.runs.write(kind, {"drifted": 1}) as run:
+            if kind == "training":
+                run.table("choices", rows)
+                _store_watch(run, SimpleNamespace(micromodels=own, macromodels={}, mixes={}, baselines={},
+                                                  newcomers={}), panel)  # fmt: skip
+                for (zone, target), one in own.items():
+                    for name, value in one.save().items():
+                        run.bytes(f"models/micromodel/{zone}/{target}/{name}", value)
+            else:
+                run.table("zone_state", state[learned if kind == "simulation" else ~learned & (state["time"] < now)])
+        ids[kind] = str(space.runs.latest(kind)["id"])
+    space.update(city="toy", label="Toy town", timezone="Europe/Helsinki", step_s=900, now=now.isoformat(), runs=ids)
+    return space
+
+
+@pytest.fixture(scope="session")
+def drifted_once(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Shared, read only; copy it with `drifted`."""
+    return build_drifted(tmp_path_factory.mktemp("drifted") / "drifted", workspace)
+
+
+@pytest.fixture
+def drifted(drifted_once: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of its own of the town whose Z02 has drifted."""
+    shutil.copytree(drifted_once.root, tmp_path / "drifted")
+    return Workspace(tmp_path / "drifted")
 
 
 @pytest.fixture(scope="session")

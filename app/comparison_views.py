@@ -57,7 +57,7 @@ def paired(queries: Queries, target: str, horizon_s: float) -> pd.DataFrame:
     names = queries.zone_names()
     columns = ["micro_mae", "macro_mae", "difference", "lower", "upper"]
     rows = rows.assign(**{c: rows[c] * factor for c in columns}, zone_id=rows["zone_id"].astype(str))
-    label = [f"{z} {_short(names.get(z, z))}" for z in rows["zone_id"]]
+    label = [f"{z} {short(names.get(z, z))}" for z in rows["zone_id"]]
     return rows.assign(label=label).sort_values("difference", ignore_index=True)
 
 
@@ -146,7 +146,8 @@ def advice(queries: Queries, target: str) -> list[tuple[str, str]]:
     return out
 
 
-def _short(name: str, length: int = 22) -> str:
+def short(name: str, length: int = 22) -> str:
+    """A name that fits beside a chart."""
     return name if len(name) <= length else name[: length - 1] + "…"
 
 

@@ -9,13 +9,19 @@ from app.figures.style import blank, look
 from app.texts import t
 
 
-def dumbbell(rows: pd.DataFrame, *, unit: str, ahead: str, theme: str | None) -> go.Figure:
+def dumbbell(
+    rows: pd.DataFrame, *, unit: str, ahead: str, theme: str | None, title: str | None = None, marked: str = ""
+) -> go.Figure:
     """Zones by gain from the micromodel; a tie is hollow.
 
     Parameters
     ----------
     rows : DataFrame
         label, micro_mae, macro_mae, verdict; shown units; the first row is drawn on top.
+    title : str or None
+        Of the axis; None says that it is the mean absolute error.
+    marked : str
+        Label of a row that stands out.
     """
     c = look(theme)
     figure = blank(theme, height=max(220, 92 + 30 * len(rows)), left=10, bottom=44)
@@ -42,5 +48,11 @@ def dumbbell(rows: pd.DataFrame, *, unit: str, ahead: str, theme: str | None) ->
         )
     figure.update_layout(hovermode="y unified")
     figure.update_yaxes(automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"size": 11})
-    figure.update_xaxes(showgrid=True, title_text=t("compare.axis", ahead=ahead, unit=unit), nticks=6)
+    figure.update_xaxes(showgrid=True, title_text=title or t("compare.axis", ahead=ahead, unit=unit), nticks=6)
+    if marked in set(rows["label"]):
+        at = list(rows["label"]).index(marked)
+        figure.add_shape(
+            type="rect", xref="paper", x0=0, x1=1, y0=at - 0.5, y1=at + 0.5, fillcolor=c.mark, opacity=0.22,
+            line={"width": 0}, layer="below",
+        )  # fmt: skip
     return figure

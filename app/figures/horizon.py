@@ -9,13 +9,19 @@ from app.figures.style import blank, look
 from app.texts import ahead, t
 
 
-def horizon(rows: pd.DataFrame, *, unit: str, theme: str | None) -> go.Figure:
+def horizon(
+    rows: pd.DataFrame, *, unit: str, theme: str | None, title: str | None = None, aim: float | None = None
+) -> go.Figure:
     """Lines of models over the horizon, with 90 % intervals.
 
     Parameters
     ----------
     rows : DataFrame
         model, horizon_s, value, lower, upper; shown units.
+    title : str or None
+        Of the axis; None says that it is the mean absolute error.
+    aim : float or None
+        What is promised, as a thin line; the axis then begins near the values and not at zero.
     """
     c = look(theme)
     figure = blank(theme, height=232, bottom=42)
@@ -41,5 +47,9 @@ def horizon(rows: pd.DataFrame, *, unit: str, theme: str | None) -> go.Figure:
             hovertemplate=f"%{{y:.2f}} {unit}",
         )  # fmt: skip
     figure.update_xaxes(tickvals=list(at.values()), ticktext=[ahead(h) for h in known], title_text=t("compare.horizon"))
-    figure.update_yaxes(title_text=t("compare.mae", unit=unit), rangemode="tozero", nticks=5)
+    figure.update_yaxes(title_text=title or t("compare.mae", unit=unit), nticks=5)
+    if aim is None:
+        figure.update_yaxes(rangemode="tozero")
+    else:
+        figure.add_hline(y=aim, line={"color": c.muted, "dash": "dot", "width": 1.2})
     return figure

@@ -21,6 +21,7 @@ from app.jobs import DONE, FAILED, Job
 from app.model_actions import MOST_NAME, MOST_WHY
 from app.model_lists import about, mean_errors
 from app.model_views import plain_reason, version
+from app.pages.models_versions import text_field
 from app.pages.models_zone import graph
 from app.queries import Queries
 from app.texts import ahead, model_name, t
@@ -220,7 +221,7 @@ def outcome(queries: Queries, plan: Plan, theme: str | None = None) -> list[Any]
         words = [html.Strong(t("models.guard")), plain_reason(str(told["guard"]))]
         parts.append(html.P(words, className="notice warn" if fell else "notice"))
     parts += [html.H3(t("create.oof")), html.P(t("create.oof.sub", unit=unit), className="quiet"), errors(rows)]
-    if rows["horizon_s"].nunique() > 1:
+    if len(set(rows["horizon_s"])) > 1:
         parts.append(graph(horizon(rows, unit=unit, theme=theme), t("create.oof")))
     tried = told.get("candidates") or []
     if tried:
@@ -285,8 +286,8 @@ def _deployment(queries: Queries, plan: Plan) -> list[Any]:
         html.P(words, className="notice"),
         html.Div(
             [
-                dmc.TextInput(id=ids.CREATE_BY, label=t("models.act.by"), size="sm", inputProps={"maxLength": MOST_NAME}),
-                dmc.TextInput(id=ids.CREATE_WHY, label=t("models.act.why"), size="sm", inputProps={"maxLength": MOST_WHY}),
+                text_field(ids.CREATE_BY, t("models.act.by"), MOST_NAME),
+                text_field(ids.CREATE_WHY, t("models.act.why"), MOST_WHY),
             ],
             className="form create-form",
         ),
@@ -329,10 +330,10 @@ def _monitoring_facts(queries: Queries, plan: Plan, _: str | None) -> list[Any]:
     zone = str(job.params["zone"]) if job is not None else plan.zone
     unit, factor, digits, _ = DISPLAY[target]
     near = sorted(told.get("validation") or [], key=lambda r: abs(r["horizon_s"] - plan.horizon_s))
-    error = (
-        t("create.watch.error", mae=f"{factor * near[0]['mae']:.{digits + 1}f}", unit=unit, ahead=ahead(near[0]["horizon_s"]))
-        if near else t("create.watch.error.none")
-    )  # fmt: skip
+    error = t("create.watch.error.none")
+    if near:
+        mae, when = f"{factor * near[0]['mae']:.{digits + 1}f}", ahead(near[0]["horizon_s"])
+        error = t("create.watch.error", mae=mae, unit=unit, ahead=when)
     now = version(queries, zone, target)
     held = bool(told) and now == told.get("version")
     words = t("create.watch.force", version=now) if held else t("create.watch.aside", now=now or "–")

@@ -110,8 +110,8 @@ def dialog() -> html.Div:
             dmc.Modal(
                 [
                     html.P(id=ids.MODELS_ASK),
-                    dmc.TextInput(id=ids.MODELS_BY, label=t("models.act.by"), size="sm", inputProps={"maxLength": MOST_NAME}),
-                    dmc.TextInput(id=ids.MODELS_WHY, label=t("models.act.why"), size="sm", inputProps={"maxLength": MOST_WHY}),
+                    text_field(ids.MODELS_BY, t("models.act.by"), MOST_NAME),
+                    text_field(ids.MODELS_WHY, t("models.act.why"), MOST_WHY),
                     html.Div(id=ids.MODELS_FAULT, className="fault", role="alert"),
                     html.Div(
                         [
@@ -126,6 +126,11 @@ def dialog() -> html.Div:
             ),
         ]
     )  # fmt: skip
+
+
+def text_field(ident: str, label: str, most: int) -> dmc.TextInput:
+    """A line of text of at most `most` characters."""
+    return dmc.TextInput(id=ident, label=label, size="sm", inputProps={"maxLength": most})
 
 
 def _plain(ident: str, words: str, look: str) -> html.Button:

@@ -12,7 +12,7 @@ from app.comparison_views import advice, paired, regimes, verdict
 from app.model_inside import shares, trace, weights
 from app.model_lists import model_table
 from app.model_views import explain, in_use, main_driver, plain_reason, told
-from app.pages.micro_macro import regime_table
+from app.pages.micro_macro_parts import regime_table
 from app.queries import NotReadyError, Queries
 from app.server import create_app
 from app.study_views import effect_rows, tone

@@ -20,6 +20,7 @@ from app.reports.quantities import number
 #: As the app's `DIVERGING`: orange is more, purple is less (turned round where more is better).
 DIVERGING = ("#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788")
 LEVELS = ("#ffffcc", "#a1dab4", "#41b6c4", "#2c7fb8", "#253494")
+LINES = ("#7fcdbb", "#41b6c4", "#1d91c0", "#225ea8", "#0c2c84")  # of the same family, for thin lines on white
 GROUND, INK, MARK = "#c9ccd1", "#24292f", "#000000"
 WIDTH, LEGEND = 1000, 110  # of the drawing's own units
 
@@ -169,7 +170,7 @@ def link_map(
         As in `zone_map`.
     """
     frame = Frame.of(links.total_bounds)
-    colours = DIVERGING if difference else LEVELS
+    colours = DIVERGING if difference else LINES
     size = np.abs(np.nan_to_num(values))
     shown = size > limit / (12 if difference else 50)
     body = _lines(frame, links.geometry[~shown], GROUND, 1.5)
@@ -184,7 +185,7 @@ def link_map(
             f'<path d="{frame.path(shapes[k])}" stroke="{colour}" stroke-width="{width:.1f}">'
             f"<title>{escape(f'{called}: {number(float(values[k]), sign=difference)} {unit}')}</title></path>"
         )
-    body += f'<g fill="none" stroke-linecap="round">{"".join(drawn)}</g>' + _marks(frame, marked)
+    body += f'<g fill="none" stroke-linecap="round">{"".join(drawn)}</g>' + _marks(frame, marked, "5 15")
     return _drawing(frame, body, _legend(frame.height, colours, 0.0, limit, unit, difference, False), title)
 
 
@@ -226,9 +227,11 @@ def _lines(frame: Frame, lines: gpd.GeoSeries, colour: str, width: float) -> str
     return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>' if path else ""
 
 
-def _marks(frame: Frame, marked: Sequence[BaseGeometry]) -> str:
+def _marks(frame: Frame, marked: Sequence[BaseGeometry], dashes: str = "9 7") -> str:
     path = "".join(frame.path(one) for one in marked)
-    return f'<path d="{path}" fill="none" stroke="{MARK}" stroke-width="4" stroke-dasharray="9 7"/>' if path else ""
+    return (
+        f'<path d="{path}" fill="none" stroke="{MARK}" stroke-width="4" stroke-dasharray="{dashes}"/>' if path else ""
+    )
 
 
 def _legend(

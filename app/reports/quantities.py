@@ -19,14 +19,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "nox_kg": ("NOx emitted", "air"),
     "pm25_kg": ("PM2.5 emitted", "air"),
     "co2_kg": ("CO2 emitted", "air"),
-    "no2": ("NO2, mean of the place", "air"),
+    "no2": ("NO2, mean of the area", "air"),
     "no2_exposure": ("NO2 where people live", "air"),
-    "pm25": ("PM2.5, mean of the place", "air"),
+    "pm25": ("PM2.5, mean of the area", "air"),
     "pm25_exposure": ("PM2.5 where people live", "air"),
-    "pm10": ("PM10, mean of the place", "air"),
+    "pm10": ("PM10, mean of the area", "air"),
     "pm10_exposure": ("PM10 where people live", "air"),
-    "nox": ("NOx, mean of the place", "air"),
-    "o3": ("O3, mean of the place", "air"),
+    "nox": ("NOx, mean of the area", "air"),
+    "o3": ("O3, mean of the area", "air"),
     "lden": ("Road noise Lden where people live", "noise"),
     "people_lden_65": ("People at 65 dB(A) or more", "noise"),
     "time_cost_eur": ("Time of travellers", "money"),
@@ -40,7 +40,7 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 _PATTERNS = (
     (r"(jobs|shops)_within_(\d+)_min", "{0} within {1} minutes by car", "access"),
-    (r"(\w+?)_(hour|day)s_above_([\d.]+)", "People times {1}s above {2} ug/m3 of {0}", "air"),
+    (r"(\w+?)_(hour|day)s_above_([\d.]+)", "People times {1}s above {2} µg/m³ of {0}", "air"),
 )
 _GAS = {"no2": "NO2", "pm25": "PM2.5", "pm10": "PM10", "nox": "NOx", "o3": "O3", "jobs": "Jobs", "shops": "Shops"}
 _UNITS = {"ug/m3": "µg/m³", "veh h": "veh·h", "veh km": "veh·km", "1": ""}

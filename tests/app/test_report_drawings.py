@@ -102,6 +102,6 @@ def test_figures_are_said_in_words_and_three_digits():
     assert [number(v, sign=True) for v in (1234.5, -0.0012345, 0.0)] == ["+1,234", "−0.00123", "0"]
     assert number(float("nan")) == "" and number(float("inf")) == "none"
     assert words("jobs_within_20_min") == "Jobs within 20 minutes by car"
-    assert words("no2_hours_above_200") == "People times hours above 200 ug/m3 of NO2"
+    assert words("no2_hours_above_200") == "People times hours above 200 µg/m³ of NO2"
     assert words("my_own_figure") == "my own figure"
     assert [surely(1, 2), surely(-2, -1), surely(-1, 1), surely(0, 0)] == ["more", "less", "not sure", "no change"]

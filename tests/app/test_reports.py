@@ -186,3 +186,57 @@ def test_words_of_a_verdict_without_a_reason_name_the_machine():
     """Same city, code and versions, other figures: only arithmetic is left."""
     found = Reproduction(same=False, city_same=True, tables={"effects": False}, differing=(), reasons=(), pairs=1)
     assert "processor" in str(found) and "processor" not in str(replace(found, same=True))
+
+
+def test_the_group_says_what_each_command_is_for(capsys):
+    """Every command of the group stands in its help, in plain words."""
+    main(["scenario", "--help"])
+    text = capsys.readouterr().out
+    for word in ("run", "list", "compare", "sweep", "learn", "preview", "recommend", "report", "reproduce"):
+        assert f"\n  {word} " in text
+    assert "Hand out" in text
+
+
+def test_plans_are_compared_from_the_command_line(town, tmp_path, capsys):
+    """Against a plan that changes nothing: the difference is minus the effect; one plan alone is refused."""
+    space, _ = town
+    (tmp_path / "nothing.yaml").write_text("name: nothing\nmeasures: []\n")
+    files = [str(space.root.parent / "close.yaml"), str(tmp_path / "nothing.yaml")]
+    command = ["scenario", "compare", *files, "--workspace", "town", "--seeds", "1", "--n-jobs", "1"]
+    main([*command, "--json"])
+    told = json.loads(capsys.readouterr().out)
+
+    def one(rows, column):
+        found = [r for r in rows if (r["quantity"], r["scope"], r["hour"]) == ("delay_hours", "city", -1)]
+        return [r[column] for r in found]
+
+    assert one(told["differences"], "difference") == pytest.approx([-one(told["effects"], "effect")[0]])
+    main(command)
+    text = capsys.readouterr().out
+    assert "nothing less close_row" in text and "Delay" in text and "one pair alone" in text
+    with pytest.raises(SystemExit):
+        main([*command, "--quantity", "noise"])
+    assert "no figure noise; there are" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["scenario", "compare", files[0], "--workspace", "town"])
+    assert "two scenarios or more" in capsys.readouterr().err
+
+
+def test_a_sweep_is_stored_and_written_as_csv(town, tmp_path, capsys):
+    """Two points, one of them today: a row each, the same run again, and a table that reads back."""
+    import pandas as pd
+
+    (tmp_path / "less.yaml").write_text("name: less\nmeasures:\n  - measure: demand\n    percent: -5\n")
+    command = ["scenario", "sweep", str(tmp_path / "less.yaml"), "--workspace", "town", "--seeds", "1", "--n-jobs", "1"]
+    command += ["--set", "measures.0.percent=-20:0:20", "--csv", str(tmp_path / "s.csv")]
+    main([*command, "--json"])
+    told = json.loads(capsys.readouterr().out)
+    table = pd.read_csv(tmp_path / "s.csv")
+    assert len(table) == len(told["rows"])
+    rows = table[(table["quantity"] == "vehicle_km") & (table["scope"] == "city") & (table["hour"] == -1)]
+    assert rows["measures.0.percent"].tolist() == [-20, 0] and rows["effect"].iloc[0] < 0 == rows["effect"].iloc[1]
+    main([*command, "--json"])
+    assert json.loads(capsys.readouterr().out)["run"] == told["run"]
+    with pytest.raises(SystemExit):
+        main([*command[:-4], "--set", "measures.1.percent=1,2"])
+    assert "measures.1.percent: there is no '1'" in capsys.readouterr().err

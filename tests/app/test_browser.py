@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,6 @@ import pytest
 import app
 
 pytestmark = pytest.mark.browser
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 AXE = (Path(app.__file__).parent / "assets" / "vendor" / "axe" / "axe.min.js").read_text()
 RULES = "axe.run(document, {runOnly: ['wcag2a','wcag2aa','wcag21aa','wcag22aa','best-practice']})"
 PAGES = {
@@ -29,45 +18,6 @@ PAGES = {
     "/scenarios": ".drawer",
     "/models": ".column",
 }
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def visit(browser: Any, base_url: str) -> Iterator[Any]:
-    """Opens a page at a width; at the end no error was logged and nothing was asked of another host."""
-    opened, errors, outside = [], [], []
-
-    def go(path: str, *, width: int = 1440, height: int = 900, page: Any = None, colour_scheme: Any = None) -> Any:
-        if page is None:
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colour_scheme)
-            opened.append(page)
-            page.set_default_timeout(30_000)
-            page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-            page.on("pageerror", lambda e: errors.append(str(e)))
-            page.on(
-                "request", lambda r: None if r.url.startswith((base_url, "data:", "blob:")) else outside.append(r.url)
-            )
-        page.goto(base_url + path)
-        bare = path.split("?")[0]
-        page.wait_for_selector(PAGES[bare])
-        if bare != "/models":
-            page.wait_for_selector(".citymap[data-ready]")
-        return page
-
-    yield go
-    for page in opened:
-        page.close()
-    assert errors == []
-    assert outside == []
 
 
 def colours(page: Any) -> int:

@@ -32,6 +32,11 @@ _CITY_FILES = ("polygons", "sensors", "fleet", "demand")
 _AIR_FILES = ("weather", "background")
 _AIR_WORDS = ("weather_columns", "weather_units", "timezone", "missing", "on_fault")
 _LIFE = ("days", "seed", "start", "step_s", "incidents_per_day")
+#: Kinds of the values that a report says a city was made with.
+_KINDS: Mapping[str, type | tuple[type, ...]] = {
+    "city": str, "zones": str, "zone_count": int, "days": int, "seed": int, "start": str, "step_s": int,
+    "incidents_per_day": (int, float),
+}  # fmt: skip
 #: Told of figures that differ, at most.
 MOST_TOLD = 10
 
@@ -209,6 +214,15 @@ def job_of(specification: Specification, given: Sequence[str | Path] = ()) -> Jo
         Naming everything that is lacking, at once.
     """
     made, lacking = specification.city.made_from, []
+    life = specification.study.calibration
+    wrong = [
+        f"{name}={value!r}"
+        for part in (made, life or {})
+        for name, value in part.items()
+        if name in _KINDS and (not isinstance(value, _KINDS[name]) or isinstance(value, bool))
+    ]
+    if wrong:
+        raise ReportError(f"the report says of its city what cannot be: {', '.join(wrong)}; ask for the file anew")
     by_content = {_content(source(str(path))): str(path) for path in _there(given)}
 
     def file(told: Any, what: str) -> str | None:
@@ -235,7 +249,6 @@ def job_of(specification: Specification, given: Sequence[str | Path] = ()) -> Jo
     if air is not None:
         told |= {name: file(air.get(name), name) for name in _AIR_FILES}
         told |= {name: air[name] for name in _AIR_WORDS if name in air}
-    life = specification.study.calibration
     if life is not None:
         told |= {name: file(life.get(name), name) for name in ("stations", "station_places")}
     told |= {name: (life or made)[name] for name in _LIFE if name in (life or made)}

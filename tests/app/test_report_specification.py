@@ -125,5 +125,8 @@ def test_all_that_is_lacking_for_a_city_is_named_at_once(tmp_path):
         job_of(specification(city="Monaco"))
     with pytest.raises(ReportError, match="not downloaded"):
         job_of(specification(city="/etc/passwd"))
+    with pytest.raises(ReportError, match="zone_count='many'") as error:
+        job_of(specification(zone_count="many", zones=3))
+    assert "zones=3" in str(error.value)
     with pytest.raises(ReportError, match="no such file"):
         job_of(own, [tmp_path / "none"])

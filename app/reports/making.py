@@ -46,4 +46,5 @@ def make_report(workspace: Workspace, run: str, to: str | Path) -> Path:
         raise ReportError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
     found = gather(workspace, run)
     write_atomic(path, form(write(found), to_json(found.specification)).encode())
+    path.chmod(0o644)  # a file to hand out, unlike those of the store
     return path

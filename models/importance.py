@@ -26,7 +26,7 @@ PLAIN = {
 }  # fmt: skip
 _PATTERNS = (
     ("neighbours", r"(neighbours|near\d+|hop\d+)_"), ("own past", r"own_|ahead_(day|week)(_mean)?$"),
-    ("weather", r"weather_"), ("calendar", r"ahead_"), ("zone", r"zone_"), ("other targets", r""),
+    ("weather", r"weather_"), ("calendar", r"(ahead|now)_"), ("zone", r"zone_"), ("other targets", r""),
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from models.scale import to_scale
 MOST_DAYS = 28  # days looked at, the newest
 ORIGINS_A_DAY = 24
 _REPEATS = 3
+LEAST = 0.01  # growth of the error below which an input is not worth a word
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Driver:
     growth: float
     low: float
     high: float
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is sure, and large enough to be told."""
+        return self.low > 0 and self.growth >= LEAST
 
     @property
     def name(self) -> str:

@@ -118,7 +118,7 @@ def _row(
     sensor: pd.Series | None,
 ) -> dict[str, object]:  # fmt: skip
     last = steps[-1] if steps else None
-    sure = [driver for driver in leans if driver.low > 0]
+    sure = [driver for driver in leans if driver.counts]
     nothing = float("nan")
     return {
         "zone_id": zone, "target": target, "trend_per_week": slope.per_week, "trend_low": slope.low,
@@ -148,7 +148,7 @@ def _sentences(
     name: str, target: str, level: float, slope: Trend, steps: list[Change], leans: list[Driver], care: Upkeep | None,
     sensor: pd.Series | None, zones: int, horizon_s: float,
 ) -> list[str]:  # fmt: skip
-    what = DISPLAY[target][3] if target in DISPLAY else target
+    what = _named(target)
     said = [_of_trend(name, what, target, level, slope, bool(steps)), *_of_changes(what, target, level, steps)]
     if care is not None:
         said += [_of_drivers(what, leans, horizon_s), f"Advice: {care.verdict}. {care.reason}"]
@@ -194,7 +194,7 @@ def _of_changes(what: str, target: str, level: float, steps: list[Change]) -> li
 
 def _of_drivers(what: str, leans: list[Driver], horizon_s: float) -> str:
     ahead = f"{horizon_s / 3600:g} h ahead" if horizon_s >= 3600 else f"{horizon_s / 60:g} min ahead"
-    sure = [driver for driver in leans if driver.low > 0]
+    sure = [driver for driver in leans if driver.counts]
     if not leans:
         return f"What the forecast of {what}, {ahead}, leans on cannot be told for this kind of model or so few days."
     if not sure:
@@ -219,6 +219,11 @@ def _of_sensor(name: str, what: str, target: str, sensor: pd.Series, zones: int)
         f" alike zones are by distance; they explain {share:.0f} % of its ups and downs). A sensor here is worth place"
         f" {rank} of {zones}."
     )
+
+
+def _named(target: str) -> str:
+    """Plain name, as it begins a sentence."""
+    return DISPLAY[target][3] if target in DISPLAY else target
 
 
 def _size(target: str, value: float, *, sign: bool = False) -> str:

@@ -83,7 +83,7 @@ def _open(alarms: pd.DataFrame | None, zone_id: str, target: str) -> pd.DataFram
 
 
 def _verdict(alarms: pd.DataFrame, age: float, growth: float, low: float, high: float) -> tuple[str, str]:
-    since = f"trained {age:.0f} days ago"
+    since = f"trained {age:.0f} days ago" if round(age) != 1 else "trained a day ago"
     grown = (
         f"since then its error was {growth:.2f} times that before ({low:.2f} to {high:.2f})"
         if np.isfinite(growth)
@@ -97,7 +97,7 @@ def _verdict(alarms: pd.DataFrame, age: float, growth: float, low: float, high: 
         return "train again", f"The model was {since}; {grown}."
     if age > OLD_DAYS:
         return "train again", f"The model was {since} and has not seen this season; {grown}."
-    if np.isfinite(high) and high > 1 + CLEAR and growth > 1:
+    if np.isfinite(growth) and growth > 1 + CLEAR:
         return "watch", f"The model was {since}; {grown}, which is not clear yet."
     return "leave it", f"The model was {since}; {grown}."
 

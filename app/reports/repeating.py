@@ -259,7 +259,7 @@ def job_of(specification: Specification, given: Sequence[str | Path] = ()) -> Jo
         )
     known = {name: made[name] for name in ("zones", "zone_count") if name in made}
     try:
-        return JobSpec(city=city, **known, **told)
+        return JobSpec(city=city, test_days=1, **known, **told)  # nothing is trained
     except (TypeError, InputError) as error:
         raise ReportError(f"the report names a city that cannot be made: {error}") from error
 

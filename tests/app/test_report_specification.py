@@ -130,3 +130,19 @@ def test_all_that_is_lacking_for_a_city_is_named_at_once(tmp_path):
     assert "zones=3" in str(error.value)
     with pytest.raises(ReportError, match="no such file"):
         job_of(own, [tmp_path / "none"])
+
+
+def test_the_air_of_a_study_is_found_by_content_with_how_it_is_read(tmp_path):
+    """Weather and stations are files of other names here; columns, zone and codes come from the report."""
+    for name in ("w.csv", "s.csv"):
+        (tmp_path / name).write_text(f"time,{name}\n")
+    weather, stations = (source(str(tmp_path / name)).rpartition(":")[2] for name in ("w.csv", "s.csv"))
+    air = {"weather": f"weather.csv:{weather}", "weather_columns": "a=b", "background": None, "missing": "-999"}
+    life = {"days": 9, "seed": 4, "start": "2026-02-02", "step_s": 900, "stations": f"air.csv:{stations}"}
+    told = specification()
+    told = told.model_copy(update={"study": told.study.model_copy(update={"air": air, "calibration": life})})
+    job = job_of(told, [tmp_path / "w.csv", tmp_path / "s.csv"])
+    assert (job.weather, job.stations) == (str(tmp_path / "w.csv"), str(tmp_path / "s.csv"))
+    assert (job.weather_columns, job.missing, job.days, job.seed, job.start) == ("a=b", "-999", 9, 4, "2026-02-02")
+    with pytest.raises(ReportError, match=r"weather: the file weather\.csv"):
+        job_of(told, [tmp_path / "s.csv"])

@@ -29,7 +29,7 @@ def empty_draft() -> dict[str, Any]:
 
 def with_drawing(draft: Mapping[str, Any], links: Sequence[int] = ()) -> dict[str, Any]:
     """The draft as it runs: links that were chosen and not yet put into a measure are closed all day."""
-    links = [*links] or drawn_of(draft)["links"]
+    links = [*links] or loose_links(draft)
     form = {key: draft[key] for key in FORM_KEYS if key in draft}
     if not links:
         return form
@@ -37,8 +37,14 @@ def with_drawing(draft: Mapping[str, Any], links: Sequence[int] = ()) -> dict[st
 
 
 def drawn_of(draft: Mapping[str, Any]) -> dict[str, Any]:
-    """Links and line drawn on the map."""
+    """Links and line drawn on the map; `of`: the measure that they belong to while it is edited."""
     return {"links": [], "line": [], **draft.get("drawn", {})}
+
+
+def loose_links(draft: Mapping[str, Any]) -> list[int]:
+    """Links drawn on the map that are no measure's."""
+    drawn = drawn_of(draft)
+    return [] if "of" in drawn else sorted(drawn["links"])
 
 
 def clicked(draft: Mapping[str, Any], link: int) -> dict[str, Any]:
@@ -78,9 +84,9 @@ def removed(draft: Mapping[str, Any], at: int) -> dict[str, Any]:
 
 
 def opened(draft: Mapping[str, Any], at: int) -> dict[str, Any]:
-    """The draft while a measure of it is edited: its links and line lie on the map as drawn."""
+    """The draft while a measure of it is edited: its links and line lie on the map, marked as that measure's."""
     entry = draft["measures"][at]
-    return {**draft, "drawn": {"links": list(entry.get("links", [])), "line": list(entry.get("line", []))}}
+    return {**draft, "drawn": {"links": list(entry.get("links", [])), "line": list(entry.get("line", [])), "of": at}}
 
 
 def shared(text: str) -> dict[str, Any]:

@@ -11,8 +11,12 @@
   /* What counts as a change: neither the id nor empty drawings. */
   const core = (draft) => {
     const drawn = draft.drawn || {};
-    return JSON.stringify([draft.name, draft.label || "", draft.measures, drawn.links || [], drawn.line || []]);
+    const loose = isOpened(draft) ? [] : [drawn.links || [], drawn.line || []];
+    return JSON.stringify([draft.name, draft.label || "", draft.measures, ...(loose.some((one) => one.length) ? loose : [])]);
   };
+  /* What lies on the map while a measure is changed is that measure's, and no step of its own. */
+  const isOpened = (draft) => Boolean(draft.drawn && draft.drawn.of !== undefined);
+  const closed = (draft) => (isOpened(draft) ? { ...draft, drawn: { links: [], line: [] } } : draft);
 
   function read(meta) {
     try {
@@ -49,7 +53,7 @@
       if (what === meta.ids.blank && blank) return show({ ...copy(meta.empty), id: fresh() }, words.blank);
       if (what === meta.ids.double && double) {
         const label = words.copy.replace("{name}", draft.label || draft.name);
-        return show({ ...copy(draft), id: fresh(), label }, words.copied);
+        return show({ ...closed(copy(draft)), id: fresh(), label }, words.copied);
       }
       if (what === meta.ids.remove && remove) {
         delete kept.drafts[draft.id];
@@ -60,7 +64,7 @@
       if (what === meta.ids.choice && chosen) {
         const found = kept.drafts[chosen];
         if (!found || draft.id === chosen || !usable(found.draft)) return nothing;
-        return show({ ...copy(found.draft), id: chosen }, "");
+        return show({ ...closed(copy(found.draft)), id: chosen }, "");
       }
       if (what && what !== meta.ids.meta) return nothing;
       /* The page has just opened: an address that names a scenario goes before what was kept. */
@@ -68,7 +72,7 @@
       const found = kept.current && kept.drafts[kept.current];
       if (found && usable(found.draft) && core(found.draft) !== core(meta.empty)) {
         const at = new Date(found.at).toLocaleString(document.documentElement.lang || "en", { dateStyle: "medium", timeStyle: "short" });
-        return show({ ...copy(found.draft), id: kept.current }, words.restored.replace("{time}", at));
+        return show({ ...closed(copy(found.draft)), id: kept.current }, words.restored.replace("{time}", at));
       }
       return show({ ...copy(draft), id: fresh() }, "");
     },
@@ -98,7 +102,7 @@
       const back = said[0].prop_id.split(".")[0] === meta.ids.undo;
       const from = back ? past.back : past.forth;
       if (!from.length) return nothing;
-      const next = from[from.length - 1];
+      const next = closed(from[from.length - 1]);
       const left = from.slice(0, -1);
       const history = back
         ? { ...past, back: left, forth: [...past.forth, past.now], now: next }

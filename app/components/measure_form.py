@@ -10,7 +10,7 @@ from dash import html
 
 from app import study_views as views
 from app.components.parts import icon
-from app.scenario_draft import drawn_of
+from app.scenario_draft import drawn_of, loose_links
 from app.scenario_fields import GROUPS, OFFERS, Field
 from app.texts import t
 
@@ -87,7 +87,7 @@ def form_words(kind: str, draft: Mapping[str, Any]) -> str:
 def measure_list(draft: Mapping[str, Any], names: Mapping[str, str], editing: int | None = None) -> list[Any]:
     """Cards of the measures; the drawing is the last, where no measure is being edited."""
     shown = [dict(one) for one in draft["measures"]]
-    loose = sorted(drawn_of(draft)["links"]) if editing is None else []
+    loose = loose_links(draft) if editing is None else []
     if loose:
         shown.append({"measure": "close_street", "links": loose})
     if not shown:

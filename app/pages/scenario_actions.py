@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -264,6 +266,25 @@ def _files(app: Dash, queries: Queries) -> None:
         except ZonewiseError:
             return command(queries, form, {"seeds": asked[0] or SEEDS})
 
+    app.clientside_callback(
+        "(study) => !study", Output(ids.SCENARIO_REPORT, "disabled"), Input(ids.SCENARIO_STUDY, "data")
+    )
+
+    @app.callback(
+        Output(ids.SCENARIO_DOWNLOAD, "data", allow_duplicate=True),
+        Output(ids.SCENARIO_FAULT, "children", allow_duplicate=True),
+        Input(ids.SCENARIO_REPORT, "n_clicks"),
+        State(ids.SCENARIO_STUDY, "data"),
+        prevent_initial_call=True,
+    )
+    def report(clicks: int, study: str | None) -> Any:
+        if not clicks or not study:
+            return no_update, no_update
+        try:
+            return dcc.send_string(report_of(queries, study), f"{study}.html"), ""
+        except ZonewiseError as error:
+            return no_update, str(error)
+
     @app.callback(
         Output(ids.SCENARIO_DOWNLOAD, "data"),
         Output(ids.SCENARIO_FAULT, "children", allow_duplicate=True),
@@ -286,3 +307,18 @@ def _files(app: Dash, queries: Queries) -> None:
         if ctx.triggered_id == ids.SCENARIO_JSON:
             return dcc.send_string(json.dumps(form, indent=1, ensure_ascii=False), f"{form['name']}.json"), ""
         return dcc.send_string(to_yaml(scenario), f"{form['name']}.yaml"), ""
+
+
+def report_of(queries: Queries, study: str) -> str:
+    """The report of a study as one HTML document.
+
+    Raises
+    ------
+    ReportError, RunNotFoundError
+        If it cannot be written of this run.
+    """
+    from app.reports import make_report
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = make_report(queries.workspace, study, Path(folder) / "report.html")
+        return str(path.read_text(encoding="utf-8"))

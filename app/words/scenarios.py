@@ -146,7 +146,7 @@ EN: dict[str, str] = {
     "scenario.share.long": "This draft is too large for an address. Run it, or take its file along.",
     "scenario.shared.fault": "The address holds a draft that cannot be read. It may have been cut off on its way; ask for it again, or for its file.",
     "scenario.report": "Report",
-    "job.stopped.do": "Finished repetitions are kept: when you run it again, it goes on from there.",
+    "job.stopped.do": "Run it again when you like: a study goes on from the repetitions that are finished.",
     "job.again": "Run it again",
     "drafts.mine": "Drafts in this browser",
     "drafts.new": "New",

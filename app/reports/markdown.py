@@ -33,8 +33,12 @@ def to_markdown(document: Document, specification: str) -> str:
 
 def _plain(text: str) -> str:
     """Text that Markdown shows as it stands; markup of HTML becomes entities."""
-    one = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return _LEADING.sub(_guarded, _SPECIAL.sub(r"\\\1", one))
+    return _LEADING.sub(_guarded, _cell(text))
+
+
+def _cell(text: str) -> str:
+    """The same in a cell of a table, where no line begins."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def _guarded(found: re.Match[str]) -> str:
@@ -69,6 +73,6 @@ def _image(drawing: Drawing, images: list[str]) -> str:
 
 def _grid(grid: Grid) -> str:
     rules = " | ".join("---:" if k in grid.numbers else "---" for k in range(len(grid.columns)))
-    rows = [" | ".join(_plain(cell) or " " for cell in row) for row in (grid.columns, *grid.rows)]
+    rows = [" | ".join(_cell(cell) or " " for cell in row) for row in (grid.columns, *grid.rows)]
     lines = [f"| {rows[0]} |", f"| {rules} |", *(f"| {row} |" for row in rows[1:])]
     return f"**{_plain(grid.caption)}**\n\n" + "\n".join(lines)

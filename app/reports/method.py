@@ -90,6 +90,8 @@ def assumptions(found: Findings) -> list[Block]:
         "Drivers learn the times of streets within a run and know no more of yesterday than its last hour.",
         "Who has no open way drives through a closed street, as residents and rescuers may; nobody is stranded.",
         "A charge moves routes, not trips, unless the plan says so.",
+        "The mean travel time of a trip counts from the moment it wants to set out, the wait for room in its first"
+        " street included; delay and time on the road are told of the streets alone.",
     ]
     if not set(found.city.zones.columns) & {"population", "homes"}:
         notes.append("Nobody knows how many people live in these zones: figures by residents are left out.")

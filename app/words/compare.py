@@ -120,6 +120,8 @@ EN: dict[str, str] = {
     "model.historical_average": "Usual value",
     "model.in_use": "Model in use",
     "model.ridge": "Ridge line",
+    "model.transferred": "Line borrowed from like zones",
+    "model.warm_line": "Line borrowed from like zones",
     "model.lasso": "Sparse line",
     "model.elastic_net": "Elastic-net line",
     "model.quantile_linear": "Median line",

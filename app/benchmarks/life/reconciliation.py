@@ -87,10 +87,11 @@ def _compared(name, model, found, actual, day, seed):  # type: ignore[no-untyped
     for level, part in levels.items():
         test = paired_test(PairSums.of(loss[CHOSEN][:, part], loss["base"][:, part], day).pooled(), seed=seed)
         for s, horizon in enumerate(NAMES[name]):
+            value = round(1 + float(test.share[0, s]), 9)
             figures.append(
                 figure(
-                    f"{name} {horizon}: {level}, reconciled over unreconciled MAE",
-                    round(1 + float(test.share[0, s]), 9), "1", target=1.0 if level == "city" else None, n=int(test.count[0, s]), seed=seed,
+                    f"{name} {horizon}: {level}, reconciled over unreconciled MAE", value, "1",
+                    target=1.0 if level == "city" else None, n=int(test.count[0, s]), seed=seed,
                     lower=1 + float(test.low[0, s] / test.mean_b[0, s]),
                     upper=1 + float(test.high[0, s] / test.mean_b[0, s]),
                 )

@@ -17,7 +17,11 @@ def held(value: np.ndarray) -> np.ndarray:
         return value
     smooth = np.array(value)
     at = np.flatnonzero(known)
-    near = np.array([np.median(value[at[max(0, k - 3) : k + 4]]) for k in range(at.size)])
+    third = at.size // 3
+    rise = np.median(value[at[-third:]]) - np.median(value[at[:third]])
+    line = rise / max(float(np.median(at[-third:]) - np.median(at[:third])), 1.0) * at
+    flat = value[at] - line
+    near = line + np.array([np.median(flat[max(0, k - 3) : k + 4]) for k in range(at.size)])
     left = value[at] - near
     width = max(_WILD * _NORMAL * float(np.median(np.abs(left))), 1e-12)
     smooth[at] = near + np.clip(left, -width, width)

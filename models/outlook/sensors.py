@@ -67,7 +67,7 @@ def sensor_worth(panel: Panel, target: str, *, until: int | None = None) -> pd.D
         sensors explain, by distance; `error_alone` and `error_told`: mean error, in the target's unit, of taking it as
         usual and of telling it from the others, both foretold without its own readings; `error_measured`: the latter
         as it was where the zone has readings; `city_gain`: how much a sensor there would lower the mean squared error
-        of the zones without one, as a share of the variance. Zones are ranked by the error, measured where that can
+        of the zones without one, as a share of the variance (of a zone with one: as if it had none). Zones are ranked by the error, measured where that can
         be: for a zone with a sensor it is what would be lost with it, and what a spare one would save.
 
     Raises
@@ -96,7 +96,7 @@ def sensor_worth(panel: Panel, target: str, *, until: int | None = None) -> pd.D
     some = slice(None, None, max(1, -(-n // _MOST_ROWS)))
     held, base, true = np.nan_to_num(away[some] / size), usual[some], panel.values[target][:n][some]
     rows = []
-    for place in np.flatnonzero(placed):
+    for place in np.flatnonzero(placed).tolist():
         others = known != place
         near = apart[place, known]
         field = fitted(alike[np.ix_(others, others)], apart[np.ix_(known[others], known[others])])
@@ -191,7 +191,7 @@ def _table(
     found = []
     for place, spread, middle, explained, gain, measured in rows:
         sizes = spread * _MEAN_SIZE, spread * _MEAN_SIZE * np.sqrt(max(1 - explained, 0.0))
-        unit = [float(from_scale(target, middle + e) - from_scale(target, middle - e)) / 2 for e in sizes]
+        unit = [float(np.diff(from_scale(target, np.array([middle - e, middle + e])))[0]) / 2 for e in sizes]
         found.append(
             {
                 "zone_id": panel.zone_ids[place], "monitored": bool(place in known), "explained": explained,

@@ -48,8 +48,12 @@
       const what = said.length ? said[0].prop_id.split(".")[0] : "";
       const kept = read(meta);
       const words = meta.words;
-      const show = (next, note) => [next, next.label || next.name, next.id, note, null];
-      const nothing = [none(), none(), none(), none(), none()];
+      /* The choice of drafts needs the new one among its options before its value says so. */
+      const show = (next, note) => {
+        const others = options(kept).filter((one) => one.value !== next.id);
+        return [next, next.label || next.name, next.id, note, null, [{ value: next.id, label: next.label || next.name }, ...others]];
+      };
+      const nothing = [none(), none(), none(), none(), none(), none()];
       if (what === meta.ids.blank && blank) return show({ ...copy(meta.empty), id: fresh() }, words.blank);
       if (what === meta.ids.double && double) {
         const label = words.copy.replace("{name}", draft.label || draft.name);
@@ -80,6 +84,7 @@
     keep(draft, past, meta) {
       if (!draft || !draft.id) return [none(), none(), none(), none(), none()];
       const kept = read(meta);
+      const here = { value: draft.id, label: draft.label || draft.name };
       let history = past && past.id === draft.id ? past : { id: draft.id, back: [], forth: [], now: null };
       if (history.now && core(history.now) !== core(draft)) {
         history = { ...history, back: [...history.back, history.now].slice(-STEPS), forth: [], now: draft };
@@ -92,7 +97,8 @@
         kept.current = draft.id;
         words = write(meta, kept) ? meta.words.saved : meta.words.unsaved;
       }
-      return [history, options(kept), words, !history.back.length, !history.forth.length];
+      const list = [here, ...options(kept).filter((one) => one.value !== draft.id)];
+      return [history, list, words, !history.back.length, !history.forth.length];
     },
     /* A step back or forth. Outputs: draft, history, name field, edited measure. */
     step(undo, redo, past, meta) {

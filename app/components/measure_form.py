@@ -60,10 +60,11 @@ def _control(kind: str, one: Field, value: Any, zones: Sequence[Any], streets: S
             data = [{"value": o, "label": views.option_label(one.key, o)} for o in one.options]
         else:
             data = list(zones) if one.control == "zones" else [{"value": s, "label": s} for s in streets]
-        return dmc.MultiSelect(
+        picker = dmc.MultiSelect(
             id=ident, label=label, data=data, value=[str(v) for v in value or []], size="sm", searchable=True, limit=60,
-            placeholder=t("field.all") if one.key == "classes" and not value else None, className="full",
+            placeholder=t("field.all") if one.key == "classes" and not value else None,
         )  # fmt: skip
+        return html.Div(picker, className="full")
     if one.control == "zone":
         return dmc.Select(
             id=ident, label=label, data=list(zones), value=value, searchable=True, size="sm", className="full"

@@ -55,12 +55,14 @@ def _in_the_browser(app: Dash) -> None:
         Output(ids.SCENARIO_DRAFTS, "value"),
         Output(ids.SCENARIO_NOTE, "children"),
         Output(ids.SCENARIO_EDIT, "data"),
+        Output(ids.SCENARIO_DRAFTS, "data", allow_duplicate=True),
         Input(ids.SCENARIO_META, "data"),
         Input(ids.SCENARIO_NEW, "n_clicks"),
         Input(ids.SCENARIO_COPY, "n_clicks"),
         Input(ids.SCENARIO_DROP, "n_clicks"),
         Input(ids.SCENARIO_DRAFTS, "value"),
         State(ids.SCENARIO_DRAFT, "data"),
+        prevent_initial_call="initial_duplicate",
     )
     app.clientside_callback(
         f"{drafts}.keep(...given)",

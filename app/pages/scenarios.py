@@ -234,10 +234,9 @@ def _form(queries: Queries) -> html.Div:
     streets = scenario_editing.street_names(queries)
     zones = scenario_editing.zone_choices(queries)
     place = [
-        html.P(t("scenario.drawn.none"), id=ids.SCENARIO_COUNT, className="fine full", role="status"),
         dmc.MultiSelect(
             id=ids.SCENARIO_STREET, label=t("scenario.street"), data=streets, searchable=True, clearable=True,
-            size="sm", limit=60, className="full", clearButtonProps={"aria-label": t("scenario.street.clear")},
+            size="sm", limit=60, clearButtonProps={"aria-label": t("scenario.street.clear")},
         ),
         dmc.MultiSelect(id=ids.SCENARIO_ZONES, label=t("scenario.zones"), data=zones, size="sm", searchable=True),
         dmc.MultiSelect(
@@ -254,9 +253,12 @@ def _form(queries: Queries) -> html.Div:
         dmc.TextInput(id=ids.SCENARIO_START, label=t("scenario.start"), placeholder="07:00", size="sm"),
         dmc.TextInput(id=ids.SCENARIO_END, label=t("scenario.end"), placeholder="19:00", size="sm"),
         html.P(t("scenario.hours"), className="fine full"),
-        dmc.MultiSelect(
-            id=ids.SCENARIO_DAYS, label=t("scenario.days"), size="sm", className="full",
-            data=[{"value": k, "label": option_label("days", k)} for k in DAYS],
+        html.Div(
+            dmc.MultiSelect(
+                id=ids.SCENARIO_DAYS, label=t("scenario.days"), size="sm",
+                data=[{"value": k, "label": option_label("days", k)} for k in DAYS],
+            ),
+            className="full",
         ),
         dmc.TextInput(id=ids.SCENARIO_FIRST, label=t("scenario.first"), placeholder="2026-06-01", size="sm"),
         dmc.TextInput(id=ids.SCENARIO_LAST, label=t("scenario.last"), placeholder="2026-08-31", size="sm"),
@@ -268,6 +270,7 @@ def _form(queries: Queries) -> html.Div:
                 searchable=True, data=kinds_menu(),
             ),
             html.Div(id=ids.SCENARIO_FIELDS, className="form"),
+            html.P(t("scenario.drawn.none"), id=ids.SCENARIO_COUNT, className="fine", role="status"),
             html.Div(place, id=ids.SCENARIO_PLACE_BOX, className="form"),
             html.Div(hours, id=ids.SCENARIO_HOURS_BOX, className="form"),
             html.Div(

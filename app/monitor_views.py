@@ -29,7 +29,8 @@ _STUCK_H = 3.0  # as `models.monitoring.settings`
 _REPLAYED = pd.Timedelta(days=7)  # readings older than this are a replay: their arrival is told, not their age
 STALE_STEPS = 2
 FILTERS = ("standing", "open", "acknowledged", "closed", "all")
-_MOST_LOG, _MOST_JOBS = 40, 12
+_MOST_LOG, _MOST_JOBS = 400, 12
+_MANY = 5  # changes of a kind, by one person within a minute, that are told as one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def newer_readings(queries: Queries) -> bool:
 def version(queries: Queries) -> str:
     """Changes whenever something that the page shows does."""
     workspace = queries.workspace
-    parts: list[Any] = [workspace.describe()]
+    parts: list[Any] = [workspace.describe(), header_status(queries)]
     if workspace.jobs_path.is_file():
         parts += [[j.id, j.state, j.done, j.message] for j in Jobs(workspace.jobs_path).list(_MOST_JOBS)]
     for path in (workspace.root / "models" / "log.jsonl",):
@@ -425,6 +426,18 @@ def log_rows(queries: Queries, zone: str = "") -> pd.DataFrame:
     local = pd.to_datetime(table["when"], utc=True, format="ISO8601").dt.tz_convert(queries.info().timezone)
     words = [DISPLAY[x][3] if x in DISPLAY else x for x in table["target"]]
     return table.assign(when=local.dt.strftime("%Y-%m-%d %H:%M"), quantity=words)
+
+
+def grouped(rows: pd.DataFrame, most: int = 30) -> list[list[dict[str, Any]]]:
+    """Changes in a row of the same kind, minute and author as one group where they are many; newest first."""
+    out: list[list[dict[str, Any]]] = []
+    if rows.empty:
+        return out
+    same = (rows[["action", "by", "when"]] != rows[["action", "by", "when"]].shift()).any(axis=1).cumsum()
+    for _, part in rows.groupby(same, sort=False):
+        told = part.to_dict("records")
+        out += [told] if len(told) >= _MANY else [[row] for row in told]
+    return out[:most]
 
 
 def job_rows(queries: Queries) -> list[dict[str, Any]]:

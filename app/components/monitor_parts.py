@@ -158,7 +158,8 @@ def sensor_table(queries: Queries) -> list[Any]:
                 [html.Caption(t("monitor.sensors"), className="unseen"), html.Thead(head), html.Tbody(body)],
                 className="hours",
             ),
-            className="scroll", tabIndex=0, role="region", **{"aria-label": t("monitor.sensors")},
+            className="scroll", tabIndex=0, role="region",
+            **{"aria-label": t("monitor.table", of=t("monitor.sensors"))},
         )
     ]  # fmt: skip
     if hidden:
@@ -244,7 +245,13 @@ def error_table(queries: Queries, target: str) -> list[Any]:
     )
     return [
         html.P(t("monitor.errors.sub", unit=unit, ahead=horizon), className="quiet"),
-        html.Div(table, className="scroll", tabIndex=0, role="region", **{"aria-label": t("monitor.errors")}),
+        html.Div(
+            table,
+            className="scroll",
+            tabIndex=0,
+            role="region",
+            **{"aria-label": t("monitor.table", of=t("monitor.errors"))},
+        ),
     ]
 
 
@@ -274,32 +281,35 @@ def policy_now(queries: Queries) -> str:
 
 
 def log_table(queries: Queries) -> list[Any]:
-    """Who changed what is in force, newest first."""
-    rows = views.log_rows(queries)
-    if rows.empty:
+    """Who changed what is in force, newest first; what was done to many at once is one entry."""
+    groups = views.grouped(views.log_rows(queries))
+    if not groups:
         return [html.P(t("monitor.log.none"), className="quiet")]
-    items = []
-    for r in rows.to_dict("records"):
-        known = r["action"] in ("promote", "keep", "rollback", "pin", "unpin")
-        what = t(
-            f"monitor.log.{r['action'] if known else 'other'}",
-            action=r["action"],
-            version=r["version"],
-            was=r["was"] or "–",
-        )
-        place = {"_city": t("monitor.log.city"), "_mix": t("monitor.log.mix")}.get(r["zone_id"], r["zone_id"])
-        items.append(
-            html.Li(
-                [
-                    html.Div(
-                        [html.Strong(f"{place}, {r['quantity']}: {what}"), html.Span(r["when"], className="quiet")],
-                        className="between",
-                    ),
-                    html.Span(f"{r['by']}{': ' + r['why'] if r['why'] else ''}", className="what"),
-                ]
-            )
-        )
-    return [html.Ul(items, className="log")]
+    return [html.Ul([html.Li(_log_entry(rows)) for rows in groups], className="log")]
+
+
+def _log_entry(rows: list[dict[str, Any]]) -> list[Any]:
+    """One change, or many of a kind with each of them to unfold."""
+    first = rows[0]
+    title = _log_title(first)
+    if len(rows) > 1:
+        title = t("monitor.log.many", n=len(rows), what=t(f"monitor.log.many.{first['action']}"))
+    head = html.Div([html.Strong(title), html.Span(first["when"], className="quiet")], className="between")
+    if len(rows) == 1:
+        return [head, html.Span(f"{first['by']}{': ' + first['why'] if first['why'] else ''}", className="what")]
+    each = [html.Li(f"{_log_title(r)}{'; ' + r['why'] if r['why'] else ''}") for r in rows]
+    return [
+        head, html.Span(first["by"], className="what"),
+        html.Details([html.Summary(t("monitor.log.each")), html.Ul(each)]),
+    ]  # fmt: skip
+
+
+def _log_title(row: dict[str, Any]) -> str:
+    known = row["action"] in ("promote", "keep", "rollback", "pin", "unpin")
+    told = {"action": row["action"], "version": row["version"], "was": row["was"] or "–"}
+    place = {"_city": t("monitor.log.city"), "_mix": t("monitor.log.mix")}.get(row["zone_id"], row["zone_id"])
+    what = t(f"monitor.log.{row['action'] if known else 'other'}", **told)
+    return f"{place}, {row['quantity']}: {what}"
 
 
 def job_table(queries: Queries) -> list[Any]:

@@ -242,14 +242,12 @@ def register(app: Dash, queries: Queries) -> None:
         now = views.version(queries)
         return no_update if now == before else now
 
-    @app.callback(Output(ids.MONITOR_KPI, "children"), Output(ids.MONITOR_CHECKED, "children"), seen,
-                  prevent_initial_call=True)  # fmt: skip
-    def figures(_: str) -> tuple[list[Any], list[Any]]:
-        return parts.strip_parts(queries), parts.checked(queries)
-
-    @app.callback(Output(ids.STATUS, "children"), Input(ids.MONITOR_TICK, "n_intervals"), prevent_initial_call=True)
-    def header(ticks: int) -> Any:
-        return shell.status(queries) if ticks % 5 == 0 else no_update
+    @app.callback(
+        Output(ids.MONITOR_KPI, "children"), Output(ids.MONITOR_CHECKED, "children"), Output(ids.STATUS, "children"),
+        seen, prevent_initial_call=True,
+    )  # fmt: skip
+    def figures(_: str) -> tuple[list[Any], list[Any], list[Any]]:
+        return parts.strip_parts(queries), parts.checked(queries), shell.status(queries)
 
     @app.callback(
         Output(ids.MONITOR_ALARMS, "children"),

@@ -124,17 +124,21 @@ def effect_rows(
         row = rows.loc[name]
         low, high = _number(row["lower"]), _number(row["upper"])
         share = 100 * row["effect"] / row["base"] if row["base"] else float("nan")
+        fine = max(digits, 1)
+        if low is not None and high is not None and (low > 0 or high < 0):  # a clear effect never reads as zero
+            while fine < 5 and round(min(abs(low), abs(high)), fine) == 0:
+                fine += 1
         out.append(
             {
                 "quantity": name,
                 "name": words,
                 "unit": unit,
                 "value": f"{row['scenario_value']:,.{digits}f}",
-                "effect": signed(row["effect"], max(digits, 1)),
+                "effect": signed(row["effect"], fine),
                 "share": "" if share != share else f"{signed(share, 1)} %",
                 "interval": t("effect.one")
                 if low is None or high is None
-                else t("effect.interval", low=signed(low, max(digits, 1)), high=signed(high, max(digits, 1))),
+                else t("effect.interval", low=signed(low, fine), high=signed(high, fine)),
                 "tone": tone(name, float(row["effect"]), low, high),
             }
         )

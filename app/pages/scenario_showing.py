@@ -60,10 +60,9 @@ def _map(app: Dash, queries: Queries) -> None:
             show for show, is_there in zip(SHOWS, (True, answer, study, study and other, study and other)) if is_there
         ]
         data = [{"value": show, "label": t(f"scenario.show.{show}")} for show in there]
-        came = {ids.SCENARIO_STUDY: "result", ids.SCENARIO_OTHER: "gap"}.get(str(ctx.triggered_id))
-        if study and ctx.triggered_id is None:
-            came = "gap" if other else "result"
-        value = came if came in there else no_update if shown in there else "draft"
+        came = {str(one["prop_id"]).split(".")[0] for one in ctx.triggered}
+        turn = newest(came, bool(other))
+        value = turn if turn in there else no_update if shown in there else "draft"
         return data, value, {} if len(there) > 1 else {"display": "none"}
 
     @app.callback(
@@ -99,6 +98,15 @@ def _map(app: Dash, queries: Queries) -> None:
     )
     def paint(draft: dict[str, Any], editing: int | None, *shown: Any) -> tuple[Any, ...]:
         return painted(queries, draft, editing, *shown)
+
+
+def newest(changed: set[str], other: bool) -> str | None:
+    """What the map turns to: a result that has come, or the difference to a run that was chosen; else it stays."""
+    if ids.SCENARIO_OTHER in changed and other:
+        return "gap"
+    if ids.SCENARIO_STUDY in changed or changed in (set(), {""}):
+        return "gap" if other else "result"
+    return None
 
 
 def quantity_choices(queries: Queries, show: str, study: str | None, form: Mapping[str, Any]) -> list[dict[str, str]]:

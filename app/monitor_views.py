@@ -355,6 +355,21 @@ def filtered(table: pd.DataFrame, which: str) -> pd.DataFrame:
     return table.assign(_order=order).sort_values("_order", kind="stable", ignore_index=True).drop(columns="_order")
 
 
+def advice_now(alarm: Any, now: pd.Timestamp) -> str:
+    """What to do about an alarm as things stand: who was told to wait is told to train once there is enough to learn.
+
+    Parameters
+    ----------
+    alarm : row of `ALARMS`
+    now : Timestamp
+        End of the newest reading, UTC.
+    """
+    from models.monitoring.advice import LEARNABLE_H
+
+    lasted = (now - alarm.since) / pd.Timedelta(hours=1)
+    return "retrain" if alarm.advice == "wait" and alarm.state != "closed" and lasted >= LEARNABLE_H else alarm.advice
+
+
 def alarm_series(queries: Queries, alarm: Any) -> pd.DataFrame:
     """Readings and forecasts around an alarm in shown units and local time; empty where none were kept."""
     told = found(queries)

@@ -10,7 +10,7 @@ from dash import dcc, html
 from app import monitor_views as views
 from app.components.parts import figure, icon, legend_keys
 from app.figures.alarm import alarm_chart
-from app.queries import Queries
+from app.queries import Info, Queries
 from app.retraining import next_fixed, schedule_of
 from app.texts import ahead, model_name, signed, t
 from data.units import DISPLAY
@@ -65,13 +65,12 @@ def alarm_list(queries: Queries, which: str, selected: str) -> list[Any]:
     shown = views.filtered(table, which)
     if shown.empty:
         return [html.P(t("monitor.alarms.none" if table.empty else "monitor.alarms.none.filter"), className="notice")]
-    zone = queries.info().timezone
-    return [
-        html.Ul([html.Li(_alarm(a, zone, selected)) for a in shown.head(_MOST_ALARMS).itertuples()], className="alarms")
-    ]
+    info = queries.info()
+    cards = [html.Li(_alarm(a, info, selected)) for a in shown.head(_MOST_ALARMS).itertuples()]
+    return [html.Ul(cards, className="alarms")]
 
 
-def _alarm(alarm: Any, zone: str, selected: str) -> html.Button:
+def _alarm(alarm: Any, info: Info, selected: str) -> html.Button:
     what = t(f"monitor.kind.{alarm.kind}")
     quantity = DISPLAY[alarm.target][3] if alarm.target in DISPLAY else alarm.target
     return html.Button(
@@ -81,10 +80,10 @@ def _alarm(alarm: Any, zone: str, selected: str) -> html.Button:
                 [
                     html.Strong(f"{what}: {quantity}"),
                     html.Span(f"{alarm.zone_id} {alarm.name}, {alarm.size_text}", className="what"),
-                    html.Span(t("monitor.alarm.since", since=local(alarm.since, zone)), className="what"),
+                    html.Span(t("monitor.alarm.since", since=local(alarm.since, info.timezone)), className="what"),
                 ]
             ),
-            html.Span(t(f"monitor.advice.{alarm.advice}"), className="advice"),
+            html.Span(t(f"monitor.advice.{views.advice_now(alarm, info.now)}"), className="advice"),
         ],
         id={"alarm": alarm.alarm_id}, n_clicks=0, type="button", className="alarm",
         **{"aria-pressed": str(alarm.alarm_id == selected).lower()},
@@ -97,7 +96,8 @@ def alarm_detail(queries: Queries, selected: str, theme: str | None) -> tuple[li
     mine = table[table["alarm_id"] == selected] if selected else table.iloc[:0]
     if mine.empty:
         return ([html.P(t("monitor.detail.pick"), className="quiet")] if len(table) else []), False
-    alarm, zone = next(mine.itertuples()), queries.info().timezone
+    alarm, info = next(mine.itertuples()), queries.info()
+    zone = info.timezone
     quantity, unit = (
         (DISPLAY[alarm.target][3], DISPLAY[alarm.target][0]) if alarm.target in DISPLAY else (alarm.target, "")
     )
@@ -113,11 +113,15 @@ def alarm_detail(queries: Queries, selected: str, theme: str | None) -> tuple[li
         facts.append((t("monitor.detail.note"), alarm.note))
     if alarm.state == "closed":
         facts.append((t("monitor.detail.closed"), f"{local(alarm.closed, zone)}, {alarm.closed_why}"))
+    advice = views.advice_now(alarm, info.now)
+    lasts = (
+        f". {t('monitor.detail.lasts', age=views.age_words(info.now - alarm.since))}" if alarm.state != "closed" else ""
+    )
     parts: list[Any] = [
         html.H3(what),
         html.P(f"{alarm.zone_id} {alarm.name}", className="quiet"),
         html.P([html.Strong(t("monitor.detail.why") + ". "), alarm.reason], className="notice"),
-        html.P([html.Strong(t("monitor.detail.advice") + ". "), t(f"monitor.advice.{alarm.advice}")]),
+        html.P([html.Strong(t("monitor.detail.advice") + ". "), t(f"monitor.advice.{advice}"), lasts]),
         html.Dl([part for name, value in facts for part in (html.Dt(name), html.Dd(value))], className="facts"),
     ]
     rows = views.alarm_series(queries, alarm)
@@ -167,7 +171,7 @@ def sensor_table(queries: Queries) -> list[Any]:
     return [legend_keys("", [(colour, t(f"monitor.hours.{key}")) for key, colour in _KEYS.items()]), *parts]
 
 
-def _sensor_row(row: dict[str, Any], info: Any) -> html.Tr:
+def _sensor_row(row: dict[str, Any], info: Info) -> html.Tr:
     if pd.isna(row["last"]):
         last = t("monitor.hours.none") if row["state"] == "none" else t("monitor.sensors.never")
     elif row["state"] == "silent":

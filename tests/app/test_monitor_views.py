@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from app.monitor_views import age_of_readings, age_words, filtered, merged, sensor_hours
+from app.monitor_views import advice_now, age_of_readings, age_words, filtered, grouped, merged, sensor_hours
 
 NOW = pd.Timestamp("2026-03-02 12:00", tz="UTC")
 STEP = pd.Timedelta(minutes=15)
@@ -107,6 +109,28 @@ def test_without_a_feed_nothing_is_old():
 @pytest.mark.parametrize(("age", "words"), [("45min", "45 min"), ("3h10min", "3 h"), ("50h", "2 days")])
 def test_ages_are_told_as_people_do(age, words):
     assert age_words(pd.Timedelta(age)) == words
+
+
+@pytest.mark.parametrize(
+    ("advice", "state", "hours", "now"),
+    [
+        ("wait", "open", 23, "wait"),
+        ("wait", "acknowledged", 24, "retrain"),
+        ("wait", "closed", 99, "wait"),
+        ("check the sensor", "open", 99, "check the sensor"),
+    ],
+)
+def test_who_was_told_to_wait_is_told_to_train_after_a_day(advice, state, hours, now):
+    alarm = SimpleNamespace(advice=advice, state=state, since=NOW - pd.Timedelta(hours=hours))
+    assert advice_now(alarm, NOW) == now
+
+
+def test_many_changes_of_a_minute_are_one_group():
+    """Six promotions by the training, one by Aino, two by the training: one group, and three alone."""
+    by = ["training"] * 6 + ["Aino"] + ["training"] * 2
+    rows = pd.DataFrame({"action": "promote", "by": by, "when": "2026-03-02 12:00", "version": range(9)})
+    assert [len(group) for group in grouped(rows)] == [6, 1, 1, 1]
+    assert grouped(rows)[0][0]["version"] == 0 and grouped(rows.iloc[:0]) == []
 
 
 def test_filters_of_alarms_put_first_what_nobody_has_seen():

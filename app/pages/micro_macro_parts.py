@@ -53,7 +53,7 @@ def strip(queries: Queries, target: str, metric: str, h: float, period: str) -> 
     percent = {str(r.model): f"{r.value:.0f}" for r in cover[cover["horizon_s"] == h].itertuples()}
     what = t("compare.what", what=DISPLAY[target][3], ahead=ahead(h))
     return [
-        html.Div([html.H1(title), html.P(said), html.P(f"{what}, {t(f'metric.{metric}')}")], className="kpi verdict"),
+        html.Div([html.H1(title), html.P(said), html.P(f"{what}, {_within(t(f'metric.{metric}'))}")], className="kpi verdict"),
         error("micromodel"), error("macromodel"),
         figure(t("compare.train"), train, t("compare.train.zone"), train_note),
         figure(
@@ -103,7 +103,7 @@ def notes(queries: Queries, target: str, metric: str, h: float, period: str, the
     if words := by.period_advice(queries, target, h):
         advice.append((t("advice.situations"), words))
     return [
-        head(over, t("compare.lines.sub", when=when)), graph(chart, over),
+        head(over, t("compare.lines.sub", when=_within(when))), graph(chart, over),
         html.Div(
             [
                 html.H2(t("compare.costs")), cost_table(queries, target), html.P(t("cost.note"), className="fine"),
@@ -197,6 +197,11 @@ def _by_horizon(title: str, cells: dict[tuple[str, float], str]) -> html.Table:
         (ahead(h), [cells.get((m, h), "–") for m in models]) for h in sorted({h for _, h in cells})
     ]  # fmt: skip
     return table(title, [t("compare.horizon"), *(model_name(m) for m in models)], body)
+
+
+def _within(words: str) -> str:
+    """A name within a sentence."""
+    return words[:1].lower() + words[1:]
 
 
 def number(value: float, digits: int) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, dcc, html
@@ -53,7 +54,12 @@ def layout(queries: Queries, **address: str) -> Any:
             _select(ids.MODELS_TARGET, t("models.target"), target, whats),
             _select(ids.MODELS_ZONE, t("models.zone"), zone, named, searchable=True),
             _select(ids.MODELS_MOMENT, t("models.moment"), moment, moments),
-            html.A([icon("plus"), t("create.begin")], href=href("/models?step=1"), className="button"),
+            html.A(
+                [icon("plus"), t("create.begin")],
+                id=ids.MODELS_NEW,
+                href=create_address(target, zone),
+                className="button",
+            ),
         ],
         className="pickers",
     )
@@ -80,6 +86,11 @@ def layout(queries: Queries, **address: str) -> Any:
         ],
         className="page page-models", id="page",
     )  # fmt: skip
+
+
+def create_address(target: str, zone: str) -> str:
+    """Where the six steps to a new micromodel of a zone begin."""
+    return href("/models?" + urlencode({"step": 1, "zone": zone, "target": target}))
 
 
 def _select(ident: str, label: str, value: str, data: list[dict[str, str]], **more: Any) -> dmc.Select:
@@ -160,6 +171,10 @@ def register(app: Dash, queries: Queries) -> None:
         Input(ids.MODELS_MOMENT, "value"),
         prevent_initial_call=True,
     )
+
+    @app.callback(Output(ids.MODELS_NEW, "href"), Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value"))
+    def new(target: str, zone: str) -> str:
+        return create_address(target, zone)
 
     @app.callback(
         Output(ids.MODELS_TABLE, "children"),

@@ -109,7 +109,7 @@ def dialog() -> html.Div:
             html.Div(id=ids.MODELS_SAID, className="pad models-said", role="status"),
             dmc.Modal(
                 [
-                    html.P(id=ids.MODELS_ASK),
+                    html.H2(t("models.act.title")), html.P(id=ids.MODELS_ASK),
                     text_field(ids.MODELS_BY, t("models.act.by"), MOST_NAME),
                     text_field(ids.MODELS_WHY, t("models.act.why"), MOST_WHY),
                     html.Div(id=ids.MODELS_FAULT, className="fault", role="alert"),
@@ -121,8 +121,8 @@ def dialog() -> html.Div:
                         className="row",
                     ),
                 ],
-                id=ids.MODELS_DIALOG, title=t("models.act.title"), opened=False, centered=True,
-                closeButtonProps={"aria-label": t("models.act.cancel")}, transitionProps={"duration": 0},
+                id=ids.MODELS_DIALOG, opened=False, centered=True, withCloseButton=False,
+                attributes={"content": {"aria-label": t("models.act.title")}}, transitionProps={"duration": 0},
             ),
         ]
     )  # fmt: skip

@@ -46,7 +46,7 @@ def second(queries: Queries, **told) -> str:
 
 
 def test_a_response_curve_at_the_inputs_present_value_is_the_forecast_now(queries):
-    """The curve is interpolated at `now`: a line of 15 points of a ridge is straight on the model's scale, so nearly."""
+    """The curve is interpolated at `now`: a ridge is straight on the model's scale, so nearly."""
     rows, at = responses.curves(queries, "Z01", NO2, 4)
     assert at == 4
     assert 1 <= rows["feature"].nunique() <= responses.KEPT

@@ -62,7 +62,7 @@ def test_nonsense_in_the_address_takes_a_default(queries, said, field, value):
 
 
 def test_everything_wrong_with_a_plan_is_said_at_once(queries):
-    with pytest.raises(InputError, match="no zone 'Z9'.*families magic.*days 2"):
+    with pytest.raises(InputError, match=r"no zone 'Z9'.*families magic.*days 2"):
         checked(queries, {"zone": "Z9", "target": NO2, "families": ["magic"], "days": 2})
     with pytest.raises(InputError, match="Z04 does not sense"):
         checked(queries, {**ASKED, "zone": "Z04"})

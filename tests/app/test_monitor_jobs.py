@@ -203,3 +203,36 @@ def test_the_strip_counts_what_tables_hold(watched):
     f = views.figures(queries)
     assert (f.zones, f.fresh, f.models, f.pinned, f.scored) == (4, 4, 6, 0, f.scored)
     assert f.open == len(views.standing_alarms(queries)) and 0.5 < f.coverage <= 1
+
+
+def _followed(space, *, now):
+    """The town as a feed leaves it: a live run that was watched, whose newest reading ends at `now`."""
+    runs, told = space.runs, space.describe()
+    with runs.write("live", {"watched": True, "now": str(now)}, parents=(told["runs"]["training"],)) as run:
+        run.table("zone_state", runs.read(told["runs"]["live"], "zone_state"))
+    live = next(m["id"] for m in runs.list("live") if m["spec"].get("now") == str(now))
+    space.update(now=now.isoformat(), runs={**told["runs"], "live": live})
+    return Queries(space)
+
+
+@pytest.mark.parametrize(("minutes", "stale"), [(20, ""), (45, "45 min"), (300, "5 h")])
+def test_a_feed_that_falls_silent_for_two_steps_is_stale(drifted, minutes, stale):
+    """Steps of a quarter of an hour: half an hour of silence is the most that is fresh."""
+    from app.shell import status
+
+    queries = _followed(drifted, now=pd.Timestamp.now("UTC").floor("s") - pd.Timedelta(minutes=minutes))
+    assert views.header_status(queries)[1] == stale
+    dot = status(queries)[0]
+    assert dot.className == ("dot stale" if stale else "dot")
+
+
+def test_what_was_simulated_or_imported_is_never_stale(drifted):
+    assert views.header_status(Queries(drifted)) == ("14:15", "")
+
+
+def test_following_checks_by_itself_when_readings_came(watched):
+    space, queries = watched
+    assert not views.newer_readings(queries)
+    told = space.describe()
+    space.update(now=(pd.Timestamp(told["now"]) + pd.Timedelta(minutes=15)).isoformat())
+    assert views.newer_readings(Queries(space))

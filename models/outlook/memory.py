@@ -8,6 +8,7 @@ MOST_MEMORY = 0.9  # correlation from day to day beyond which a slow wave and a 
 GRID = np.linspace(0.0, MOST_MEMORY, 37)
 _WILD = 4.0  # robust standard deviations beyond which a value is held (assumed)
 _NORMAL = 1.4826
+_REACH = (10, 30)  # least and most days to either side of a moving median (assumed)
 
 
 def held(value: np.ndarray) -> np.ndarray:
@@ -77,23 +78,54 @@ def fitted(design: np.ndarray, value: np.ndarray, day: np.ndarray) -> tuple[np.n
 def noise(value: np.ndarray) -> tuple[float, float]:
     """Memory and long-run standard deviation of a series with gaps, little moved by steps in its level.
 
-    The differences of an order-1 autoregression have variance 2 s2 (1 - m) and lag-1 covariance -s2 (1 - m)^2, so that
-    memory m is 1 + 2 r1 of them; a step spoils one difference alone. The long-run variance s2 (1 + m) / (1 - m) is what
-    a mean over many days scatters by. Memory is raised by its usual shortfall in short series, (1 + 4 m) / n (Kendall
-    1954, doi:10.1093/biomet/41.3-4.403).
+    Told twice, and the smaller is taken. From differences: those of an order-1 autoregression have variance
+    2 s2 (1 - m) and lag-1 covariance -s2 (1 - m)^2, so that memory m is 1 + 2 r1 of them; a step spoils one difference
+    alone, but waves of a few days look like a long memory. From what is left of a moving median: waves are told
+    rightly, but a step leaves something. The long-run variance s2 (1 + m) / (1 - m) is what a mean over many days
+    scatters by. Memory is raised by its usual shortfall in short series, (1 + 4 m) / n (Kendall 1954,
+    doi:10.1093/biomet/41.3-4.403).
     """
-    step = np.diff(held(value))
-    known = np.isfinite(step)
-    if known.sum() < 6:
+    calm = held(value)
+    known = np.isfinite(calm)
+    if known.sum() < 8 or np.isfinite(np.diff(calm)).sum() < 6:
         return 0.0, float("nan")
+    return min(_of_differences(np.diff(calm)), _of_rest(calm), key=lambda found: found[1])
+
+
+def _of_differences(step: np.ndarray) -> tuple[float, float]:
+    known = np.isfinite(step)
     middle = _NORMAL * np.median(np.abs(step[known]))
     step = np.clip(step, -_WILD * middle, _WILD * middle) if middle > 0 else step
-    pair = np.isfinite(step[1:]) & np.isfinite(step[:-1])
     variance = float(np.mean(step[known] ** 2))
     if variance <= 0:
         return 0.0, 0.0
-    along = float(np.mean(step[1:][pair] * step[:-1][pair])) / variance if pair.any() else -0.5
-    memory = float(np.clip(1 + 2 * along, 0.0, MOST_MEMORY))
-    memory = min(memory + (1 + 4 * memory) / max(int(known.sum()), 1), MOST_MEMORY)
+    memory = _raised(1 + 2 * _lagged(step) / variance, int(known.sum()))
     own = variance / (2 * (1 - memory))
     return memory, float(np.sqrt(own * (1 + memory) / (1 - memory)))
+
+
+def _of_rest(value: np.ndarray) -> tuple[float, float]:
+    """From the series less the median of some weeks around each day."""
+    reach = int(np.clip(value.size // 6, *_REACH))
+    left = value - np.array([_median(value[max(0, k - reach) : k + reach + 1]) for k in range(value.size)])
+    variance = float(np.nanmean(left**2))
+    if variance <= 0:
+        return 0.0, 0.0
+    memory = _raised(_lagged(left) / variance, 2 * reach + 1)
+    return memory, float(np.sqrt(variance * (1 + memory) / (1 - memory)))
+
+
+def _median(part: np.ndarray) -> float:
+    known = part[np.isfinite(part)]
+    return float(np.median(known)) if known.size else 0.0
+
+
+def _lagged(series: np.ndarray) -> float:
+    """Mean product of each value and the one before, gaps left out."""
+    pair = np.isfinite(series[1:]) & np.isfinite(series[:-1])
+    return float(np.mean(series[1:][pair] * series[:-1][pair])) if pair.any() else 0.0
+
+
+def _raised(memory: float, n: int) -> float:
+    memory = float(np.clip(memory, 0.0, MOST_MEMORY))
+    return min(memory + (1 + 4 * memory) / max(n, 1), MOST_MEMORY)

@@ -67,8 +67,9 @@ def sensor_worth(panel: Panel, target: str, *, until: int | None = None) -> pd.D
         sensors explain, by distance; `error_alone` and `error_told`: mean error, in the target's unit, of taking it as
         usual and of telling it from the others, both foretold without its own readings; `error_measured`: the latter
         as it was where the zone has readings; `city_gain`: how much a sensor there would lower the mean squared error
-        of the zones without one, as a share of the variance (of a zone with one: as if it had none). Zones are
-        ranked by the error, measured where that can be: for a zone with a sensor it is what would be lost with it, and what a spare one would save.
+        of the zones without one, as a share of the variance (of a zone with one: as if it had none). Zones are ranked
+        by the error, measured where that can be: for a zone with a sensor it is what would be lost with it, and what a
+        spare one would save.
 
     Raises
     ------

@@ -241,3 +241,5 @@ CREATE_DEPLOY_FAULT = "create-deploy-fault"
 COMPARE_METRIC = "compare-metric"
 COMPARE_PERIOD = "compare-period"
 COMPARE_SHIFT = "compare-shift"
+
+

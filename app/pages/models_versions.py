@@ -107,7 +107,7 @@ def dialog() -> html.Div:
             dcc.Store(id=ids.MODELS_CHANGED),
             dcc.Download(id=ids.MODELS_TAKEN),
             html.Div(id=ids.MODELS_SAID, className="pad models-said", role="status"),
-            dmc.Modal(
+            html.Div(
                 [
                     html.H2(t("models.act.title")), html.P(id=ids.MODELS_ASK),
                     text_field(ids.MODELS_BY, t("models.act.by"), MOST_NAME),
@@ -121,8 +121,8 @@ def dialog() -> html.Div:
                         className="row",
                     ),
                 ],
-                id=ids.MODELS_DIALOG, opened=False, centered=True, withCloseButton=False,
-                attributes={"content": {"aria-label": t("models.act.title")}}, transitionProps={"duration": 0},
+                id=ids.MODELS_DIALOG, className="ask", role="dialog", hidden=True,
+                **{"aria-label": t("models.act.title"), "aria-modal": "false"},
             ),
         ]
     )  # fmt: skip
@@ -151,9 +151,16 @@ def confirmed(queries: Queries, told: dict[str, Any], by: str | None, why: str |
 
 def register(app: Dash, queries: Queries) -> None:
     """A button asks, a name confirms; downloads."""
+    app.clientside_callback(
+        "(hidden, field) => { if (hidden === false) window.setTimeout(() => document.getElementById(field).focus());"
+        " return window.dash_clientside.no_update; }",
+        Output(ids.MODELS_DIALOG, "title"),
+        Input(ids.MODELS_DIALOG, "hidden"),
+        State(ids.MODELS_BY, "id"),
+    )
 
     @app.callback(
-        Output(ids.MODELS_DIALOG, "opened"),
+        Output(ids.MODELS_DIALOG, "hidden"),
         Output(ids.MODELS_ASK, "children"),
         Output(ids.MODELS_ASKED, "data"),
         Output(ids.MODELS_FAULT, "children"),
@@ -163,14 +170,14 @@ def register(app: Dash, queries: Queries) -> None:
     )
     def ask(clicks: list[int], cancel: int) -> tuple[Any, ...]:
         if ctx.triggered_id == ids.MODELS_CANCEL:
-            return False, no_update, no_update, ""
+            return True, no_update, no_update, ""
         if not ctx.triggered_id or not ctx.triggered[0]["value"]:
             return no_update, no_update, no_update, no_update
         told = json.loads(ctx.triggered_id["model-act"])
-        return True, asked(told), told, ""
+        return False, asked(told), told, ""
 
     @app.callback(
-        Output(ids.MODELS_DIALOG, "opened", allow_duplicate=True),
+        Output(ids.MODELS_DIALOG, "hidden", allow_duplicate=True),
         Output(ids.MODELS_FAULT, "children", allow_duplicate=True),
         Output(ids.MODELS_SAID, "children"),
         Output(ids.MODELS_CHANGED, "data"),
@@ -184,9 +191,9 @@ def register(app: Dash, queries: Queries) -> None:
         if not clicks or not told:
             return no_update, no_update, no_update, no_update
         try:
-            return False, "", confirmed(queries, told, by, why), clicks
+            return True, "", confirmed(queries, told, by, why), clicks
         except ZonewiseError as error:
-            return True, str(error), no_update, no_update
+            return False, str(error), no_update, no_update
 
     @app.callback(
         Output(ids.MODELS_TAKEN, "data"),

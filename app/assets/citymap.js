@@ -140,7 +140,9 @@
     const text = (i) => {
       if (values && scale && scale.labels) {
         const v = values[city.zones[i].id];
-        return v === undefined || v === null ? "·" : `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(scale.digits)}`;
+        if (v === undefined || v === null) return "·";
+        const size = Math.abs(v).toFixed(scale.digits);
+        return `${Number(size) === 0 ? "" : v > 0 ? "+" : "−"}${size}`;
       }
       if (props.mode === "edit" || values || !layer) return city.zones[i].id;
       const v = layer.values[i][step];

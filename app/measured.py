@@ -125,7 +125,7 @@ class MeasuredJob(Job):
         return {
             "city": {}, "simulation": observed, "training": training,
             "live": {"code": code["models"], "parent": trained, "now": None},
-            "comparison": {"code": code["models"], "parent": trained, "seed": s.seed},
+            "comparison": {"code": code["models"], "parent": trained, "seed": s.seed, **self._how_thorough()},
         }  # fmt: skip
 
     def run_ids(self) -> dict[str, str]:

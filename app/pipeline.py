@@ -54,13 +54,19 @@ class Job:
     _panel: Panel | None = None
     _training: Training | None = None
     reused: list[str] = field(default_factory=list)
+    thorough: bool = False  # whether the comparison trains again with zones and weeks left out
 
     # --- what each step is made of ------------------------------------------------------------------------------
 
     @property
     def specs(self) -> dict[str, dict[str, Any]]:
         """Specification of each step, its parents' included by id."""
-        return step_specs(self.spec, code_version())
+        specs = step_specs(self.spec, code_version())
+        return {**specs, "comparison": {**specs["comparison"], **self._how_thorough()}}
+
+    def _how_thorough(self) -> dict[str, bool]:
+        """What a thorough comparison's specification says besides."""
+        return {"thorough": True} if self.thorough else {}
 
     def run_ids(self) -> dict[str, str]:
         """Id of each step's run."""
@@ -328,7 +334,7 @@ class Job:
         from models.compare import compare
 
         return compare(
-            self.panel(), self.training(), seed=self.spec.seed,
+            self.panel(), self.training(), seed=self.spec.seed, thorough=self.thorough,
             progress=lambda done, total, message: self.report("comparison", done, total, message),
         )  # fmt: skip
 

@@ -72,8 +72,14 @@ def train(chosen: str | None, workspace: str | None, as_json: bool, **options: A
 @RUN
 @JSON
 @JOBS
+@click.option(
+    "--thorough", is_flag=True,
+    help="Also train again with zones and weeks left out, to tell what new ones cost: several times the training.",
+)
 @click.pass_obj
-def compare(chosen: str | None, workspace: str | None, run_id: str | None, as_json: bool, n_jobs: int | None) -> None:
+def compare(
+    chosen: str | None, workspace: str | None, run_id: str | None, as_json: bool, n_jobs: int | None, thorough: bool
+) -> None:
     """Compare micromodels with the macromodel on the test days, with confidence intervals.
 
     MASE is the error against repeating the day before: below 1 is better than that.
@@ -82,7 +88,10 @@ def compare(chosen: str | None, workspace: str | None, run_id: str | None, as_js
     if run_id is None:
         told = space.describe().get("runs", {}).get("comparison")
         finished = told is not None and space.runs.has(told)
-        run_id = told if finished else run_job(space, "comparison", {"n_jobs": n_jobs})[1]["comparison"]
+        if finished and thorough:
+            finished = "new_zones" in space.runs.manifest(told)["tables"]
+        options = {"n_jobs": n_jobs, "thorough": thorough}
+        run_id = told if finished else run_job(space, "comparison", options)[1]["comparison"]
     if space.runs.manifest(run_id)["kind"] != "comparison":
         raise InputError(f"run '{run_id}' is no comparison; 'zonewise runs list' shows which are")
     tables = space.runs.manifest(run_id)["tables"]
@@ -132,13 +141,13 @@ def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job,
     from app.pipeline import Job, JobSpec
     from app.progress import Bars
 
-    n_jobs = options.pop("n_jobs", None)
+    n_jobs, thorough = options.pop("n_jobs", None), bool(options.pop("thorough", False))
     if space.describe().get("source") == "measured":
         from app.measured import measured_job
 
         with Bars() as bars:
             measured = measured_job(space, options, bars)
-            measured.n_jobs = measured.n_jobs if n_jobs is None else n_jobs
+            measured.n_jobs, measured.thorough = measured.n_jobs if n_jobs is None else n_jobs, thorough
             return measured, measured.run(until)
     told = dict(space.describe().get("job", {}))
     told |= {key: None if value == NONE else value for key, value in options.items() if value is not None}
@@ -146,7 +155,7 @@ def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job,
         if options.get(option) is not None:
             told |= dict.fromkeys((name for name in details if options.get(name) in (None, NONE)), None)
     with Bars() as bars:
-        job = Job(space, JobSpec.known(told), bars)
+        job = Job(space, JobSpec.known(told), bars, thorough=thorough)
         if n_jobs is not None:
             job.n_jobs = n_jobs
         ids = job.run(until)

@@ -23,6 +23,7 @@ LEAST_DAYS = 28  # known days without which no change is looked for (assumed)
 SHORTEST = 7  # days that a level must last to be one (assumed)
 #: Penalty of a change in long-run variances and logarithms of the number of days; false alarms are measured with it.
 PENALTY = 3.0
+_FEW = 30.0  # days at which the penalty is doubled, since the scatter itself is little known (assumed)
 LEVEL = 0.9
 #: 90 % point of the likelihood ratio of a date: -2 log(1 - sqrt(0.9)) (Hansen 2000).
 _DATE = 5.94
@@ -76,7 +77,8 @@ def changes(day: np.ndarray, value: np.ndarray, *, penalty: float = PENALTY) -> 
     _, sigma = noise(full)
     if not np.isfinite(sigma) or sigma <= 0:
         return []
-    cuts = divided(y, penalty * sigma**2 * np.log(y.size))
+    doubt = 1 + (_FEW / y.size) ** 2
+    cuts = divided(y, penalty * doubt * sigma**2 * np.log(y.size))
     if not cuts or _steady(at, y, cuts):
         return []
     edges = [0, *cuts, y.size]

@@ -167,7 +167,7 @@ def _measure(u: np.ndarray, places: _Places, design: Design, window: Window) -> 
         return ScaleDemand(factor=float(np.round(strength, 3)), hours=hours, **ends)  # type: ignore[arg-type]
     if kind == "low_emission_zone":
         return LowEmissionZone(where=area, bans=(Ban(fuel="diesel", euro_max=int(np.rint(strength))),), hours=hours)
-    return ChargeToll(where=area, eur=float(np.round(strength, 2)), cordon=u[2] >= 0.3, hours=hours)
+    return ChargeToll(where=area, eur=float(np.round(strength, 2)), cordon=bool(u[2] >= 0.3), hours=hours)
 
 
 def _around(zone: str, places: _Places, extent: float) -> tuple[str, ...]:

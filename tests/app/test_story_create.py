@@ -113,6 +113,8 @@ def test_a_micromodel_is_made_in_six_steps_serves_and_is_undone(page, served, sp
     page.click("text=Yes, do it")
     page.wait_for_selector("#models-said:has-text('Version 0001 is in force in Z01 again')")
     assert version(Queries(space), "Z01", NO2) == "0001"
+    page.wait_for_selector("button:has-text('Roll back')", state="detached")  # the zone is drawn anew by then
+    page.wait_for_load_state("networkidle")
     with page.expect_download() as taken:
         page.click("button:has-text('All files (zip)')")
     assert taken.value.suggested_filename == f"zonewise_Z01_{NO2}_0001.zip"

@@ -162,8 +162,9 @@ def outcome(queries: Queries, job: Job | None, *, study: str | None = None) -> t
         found, fault = _found(queries, result_view, study) if study else ([], [])
         return fault, True, found, no_update, True, False, no_update
     if job.state in (FAILED, CANCELLED):
-        words = icon("refresh"), t("job.again")
-        button = html.Button(list(words), id={"again": 0}, n_clicks=0, type="button", className="button")
+        button = html.Button(
+            [icon("refresh"), t("job.again")], id={"again": 0}, n_clicks=0, type="button", className="button"
+        )
         return [*progress_view(job), button], True, [], no_update, True, False, no_update
     if job.state != DONE:
         return progress_view(job), not job.open, [], no_update, not job.open, job.open, no_update

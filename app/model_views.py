@@ -66,8 +66,8 @@ def explain(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.
         Steps ahead of `now`, 1 the next interval. A mix that was not stored is explained by its micromodel.
     """
     info = queries.info()
-    key = ("explain", info.runs["live"], info.runs.get("training"), info.now, zone_id, target, step)
-    key += tuple(version(queries, place, target) for place in (zone_id, "_city", "_mix"))
+    versions = (version(queries, place, target) for place in (zone_id, "_city", "_mix"))
+    key = ("explain", info.runs["live"], info.runs.get("training"), info.now, zone_id, target, step, *versions)
 
     def make() -> tuple[pd.DataFrame, str] | None:
         found = in_use(queries, zone_id, target)

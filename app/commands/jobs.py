@@ -73,7 +73,8 @@ def train(chosen: str | None, workspace: str | None, as_json: bool, **options: A
 @JSON
 @JOBS
 @click.option(
-    "--thorough", is_flag=True,
+    "--thorough",
+    is_flag=True,
     help="Also train again with zones and weeks left out, to tell what new ones cost: several times the training.",
 )
 @click.pass_obj

@@ -53,7 +53,9 @@ def strip(queries: Queries, target: str, metric: str, h: float, period: str) -> 
     percent = {str(r.model): f"{r.value:.0f}" for r in cover[cover["horizon_s"] == h].itertuples()}
     what = t("compare.what", what=DISPLAY[target][3], ahead=ahead(h))
     return [
-        html.Div([html.H1(title), html.P(said), html.P(f"{what}, {_within(t(f'metric.{metric}'))}")], className="kpi verdict"),
+        html.Div(
+            [html.H1(title), html.P(said), html.P(f"{what}, {_within(t(f'metric.{metric}'))}")], className="kpi verdict"
+        ),
         error("micromodel"), error("macromodel"),
         figure(t("compare.train"), train, t("compare.train.zone"), train_note),
         figure(

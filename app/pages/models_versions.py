@@ -152,7 +152,8 @@ def confirmed(queries: Queries, told: dict[str, Any], by: str | None, why: str |
 def register(app: Dash, queries: Queries) -> None:
     """A button asks, a name confirms; downloads."""
     app.clientside_callback(
-        "(hidden, field) => { if (hidden === false) window.setTimeout(() => document.getElementById(field).focus(), 60);"
+        "(hidden, field) => {"
+        " if (hidden === false) window.setTimeout(() => document.getElementById(field).focus(), 60);"
         " return window.dash_clientside.no_update; }",
         Output(ids.MODELS_DIALOG, "title"),
         Input(ids.MODELS_DIALOG, "hidden"),

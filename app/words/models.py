@@ -110,7 +110,7 @@ EN: dict[str, str] = {
     "models.take.c": "C for a sensor",
     "models.take.nothing": "no version is in force",
     "models.take.damaged": "the stored version cannot be read; 'zonewise models check --repair' may help",
-    "models.take.family": "a {family} cannot be written so; make a new micromodel of another family, or distil it ('zonewise distil', docs/edge.md)",
+    "models.take.family": "a {family} cannot be written so; make a new micromodel of another family, or teach a smaller one from it (docs/edge.md)",
     "models.take.noonnx": "the package onnx is not installed here (pip install 'zonewise[onnx]')",
     "models.take.unknown": "nothing can be taken as '{kind}'",
     "create.begin": "New micromodel",

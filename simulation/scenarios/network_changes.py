@@ -119,9 +119,7 @@ def _walls_of_new(city: City, links: gpd.GeoDataFrame, ids: np.ndarray, like: np
     else:
         alone = links.iloc[ids].assign(link_id=np.arange(ids.size))
         more = street_walls(gpd.GeoDataFrame(alone, geometry="geometry", crs=links.crs), None)
-        more = more.assign(
-            link_id=ids, street=more["street"] + int(old["street"].to_numpy().max(initial=-1)) + 1
-        )
+        more = more.assign(link_id=ids, street=more["street"] + int(old["street"].to_numpy().max(initial=-1)) + 1)
     return pd.concat([old, more[list(old.columns)]], ignore_index=True)
 
 

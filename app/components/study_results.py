@@ -108,11 +108,10 @@ def _chances(queries: Queries, run: str) -> list[Any]:
     steady = tables.reliability_rows(queries, run)
     if steady:
         columns = [t("effect.what"), t("effect.with"), t("effect.change")]
-        rows = [
-            [r["name"], r["value"], html.Span([r["effect"], html.Span(r["interval"], className="interval")])]
-            for r in steady
-        ]
-        parts.append(fold(t("result.reliability"), [table(t("result.reliability"), columns, rows)]))
+        lines: list[list[Any]] = []
+        for r in steady:
+            lines.append([r["name"], r["value"], [r["effect"], html.Span(r["interval"], className="interval")]])
+        parts.append(fold(t("result.reliability"), [table(t("result.reliability"), columns, lines)]))
     return parts
 
 

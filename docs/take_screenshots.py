@@ -21,7 +21,10 @@ FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PAGES = {"map": "/", "micro-macro": "/micro-macro", "scenarios": "/scenarios", "models": "/models"}
+PAGES = {
+    "map": "/", "micro-macro": "/micro-macro", "scenarios": "/scenarios", "models": "/models", "monitor": "/monitor",
+    "start": "/start",
+}  # fmt: skip
 SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
 
 
@@ -29,7 +32,7 @@ def take(browser: Browser, address: str, target: Path, *, size: tuple[int, int],
     """One page as PNG, after its map or table has been drawn."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]}, device_scale_factor=1)
     page.goto(address)
-    page.wait_for_selector(".citymap[data-ready], table", timeout=60_000)
+    page.wait_for_selector(".citymap[data-drawn-ms], table, .page-start, .page-monitor", timeout=60_000)
     if theme == "dark":
         page.locator("#theme-button").click()
     page.wait_for_timeout(1500)

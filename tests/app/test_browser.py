@@ -185,7 +185,7 @@ def test_micro_against_macro_counts_its_verdict_and_follows_the_pickers(visit):
     page.click("#compare-horizon")
     page.click("[role=option]:has-text('24 h')")
     page.wait_for_function("b => document.querySelector('#compare-kpi').innerText !== b", arg=before)
-    assert "horizon=86400" in page.url
+    page.wait_for_url("**horizon=86400**")
     with page.expect_download() as download:
         page.click("#compare-csv")
     assert "verdict" in Path(download.value.path()).read_text().splitlines()[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +35,9 @@ def click_link(page: Any, index: int) -> None:
 
 
 def choose(page: Any, field: str, words: str) -> None:
-    """A choice of a list that opens."""
+    """A choice of a list that opens, by all of its words."""
     page.click(f"#{field}")
-    page.click(f"[role=option]:visible:has-text('{words}')")
+    page.locator("[role=option]:visible", has_text=re.compile(f"^{re.escape(words)}$")).click()
 
 
 def test_a_closure_goes_from_drawing_to_a_report(visit):

@@ -154,6 +154,14 @@ class Jobs:
                 (state, message, result, time.time(), job),
             )
 
+    def stopped(self, job: str) -> bool:
+        """Mark a running job as stopped; False where it has ended meanwhile."""
+        with self._base() as base:
+            found = base.execute(
+                "UPDATE job SET state = ?, ended = ? WHERE id = ? AND state = ?", (CANCELLED, time.time(), job, RUNNING)
+            )
+            return found.rowcount == 1
+
     def cancel(self, job: str) -> None:
         """Ask a job to stop; one that has not begun stops at once."""
         with self._base() as base:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
@@ -23,6 +25,7 @@ RUNS = {
     "create": "app.create_job",
     "monitor": "app.monitor_job", "retrain": "app.retrain_job",
 }  # fmt: skip
+_LOOK_S, _GRACE_S = 0.25, 1.0  # how often a stop is looked for, and how long a job may take to heed it
 Run = Callable[[Workspace, dict[str, Any], Callable[..., None], Callable[[], bool]], str]
 
 
@@ -61,6 +64,23 @@ def work(workspace: Workspace, job: str, run: Run | None = None) -> str:
     return DONE
 
 
+def stop_when_asked(jobs: Jobs, job: str, leave: Callable[[int], None] = os._exit) -> None:
+    """Look whether somebody stopped the job, and end the process where it does not do so itself within a second.
+
+    Nothing is lost by it: runs and replications are written aside and renamed when they are whole.
+    """
+    while True:
+        time.sleep(_LOOK_S)
+        row = jobs.read(job)
+        if row is None or not row.open:
+            return
+        if row.cancel:
+            break
+    time.sleep(_GRACE_S)
+    if jobs.stopped(job):
+        leave(0)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="app.worker", description=__doc__)
@@ -68,7 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--job", required=True)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    return 0 if work(open_workspace(given.workspace), given.job) == DONE else 1
+    space = open_workspace(given.workspace)
+    watch = threading.Thread(target=stop_when_asked, args=(Jobs(space.jobs_path), given.job), daemon=True)
+    watch.start()
+    return 0 if work(space, given.job) == DONE else 1
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 
 from app.jobs import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Jobs
 from app.study_job import run_job
-from app.worker import work
+from app.worker import stop_when_asked, work
 from data.errors import InputError
 from data.store.workspace import Workspace
 
@@ -92,6 +92,29 @@ def test_a_running_job_hears_that_it_should_stop(place, jobs):
         raise InputError("stopped")
 
     assert work(place, job, run) == CANCELLED
+
+
+def test_a_job_that_does_not_heed_a_stop_is_ended_and_told_as_stopped(jobs):
+    job = jobs.add("scenario", {})
+    jobs.begin(job, os.getpid())
+    jobs.cancel(job)
+    left = []
+    stop_when_asked(jobs, job, left.append)
+    assert left == [0]
+    assert jobs.read(job).state == CANCELLED
+
+
+def test_a_job_that_ends_by_itself_is_left_alone(jobs, monkeypatch):
+    """Done in the moment between the look and the end: what it made stays its result."""
+    job = jobs.add("scenario", {})
+    jobs.begin(job, os.getpid())
+    jobs.cancel(job)
+    look = jobs.stopped
+    monkeypatch.setattr(jobs, "stopped", lambda name: (jobs.end(name, DONE, result="study-1"), look(name))[1])
+    left = []
+    stop_when_asked(jobs, job, left.append)
+    assert left == []
+    assert (jobs.read(job).state, jobs.read(job).result) == (DONE, "study-1")
 
 
 def test_a_job_is_taken_once(place, jobs):

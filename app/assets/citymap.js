@@ -377,7 +377,18 @@
     const element = R.useRef(null);
     const kept = R.useRef({});
     const latest = R.useRef(props);
-    latest.current = props;
+    /* The time bar is ahead of Dash while the slider moves: its step counts until Dash has heard of it. */
+    if (kept.current.step === props.step) kept.current.step = undefined;
+    latest.current = kept.current.step === undefined ? props : { ...props, step: kept.current.step };
+    R.useEffect(() => {
+      const follow = (e) => {
+        kept.current.step = e.detail;
+        latest.current = { ...latest.current, step: e.detail };
+        repaint();
+      };
+      window.addEventListener("zonewise:step", follow);
+      return () => window.removeEventListener("zonewise:step", follow);
+    }, []);
     R.useEffect(() => {
       let gone = false;
       const state = kept.current;

@@ -1,8 +1,11 @@
-/* TimeBar: the day under the map. A native range input, so that arrow keys, Home and End work by themselves. */
+/* TimeBar: the day under the map. A native range input, so that arrow keys, Home and End work by themselves. Each step
+   goes to the map at once, as an event of the window; Dash, which asks every part of the page whether it has changed,
+   hears of it when the slider rests. */
 (function () {
   "use strict";
   const R = window.React;
   const h = R.createElement;
+  const REST_MS = 180;
   const clock = (minutes) => `${String(Math.floor(minutes / 60) % 24).padStart(2, "0")}:${String(Math.round(minutes) % 60).padStart(2, "0")}`;
 
   function ahead(minutes) {
@@ -22,13 +25,27 @@
 
   function TimeBar(props) {
     const [playing, setPlaying] = R.useState(false);
-    const latest = R.useRef(props);
-    latest.current = props;
+    const [step, setStep] = R.useState(props.step || 0);
+    const latest = R.useRef({});
+    Object.assign(latest.current, { props, step });
     const { steps, now, minutes } = props;
-    const step = props.step || 0;
+    const move = (k) => {
+      const kept = latest.current;
+      setStep(k);
+      window.dispatchEvent(new CustomEvent("zonewise:step", { detail: k }));
+      clearTimeout(kept.rest);
+      kept.rest = setTimeout(() => {
+        kept.rest = null;
+        kept.props.setProps({ step: k });
+      }, REST_MS);
+    };
+    R.useEffect(() => {
+      if (!latest.current.rest) setStep(props.step || 0);
+    }, [props.step]);
+    R.useEffect(() => () => clearTimeout(latest.current.rest), []);
     R.useEffect(() => {
       if (!playing) return undefined;
-      const timer = setInterval(() => latest.current.setProps({ step: ((latest.current.step || 0) + 1) % latest.current.steps }), 220);
+      const timer = setInterval(() => move((latest.current.step + 1) % latest.current.props.steps), 220);
       return () => clearInterval(timer);
     }, [playing]);
     const seen = step < now;
@@ -46,7 +63,7 @@
           h("path", { d: hill(profile, 0, now), className: "hill-seen" }), h("path", { d: hill(profile, now, profile.length - 1), className: "hill-ahead" }),
           h("line", { x1: (now / (steps - 1)) * 1000, x2: (now / (steps - 1)) * 1000, y1: 0, y2: 40, className: "hill-now" })),
         h("input", { type: "range", min: 0, max: steps - 1, step: 1, value: step, "aria-label": props.words.slider, style: { "--done": at(step) },
-          "aria-valuetext": `${clock((props.first || 0) + step * minutes)}, ${phase}`, onChange: (e) => props.setProps({ step: Number(e.target.value) }) }),
+          "aria-valuetext": `${clock((props.first || 0) + step * minutes)}, ${phase}`, onChange: (e) => move(Number(e.target.value)) }),
         h("div", { className: "timebar-ticks", "aria-hidden": true }, ticks.map((k) => h("span", { key: k, style: { left: at(k) } }, clock((props.first || 0) + k * minutes))))));
   }
 

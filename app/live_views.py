@@ -5,6 +5,8 @@ As observed counts only what was known at `now`. Answers are kept by `Queries` u
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -57,6 +59,16 @@ def forecasts_now(queries: Queries) -> pd.DataFrame:
     )
 
 
+def _by_zone(queries: Queries, info: Info) -> dict[tuple[str, str], pd.DataFrame]:
+    """Rows of `forecasts_now` by zone and target, parted once for all zones."""
+
+    def make() -> dict[tuple[str, str], pd.DataFrame]:
+        parts: Any = forecasts_now(queries).groupby(["zone_id", "target"], sort=False)
+        return dict(iter(parts))
+
+    return queries.keep(("forecasts by zone", info.runs["live"], info.now), make)
+
+
 def forecast_paths(queries: Queries, zone_id: str, target: str, model: str) -> tuple[np.ndarray, np.ndarray]:
     """Quantile levels and paths (coming steps, quantiles) of a model, made at `now`, to the day's end at least.
 
@@ -68,8 +80,7 @@ def forecast_paths(queries: Queries, zone_id: str, target: str, model: str) -> t
 
 
 def _paths(queries: Queries, info: Info, zone_id: str, target: str, model: str) -> tuple[np.ndarray, np.ndarray]:
-    rows = forecasts_now(queries)
-    rows = rows[(rows["zone_id"] == zone_id) & (rows["target"] == target)]
+    rows = _by_zone(queries, info).get((zone_id, target), forecasts_now(queries).iloc[:0])
     n = len(info.day) - info.now_step
 
     def of(name: str) -> tuple[np.ndarray, np.ndarray]:

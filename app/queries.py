@@ -22,7 +22,7 @@ from data.errors import RunNotFoundError, ZonewiseError
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
 
-_KEPT = 256
+_KEPT = 4096  # answers: the forecasts of some hundred zones and targets are one each
 
 
 class NotReadyError(ZonewiseError, LookupError):

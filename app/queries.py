@@ -169,15 +169,22 @@ class Queries:
 
     def choice(self, zone_id: str, target: str) -> dict[str, Any]:
         """The row of `choices` of a zone and target; empty where nothing is sensed."""
-        rows = self.choices()
-        rows = rows[(rows["zone_id"].astype(str) == zone_id) & (rows["target"].astype(str) == target)]
-        return {} if rows.empty else {str(k): v for k, v in rows.iloc[0].to_dict().items()}
+        found: dict[tuple[str, str], dict[str, Any]] = self.keep(
+            ("choice", self.info().runs.get("training")), lambda: _by_zone_and_target(self.choices())
+        )
+        return dict(found.get((zone_id, target), {}))
 
     def clock(self, step: int) -> str:
         """Local time at which a step of the day begins."""
         info = self.info()
         at = info.day[0] + pd.Timedelta(seconds=info.step_s * step)
         return at.tz_convert(info.timezone).strftime("%H:%M")
+
+
+def _by_zone_and_target(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+    """Rows as mappings; of several of one zone and target, the first."""
+    told = [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
+    return {(str(row["zone_id"]), str(row["target"])): row for row in reversed(told)}
 
 
 def targets_of(rows: pd.DataFrame) -> list[str]:

@@ -104,7 +104,7 @@ def scores(model: Forecaster, panel: Panel) -> dict[str, Any]:
     known = np.arange(first - 1, len(panel) - step)
     if not known.size:
         return out
-    origins = pd.DatetimeIndex([panel.origin(int(k)) for k in known])
+    origins = panel.origins(known)
     try:
         fan = model.forecast(panel, origins=origins, steps=(step,))[:, 0, 0]
     except ZonewiseError as error:
@@ -152,9 +152,7 @@ def series_of_alarms(models: Mapping[Key, Forecaster], panel: Panel, alarms: pd.
         if (zone, target) not in models:
             continue
         known = np.arange(first - 1, len(panel) - 1)
-        fan = models[zone, target].forecast(
-            panel, origins=pd.DatetimeIndex([panel.origin(int(k)) for k in known]), steps=(1,)
-        )[:, 0, 0]
+        fan = models[zone, target].forecast(panel, origins=panel.origins(known), steps=(1,))[:, 0, 0]
         told = {name: fan[:, QUANTILES.index(q)] for name, q in (("median", 0.5), ("low", 0.05), ("high", 0.95))}
         reading = panel.values[target][known + 1, panel.columns([zone])[0]]
         parts.append(

@@ -141,10 +141,8 @@ def learned(
     model: Forecaster, panel: Panel, cut: int, since: int | None
 ) -> tuple[Forecaster, Forecaster, pd.Timestamp]:
     """The model learned again from all readings, the same without the days left out, and the first reading learned."""
-    from models.monitoring.policies import since_position
-
     first = since or 0
-    part = panel if not first else since_position(panel, first, len(panel))
+    part = panel if not first else panel.during(first, len(panel))
     before = model.refit(part.until(cut - first), train_end=panel.origin(cut - 1))
     return model.refit(part, train_end=panel.origin(len(panel) - 1)), before, panel.times[first]
 
@@ -186,7 +184,7 @@ def left_out_scores(model: Forecaster, panel: Panel, cut: int) -> tuple[list[dic
     if not told or not known.size or model.profile is None:
         return [], []
     steps = [step for _, step in told]
-    origins = pd.DatetimeIndex([panel.origin(int(k)) for k in known])
+    origins = panel.origins(known)
     aim = known[:, None] + np.asarray(steps)
     forecast = model.forecast(panel, origins=origins, steps=steps)
     actual = followed(panel.values[model.target][:, panel.columns(model.zone_ids)], aim)

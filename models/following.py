@@ -128,7 +128,7 @@ class Follower:
         calibration = calibration_of(model)
         record = model.validation
         assert record is not None
-        known = record.known + _first(panel)
+        known = record.known + panel.first_step
         live, _ = calibration.live(spacing=1).follow(
             known, level=record.level, usual=record.usual, stray=record.stray, reading=record.reading
         )
@@ -159,7 +159,7 @@ class Follower:
         ScoresError
             If the panel's step, the model's zones or anchors, or the origins do not go on from what is remembered.
         """
-        steps, first, known = self.live.calibration.steps, _first(panel), panel.known(origins)
+        steps, first, known = self.live.calibration.steps, panel.first_step, panel.known(origins)
         self._check(model, panel, known + first)
         assert model.profile is not None
         if not known.size:
@@ -233,11 +233,6 @@ def _known_readings(model: Forecaster, panel: Panel, at: np.ndarray, last: int) 
 
 def _named(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, Any]:
     return {key.removeprefix(prefix): value for key, value in arrays.items() if key.startswith(prefix)}
-
-
-def _first(panel: Panel) -> int:
-    """Steps of the grid from 1970-01-01 UTC to a panel's first interval."""
-    return panel._start_us // (panel.step_s * 1_000_000)
 
 
 _BOUNDS = ("low", "high")

@@ -7,7 +7,7 @@ only ever looks at what was known at its forecast origin.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -193,6 +193,16 @@ class Panel:
         step = pd.Timedelta(seconds=self.step_s)
         return self.times[0] + (position + 1) * step
 
+    def origins(self, positions: np.ndarray) -> pd.DatetimeIndex:
+        """Instants at which the intervals at `positions` (n,) have just become known, UTC: the inverse of `known`."""
+        at_us = self._start_us + (np.asarray(positions, dtype=np.int64) + 1) * (self.step_s * 1_000_000)
+        return pd.DatetimeIndex(at_us.astype("datetime64[us]")).tz_localize("UTC")
+
+    @property
+    def first_step(self) -> int:
+        """Steps of the grid from 1970-01-01 UTC to the first interval."""
+        return self._start_us // (self.step_s * 1_000_000)
+
     def until(self, n: int) -> Panel:
         """The first `n` intervals alone: what is fitted on it cannot have read anything later. Arrays are views."""
         part = Panel(
@@ -202,6 +212,13 @@ class Panel:
         )  # fmt: skip
         part.__dict__["calendar"] = self.calendar  # depends on the clock alone
         return part
+
+    def during(self, start: int, end: int) -> Panel:
+        """Intervals from `start` up to `end` alone, as a panel of its own. Arrays are views."""
+        return replace(
+            self, times=self.times[start:end], values={k: v[start:end] for k, v in self.values.items()},
+            weather={k: v[start:end] for k, v in self.weather.items()},
+        )  # fmt: skip
 
     def sensed(self, target: str, *, share: float = 0.2) -> tuple[str, ...]:
         """Zones with readings of `target` in at least that share of the grid."""

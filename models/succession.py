@@ -212,7 +212,7 @@ def _losses(panel: Panel, model: Forecaster, rival: Forecaster, at: np.ndarray) 
     zones = [zone for zone in model.zone_ids if zone in rival.zone_ids]
     zones = zones or list(model.zone_ids)  # the rival says which it does not know
     steps = [step for step in model.anchors if step <= max(rival.anchors)]
-    origins = pd.DatetimeIndex([panel.origin(int(k)) for k in at])
+    origins = panel.origins(at)
     middle = QUANTILES.index(0.5)
     actual = followed(panel.values[model.target][:, panel.columns(zones)], at[:, None] + np.asarray(steps))
     errors = [

@@ -81,9 +81,9 @@ def followers(models: Mapping[tuple[str, ...], Forecaster], panel: Panel) -> dic
             continue
         follower = Follower.start(model, panel)
         first = max(panel.known_by(pd.Timestamp(model.train_end)), int(model.validation.known[-1]) + 2)
-        unseen = [panel.origin(k) for k in range(first - 1, len(panel) - 1)]  # the last is the service's first
-        if unseen:
-            follower.advance(model, panel, pd.DatetimeIndex(unseen))
+        unseen = np.arange(first - 1, len(panel) - 1)  # the last is the service's first
+        if unseen.size:
+            follower.advance(model, panel, panel.origins(unseen))
         found[key] = follower
     return found
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -190,7 +190,7 @@ def _better(
         return None
     begin = max(0, min(since, trial_end - int(MIN_DAYS * day) - 1))
     try:
-        trial = alone.refit(since_position(panel, begin, trial_end), train_end=panel.origin(trial_end - 1))
+        trial = alone.refit(panel.during(begin, trial_end), train_end=panel.origin(trial_end - 1))
         known = np.arange(trial_end - 1, now - 1)
         old_place = np.array([place if len(serving.zone_ids) > 1 else 0])
         new = np.abs(_errors(alone, panel, known, trial._point(panel, known, np.array([0]), alone.anchors), now))
@@ -198,18 +198,9 @@ def _better(
         both = np.isfinite(new) & np.isfinite(old)
         if not both.any() or new[both].mean() >= old[both].mean():
             return None
-        return alone.refit(since_position(panel, begin, now), train_end=panel.origin(now - 1))
+        return alone.refit(panel.during(begin, now), train_end=panel.origin(now - 1))
     except ModelError:
         return None  # too little was read since the change
-
-
-def since_position(panel: Panel, start: int, end: int) -> Panel:
-    """Intervals from `start` up to `end` alone, as a panel of its own."""
-    cut = slice(start, end)
-    return replace(
-        panel, times=panel.times[cut], values={k: v[cut] for k, v in panel.values.items()},
-        weather={k: v[cut] for k, v in panel.weather.items()},
-    )  # fmt: skip
 
 
 def _levels(whole: Forecaster | None, service: list[Forecaster], panel: Panel, known: np.ndarray) -> np.ndarray:

@@ -117,9 +117,8 @@ def series_of(
     out = np.where(np.isfinite(reading), (reading < bounds[..., 0]) | (reading > bounds[..., 1]), np.nan)
     at = known + 1
     step_of_day = panel.calendar.step_of_day[at]
-    first = panel._start_us // (panel.step_s * 1_000_000)
     return Series(
-        step_s=panel.step_s, position=first + at, day=panel.calendar.day[at],
+        step_s=panel.step_s, position=panel.first_step + at, day=panel.calendar.day[at],
         hour=(step_of_day * panel.step_s) // 3600, reading=reading, point=from_scale(model.target, level),
         error=(to_scale(model.target, reading) - level) / stray, outside=out.astype(float),
         away=(to_scale(model.target, reading) - usual) / stray,

@@ -132,8 +132,7 @@ def _growth(
 
 
 def _errors(model: Forecaster, panel: Panel, zone_id: str, known: np.ndarray, step: int) -> np.ndarray:
-    origins = panel.times[0] + (known + 1) * (panel.times[1] - panel.times[0])
-    found = model.forecast(panel, origins=origins, zone_ids=(zone_id,), steps=(step,))[:, 0, 0, _MEDIAN]
+    found = model.forecast(panel, origins=panel.origins(known), zone_ids=(zone_id,), steps=(step,))[:, 0, 0, _MEDIAN]
     return np.abs(found - panel.values[model.target][known + step, panel.columns([zone_id])[0]])
 
 

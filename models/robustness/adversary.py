@@ -50,7 +50,7 @@ def worst_within(
     lags : int
         Last readings that are changed.
     """
-    columns, origins = panel.columns(list(zone_ids)), panel.times[0] + (known + 1) * (panel.times[1] - panel.times[0])
+    columns, origins = panel.columns(list(zone_ids)), panel.origins(known)
     grid = panel.values[model.target]
 
     def forecast(change: np.ndarray) -> np.ndarray:

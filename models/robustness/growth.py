@@ -41,7 +41,7 @@ def losses(
     model: Forecaster, panel: Panel, truth: Panel, known: np.ndarray, *, zone_ids: Sequence[str], steps: Sequence[int]
 ) -> np.ndarray:
     """Absolute errors (n, Z, S) of median forecasts made from `panel`, against the readings of `truth`."""
-    origins = panel.times[0] + (known + 1) * (panel.times[1] - panel.times[0])
+    origins = panel.origins(known)
     found = model.forecast(panel, origins=origins, zone_ids=zone_ids, steps=steps)[..., _MEDIAN]
     aim = known[:, None] + np.asarray(steps)
     grid = truth.values[model.target][:, truth.columns(list(zone_ids))]

@@ -50,7 +50,7 @@ class Fallback:
         known = known[:: max(1, -(-known.size // _ORIGINS))]
         if known.size < 2:
             return cls(np.ones(len(model.anchors)))
-        origins = past.times[0] + (known + 1) * (past.times[1] - past.times[0])
+        origins = past.origins(known)
         aim = np.minimum(known[:, None] + np.asarray(model.anchors), end - 1)
         seeing: list[np.ndarray] = []
         blind: list[np.ndarray] = []

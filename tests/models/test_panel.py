@@ -53,6 +53,21 @@ def test_a_value_is_known_at_the_end_of_its_interval():
     assert panel.origin(0) == T0 + pd.Timedelta(minutes=15)
 
 
+def test_origins_of_positions_are_what_known_tells_the_positions_of():
+    """Position -1 is known at the grid's begin, 00:00, and position 2, the interval from 00:30, at 00:45."""
+    panel = Panel.from_table(rows(("A", 0, 1.0), ("A", 15, 2.0), ("A", 30, 3.0)))
+    found = panel.origins(np.array([-1, 2]))
+    assert list(found) == [T0, T0 + pd.Timedelta(minutes=45)] == [panel.origin(-1), panel.origin(2)]
+    assert panel.known(found).tolist() == [-1, 2]
+
+
+def test_the_first_step_counts_the_grid_from_1970():
+    """A grid of 900 s that begins 45 minutes after 1970-01-01: three steps."""
+    early = pd.Timestamp("1970-01-01T00:45Z")
+    table = rows(("A", 0, 1.0), ("A", 15, 2.0)).assign(time=[early, early + pd.Timedelta(minutes=15)])
+    assert Panel.from_table(table).first_step == 3
+
+
 def test_times_off_the_grid_and_repeated_keys_are_refused():
     with pytest.raises(PanelError, match="off the grid"):
         Panel.from_table(rows(("A", 0, 1.0), ("A", 15, 2.0), ("A", 22, 3.0), ("A", 30, 3.0)))

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from app.benchmarks import figure
-from app.benchmarks.models.altered import made_city, shifted, some_zones, window
+from app.benchmarks.models.altered import made_city, shifted, some_zones
 from app.benchmarks.models.panels import load
 from data.errors import InputError
 from models.contract import Forecaster
@@ -79,7 +79,7 @@ def _panel(name: str, seed: int) -> tuple[Panel, str, int, int]:
         end -= end % panel.steps_per_day if name == "metr" else 0
     start = max(0, end - before * panel.steps_per_day)
     last = min(len(panel), end + after * panel.steps_per_day)
-    return window(panel, start, last), target, end - start, last - start
+    return panel.during(start, last), target, end - start, last - start
 
 
 def lifecycle(
@@ -236,12 +236,12 @@ def _run(
             if days == FEW_DAYS:
                 first = min(since, first)
             try:
-                models[k], taken = _refit(models[k], window(panel, max(first, 0), start))
+                models[k], taken = _refit(models[k], panel.during(max(first, 0), start))
             except NoDataError:  # a zone that hardly reported lately keeps what it has
                 continue
             cpu += taken
         known = np.arange(start - 1, start - 1 + (day if days is not None else day * len(whole)))
-        origins = pd.DatetimeIndex([panel.origin(int(k)) for k in known])
+        origins = panel.origins(known)
         point = np.concatenate([m.forecast(panel, origins=origins, steps=steps)[..., _MEDIAN] for m in models], axis=1)
         aim = known[:, None] + np.asarray(steps)
         actual = np.where((aim < len(panel))[:, None, :], grid[np.minimum(aim, len(panel) - 1)].swapaxes(1, 2), np.nan)

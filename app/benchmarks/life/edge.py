@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from app.benchmarks import figure
 from app.benchmarks.models.panels import load
@@ -74,7 +73,7 @@ def _one(model, panel, known, head: str, seed: int) -> tuple[list[dict[str, Any]
     typical = head.split()[-1] in TYPICAL
     data = onnx_bytes(model)
     session = OnnxMicromodel(data)
-    want = model.forecast(panel, origins=pd.DatetimeIndex([panel.origin(int(k)) for k in known]))[:, 0]
+    want = model.forecast(panel, origins=panel.origins(known))[:, 0]
     apart = np.abs(session.forecast(model, panel, known) - want) / np.maximum(np.abs(want), found.floor)
     p50, p99 = _latency(session, model, panel, known)
     figures = [

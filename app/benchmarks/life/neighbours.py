@@ -30,7 +30,7 @@ def measure(*, seed: int) -> dict[str, Any]:
         zones = panel.sensed(bench.target)
         known = np.arange(start - 1, len(panel) - min(steps))
         known = known[:: max(1, -(-known.size // ORIGINS))]
-        origins = panel.times[0] + (known + 1) * (panel.times[1] - panel.times[0])
+        origins = panel.origins(known)
         actual = following(panel.values[bench.target], known, steps)[:, panel.columns(zones)]
         end, past = panel.origin(start - 1), panel.until(start)
         day = panel.calendar.day[known + 1]

@@ -15,7 +15,7 @@ from app.benchmarks import figure
 from app.benchmarks.models.panels import load
 from models.forecasting import LearnedForecaster
 from models.monitoring import reference_of
-from models.monitoring.policies import Policy, Replay, replay, since_position
+from models.monitoring.policies import Policy, Replay, replay
 
 HISTORY_DAYS, LIVED_DAYS, CHANGE_DAY, CHANGED = 120, 84, 21, 3
 STEPS = (1, 6)
@@ -32,7 +32,7 @@ def measure(*, seed: int) -> dict[str, Any]:
     bench = load("auckland")
     day = bench.panel.steps_per_day
     begin = bench.test_from - HISTORY_DAYS * day
-    panel = since_position(bench.panel, begin, bench.test_from + LIVED_DAYS * day)
+    panel = bench.panel.during(begin, bench.test_from + LIVED_DAYS * day)
     start = HISTORY_DAYS * day
     zones = panel.until(start).sensed(bench.target, share=0.8)
     change = start + CHANGE_DAY * day

@@ -43,7 +43,7 @@ def measure(*, seed: int) -> dict[str, Any]:
         )
         known = np.arange(start - 1, len(panel) - min(steps))
         known = known[:: max(1, -(-known.size // ORIGINS))]
-        origins = panel.times[0] + (known + 1) * (panel.times[1] - panel.times[0])
+        origins = panel.origins(known)
         found = model.forecast(panel, origins=origins)
         actual = following(model.readings(panel), known, steps)
         gap = np.abs(found.point[:, : hierarchy.uppers] - _added(hierarchy, found.point)).max()

@@ -235,7 +235,7 @@ def _coverage(setting: Setting, defence: Defence, model: Forecaster, seed: int) 
     """Share of readings within the 90 % interval while sensors are stuck: as stored, defended, and widened."""
     panel, target = setting.panel, setting.target
     known = setting.origins()
-    origins = panel.times[0] + (known + 1) * (panel.times[1] - panel.times[0])
+    origins = panel.origins(known)
     bad = disturbed(panel, target, Disturbance(kind="stuck", strength=0.0), zone_ids=setting.bad,
                     episodes=setting.episodes, seed=seed)  # fmt: skip
     aim = known[:, None] + np.asarray(setting.steps)

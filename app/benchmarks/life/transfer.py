@@ -107,7 +107,7 @@ def _transferred(training, panel, target, new, origins, steps, actual, found):  
     """With the errors of a group's new zones filled in."""
     ids = [panel.zone_ids[z] for z in new]
     models = transfer_all(training, panel, target, ids)
-    at = panel.times[0] + (origins + 1) * (panel.times[1] - panel.times[0])
+    at = panel.origins(origins)
     for zone, z in zip(ids, new):
         model = models[zone]
         for kind, one in (("transferred", model), ("macromodel", model.members[-1])):
@@ -123,7 +123,7 @@ def _scratch(  # type: ignore[no-untyped-def]
     spd = whole.steps_per_day
     first = max(0, end - int(max(days, LEAST_GRID_DAYS) * spd))
     short = after(hidden(whole, np.arange(len(whole.zone_ids)), end - days * spd), first)
-    at = whole.times[0] + (origins + 1) * (whole.times[1] - whole.times[0])
+    at = whole.origins(origins)
     until = whole.origin(end - 1)
     try:
         training = train(short, targets=[target], train_end=until, steps=steps, seed=seed)

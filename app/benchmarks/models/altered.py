@@ -36,16 +36,6 @@ def some_zones(panel: Panel, zones: int) -> Panel:
     )
 
 
-def window(panel: Panel, start: int, end: int) -> Panel:
-    """The intervals from `start` to `end` alone."""
-    return replace(
-        panel,
-        times=panel.times[start:end],
-        values={name: grid[start:end] for name, grid in panel.values.items()},
-        weather={name: series[start:end] for name, series in panel.weather.items()},
-    )
-
-
 def unforecastable(panel: Panel, target: str, *, seed: int) -> Panel:
     """The target's readings in each zone in random order, every deviation from their mean with a random sign.
 

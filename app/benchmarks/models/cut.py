@@ -8,15 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from app.benchmarks.models.split import BenchmarkPanel
+from models.horizons import followed
 from models.panel import Panel
 
 
 def after(panel: Panel, first: int) -> Panel:
     """Without the intervals before a position."""
-    return replace(
-        panel, times=panel.times[first:], values={k: v[first:] for k, v in panel.values.items()},
-        weather={k: v[first:] for k, v in panel.weather.items()},
-    )  # fmt: skip
+    return panel.during(first, len(panel))
 
 
 def around_test(bench: BenchmarkPanel, *, train_days: int, test_days: int) -> tuple[Panel, int]:
@@ -37,6 +35,4 @@ def hidden(panel: Panel, zones: np.ndarray, before: int) -> Panel:
 
 def following(grid: np.ndarray, known: np.ndarray, steps: Sequence[int]) -> np.ndarray:
     """Readings (n, Z, S) that followed last known positions; `nan` beyond the end of a grid (T, Z)."""
-    aim = known[:, None] + np.asarray(steps)
-    found = grid[np.minimum(aim, len(grid) - 1)].swapaxes(1, 2)
-    return np.where((aim < len(grid))[:, None, :], found, np.nan)
+    return followed(grid, known[:, None] + np.asarray(steps))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from app.benchmarks.life.costs import _recovery
-from app.benchmarks.models.altered import made_city, shifted, some_zones, unforecastable, window
+from app.benchmarks.models.altered import made_city, shifted, some_zones, unforecastable
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_fewer_zones_keep_their_own_readings_and_weights_that_sum_to_one(town):
     assert some.zone_ids == ("Z01", "Z03", "Z06")
     np.testing.assert_array_equal(some.values["speed_mps"], town.values["speed_mps"][:, [0, 2, 5]])
     assert set(some.neighbours.sum(axis=1).round(9)) <= {0.0, 1.0}
-    assert len(window(town, 24, 72)) == 48 and window(town, 24, 72).times[0] == town.times[24]
+    assert len(town.during(24, 72)) == 48 and town.during(24, 72).times[0] == town.times[24]
 
 
 def test_recovery_is_the_end_of_the_first_day_within_a_tenth():

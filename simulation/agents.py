@@ -23,7 +23,8 @@ from models.monitoring import Monitor
 from models.monitoring.residuals import series_of
 from models.panel import Panel
 from models.scale import to_scale
-from simulation.live import LiveCity, Phase
+from simulation.clock import Phase
+from simulation.live import LiveCity
 
 _MIDDLE, _ENDS = QUANTILES.index(0.5), [QUANTILES.index(0.05), QUANTILES.index(0.95)]
 

@@ -17,8 +17,9 @@ import simpy
 from data.schemas import STATION_AIR, validate
 from simulation.air.background import SPECIES
 from simulation.air.receptors import stations
+from simulation.clock import Phase
 from simulation.errors import RunError
-from simulation.live import LiveCity, Phase
+from simulation.live import LiveCity
 
 if TYPE_CHECKING:
     from simulation.city import City

@@ -16,9 +16,10 @@ import numpy as np
 import pandas as pd
 import simpy
 
+from simulation.clock import Phase
 from simulation.demand.spec import DemandSpec
 from simulation.errors import DemandError
-from simulation.live import LiveCity, Phase, Process
+from simulation.live import LiveCity, Process
 
 #: Vehicle trips in rain per trip in dry weather; between the two seasons of Keay & Simmonds (2005).
 RAIN_FACTOR = 0.98

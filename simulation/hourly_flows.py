@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 import simpy
 
+from simulation.clock import Phase
 from simulation.errors import RunError
-from simulation.live import LiveCity, Phase
+from simulation.live import LiveCity
 from simulation.route_use import RouteUse
 from simulation.run import DEFAULT_START
 from simulation.streams import Purpose, bits

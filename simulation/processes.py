@@ -12,8 +12,9 @@ import pandas as pd
 import simpy
 from scipy.stats import poisson
 
+from simulation.clock import Phase
 from simulation.demand.trips import DayTrips, around_closed, joined, sample_day
-from simulation.live import LiveCity, Phase
+from simulation.live import LiveCity
 from simulation.streams import Purpose, normal, uniform
 from simulation.traffic.trips import Trips
 
@@ -133,7 +134,7 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
             depart_s=np.maximum(chosen.depart_s + zero, live.env.now),  # rounding
             origin_link=chosen.origin_link,
             dest_row=row_of[chosen.dest_link],
-            layer=live.layer_of(chosen.taste, chosen.vehicle_class, live.avoids(chosen)),
+            layer=live.rules.layer_of(chosen.taste, chosen.vehicle_class, live.rules.avoids(chosen)),
             vehicle_class=chosen.vehicle_class,
         )
         live.engine.release(released)

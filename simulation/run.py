@@ -16,8 +16,9 @@ from simulation.agents import Desk, Forecasters, Notebook, ZoneAgent, citywide_p
 from simulation.air.concentration import ConcentrationMap
 from simulation.air.model import AirModel
 from simulation.air.weather import synthetic_weather
+from simulation.clock import Phase
 from simulation.errors import RunError
-from simulation.live import LiveCity, Phase, Process
+from simulation.live import LiveCity, Process
 from simulation.observe import SensorNetwork
 from simulation.processes import Incident, demand_process, incident_process, routes_process, weather_process
 from simulation.recorder import AIR_TRUTH, Recorder

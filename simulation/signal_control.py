@@ -166,7 +166,7 @@ class Junction:
         """Event in some seconds."""
         if not seconds >= 0:
             raise RunError(f"{self}: wait({seconds!r}); allowed: 0 s and more")
-        from simulation.live import Phase
+        from simulation.clock import Phase
 
         return self._live.wait(float(seconds), Phase.SIGNALS)
 
@@ -249,7 +249,7 @@ class ActuatedControl:
     def start(self) -> Generator[simpy.Event, Any, None]:
         """The process: looks at a junction when something can have changed."""
         live, bank = self.live, self.bank
-        from simulation.live import Phase
+        from simulation.clock import Phase
 
         self._on = True
         if not live.keep(_name("actuated", bank.links), bank.state, links=bank.links):

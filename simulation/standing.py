@@ -5,7 +5,9 @@ A `City` holds them in tuples, and a `LiveCity` begins with them; measures with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,6 +96,21 @@ class Avoided:
     def __post_init__(self) -> None:
         if len(self.share) != len(VEHICLE_CLASSES) or not all(0 <= one <= 1 for one in self.share):
             raise RunError(f"share={self.share!r} must give each of {VEHICLE_CLASSES} a share of 0 to 1")
+
+
+def hold(entries: list[Any], entry: Any, changed: Callable[[], None]) -> Callable[[], None]:
+    """Put an entry in force among others; returns what takes it out, once. `changed` is called after either."""
+    entries.append(entry)
+    changed()
+
+    def undo() -> None:
+        for k, other in enumerate(entries):
+            if other is entry:
+                del entries[k]
+                changed()
+                return
+
+    return undo
 
 
 def demand_product(factors: list[DemandFactor]) -> np.ndarray | None:

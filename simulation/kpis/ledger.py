@@ -12,8 +12,9 @@ import numpy as np
 import simpy
 from scipy.sparse import csr_array
 
+from simulation.clock import Phase
 from simulation.link_state import N_CLASSES
-from simulation.live import LiveCity, Phase
+from simulation.live import LiveCity
 
 if TYPE_CHECKING:
     from simulation.city import City

@@ -9,8 +9,8 @@ import simpy
 
 from data.errors import SchemaError
 from data.schemas import LINK_STATE, SENSOR_STATE, WEATHER, ZONE_STATE, ZONE_TRUTH, validate
+from simulation.clock import Phase
 from simulation.errors import RunError
-from simulation.live import Phase
 
 TABLES = ("zone_state", "zone_truth", "sensor_state", "counts")
 QUIET = {"incidents_per_day": 0.0}

@@ -14,6 +14,7 @@ import pandas as pd
 
 from simulation.scenarios.fleet_change import FleetChange, together
 from simulation.scenarios.live_protocol import Live
+from simulation.standing import hold
 
 if TYPE_CHECKING:
     from simulation.air.fleet import Fleet
@@ -88,32 +89,32 @@ class Overlay:
 
     def limit_speed(self, links: np.ndarray, speed_mps: np.ndarray) -> Undo:
         """Hold links at or below a speed."""
-        return self._put(self._speeds, (links, speed_mps), lambda: self._apply_speeds(links))
+        return hold(self._speeds, (links, speed_mps), lambda: self._apply_speeds(links))
 
     def set_lanes(self, links: np.ndarray, lanes: np.ndarray) -> Undo:
         """Give links other lanes; the fewest hold where measures overlap."""
-        return self._put(self._lanes, (links, lanes), lambda: self._apply_lanes(links))
+        return hold(self._lanes, (links, lanes), lambda: self._apply_lanes(links))
 
     def post_speed(self, links: np.ndarray, speed_mps: np.ndarray) -> Undo:
         """Let links be driven at a speed, faster or slower; of several the last begun holds, and limits beside it."""
-        return self._put(self._posted, (links, speed_mps), lambda: self._apply_speeds(links))
+        return hold(self._posted, (links, speed_mps), lambda: self._apply_speeds(links))
 
     def change_fleet(self, links: np.ndarray, change: FleetChange) -> Undo:
         """Let other engines drive on links; changes that overlap add up."""
-        return self._put(self._changes, (links, change), lambda: self._apply_fleets(links))
+        return hold(self._changes, (links, change), lambda: self._apply_fleets(links))
 
     def retime(self, measure: Any, plans: Callable[[City], pd.DataFrame]) -> Undo:
         """Give signals the plans that a measure makes, which are worked out once; of several the last begun holds."""
         if measure not in self._plans:
             self._plans[measure] = plans(self.live.city)
         table = self._plans[measure]
-        return self._put(self._retimed, table, lambda: self._apply_plans(table["link_id"].to_numpy()))
+        return hold(self._retimed, table, lambda: self._apply_plans(table["link_id"].to_numpy()))
 
     def actuate(self, links: np.ndarray, settings: Actuation) -> Undo:
         """Actuate whole junctions; of several measures the last begun holds, and those of the city itself stay."""
         always = {link for held, _ in self.live.city.actuated for link in held}
         links = np.array([link for link in links.tolist() if link not in always], dtype=np.int64)
-        return self._put(self._actuated, (links, settings), self._apply_actuated)
+        return hold(self._actuated, (links, settings), self._apply_actuated)
 
     def scale_demand(
         self, factor: float, origins: list[str] | None, destinations: list[str] | None, classes: list[int] | None = None
@@ -122,16 +123,6 @@ class Overlay:
         if classes is None:
             return self.live.scale_demand(factor, origin_zones=origins, dest_zones=destinations)
         return self.live.scale_demand(factor, origin_zones=origins, dest_zones=destinations, classes=classes)
-
-    def _put(self, entries: list[Any], entry: Any, refresh: Undo) -> Undo:
-        entries.append(entry)
-        refresh()
-
-        def undo() -> None:
-            del entries[next(n for n, other in enumerate(entries) if other is entry)]
-            refresh()
-
-        return undo
 
     def _apply_speeds(self, links: np.ndarray) -> None:
         posted = self._built_speed.copy()

@@ -13,7 +13,7 @@ from app.predictive import chance_words
 from app.texts import t
 from data.units import DISPLAY
 
-PAGE_ROWS = 200  # rows shown at once; beyond this many there are pages
+PAGE_ROWS = 50  # rows shown at once, beyond this many there are pages: each cell costs the browser a part of Dash's
 
 
 def zone_table(

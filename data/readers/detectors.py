@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.errors import FileFormatError, InputError, SchemaError
+from data.readers.parquet_tables import read_parquet_table
 from data.schemas import SENSOR_STATE, TIME_DTYPE, validate
 
 _KEYS = ("sensor_id", "time")
@@ -81,7 +82,7 @@ def _read(path: Path) -> pd.DataFrame:
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
-            return pd.read_parquet(path)
+            return read_parquet_table(path)
         if name.endswith((".csv", ".csv.gz")):
             return pd.read_csv(path, dtype={"sensor_id": "str"})
     except (OSError, ValueError, EOFError) as error:

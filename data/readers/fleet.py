@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from data.errors import FileFormatError, InputError
+from data.readers.parquet_tables import read_parquet_table
 from data.schemas import FLEET, validate
 
 _TEXT = ("vehicle_class", "fuel", "exhaust_id", "wear_id", "electricity_id")
@@ -51,7 +52,7 @@ def _read(path: Path) -> pd.DataFrame:
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
-            return pd.read_parquet(path)
+            return read_parquet_table(path)
         if name.endswith((".csv", ".csv.gz")):
             return pd.read_csv(path)
     except (OSError, ValueError, EOFError) as error:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import FileFormatError, InputError, SchemaError
+from data.readers.parquet_tables import read_parquet_table
 from data.schemas import TIME_DTYPE
 from data.timezones import checked_timezone
 
@@ -31,6 +32,7 @@ class Faults:
     source: str
     on_fault: OnFault = "raise"
     found: list[str] = field(default_factory=list)
+    _gaps_help: bool = False
 
     def __post_init__(self) -> None:
         if self.on_fault not in ("raise", "missing"):
@@ -47,6 +49,7 @@ class Faults:
         text = f"column '{values.name}' {why} in {named_rows(bad, values.to_numpy())}"
         if self.on_fault == "raise":
             self.found.append(text)
+            self._gaps_help = True
         else:
             log.warning("%s: %s; taken as missing", self.source, text)
         return values.mask(bad)
@@ -54,7 +57,7 @@ class Faults:
     def check(self) -> None:
         """Raise what was found, all of it."""
         if self.found:
-            cure = " (on_fault='missing' turns values at fault into gaps)" if self.on_fault == "raise" else ""
+            cure = " (on_fault='missing' turns values at fault into gaps)" if self._gaps_help else ""
             raise SchemaError(f"{self.source}{cure}", self.found)
 
 
@@ -81,7 +84,7 @@ def open_table(path: Path | str, what: str) -> pd.DataFrame:
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
-            table = pd.read_parquet(path)
+            table = read_parquet_table(path)
         elif name.endswith((".csv", ".csv.gz")):
             table = pd.read_csv(path, low_memory=False)
         else:

@@ -1,4 +1,4 @@
-"""Counts of vehicles on links, from CSV or Parquet: by `link_id`, or by place and bearing, and by hour of day.
+"""Counts and speeds on links, from CSV or Parquet: by `link_id`, or by place and bearing, and by hour of day.
 
 Wanted is the mean weekday: rows with a `time` are local times of day or dates with times, whose Saturdays and Sundays
 are left out; several rows of a link and hour are averaged.
@@ -6,6 +6,7 @@ are left out; several rows of a link and hour are averaged.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import geopandas as gpd
@@ -47,27 +48,75 @@ def read_link_counts(path: Path | str, links: gpd.GeoDataFrame, *, near_m: float
     FileFormatError
         Naming every fault: columns, values, counters that lie on no link.
     """
-    path = Path(path)
-    table, faults = open_plain(path, "counts: link_id (or lon, lat, bearing), hour (or time), veh_per_h"), list[str]()
+    counts = {"veh_per_h": (("veh_per_h", "flow_veh_per_h", "count", "volume"), 1.0)}
+    means = _weekday_table(Path(path), links, "counts", counts, near_m).groupby(["link_id", "hour"])["value"]
+    found = means.agg(["mean", "size"]).reset_index()
+    return found.rename(columns={"mean": "veh_per_h", "size": "days"}).astype({"days": "int64"})
+
+
+def read_link_speeds(path: Path | str, links: gpd.GeoDataFrame, *, near_m: float = NEAR_M) -> pd.DataFrame:
+    """Speeds of a mean weekday: several of a link and hour are averaged by the time that they take (harmonically).
+
+    Parameters
+    ----------
+    path : Path or str
+        As `read_link_counts`, with `speed_kmh`, `speed_mps` or `speed_mph` for `veh_per_h`. A speed of 0 counts as
+        nothing measured.
+    links : GeoDataFrame
+    near_m : float
+
+    Returns
+    -------
+    DataFrame
+        `link_id`, `hour` (int64), `speed_mps` (float64), `days` (rows averaged), in order of link and hour.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    FileFormatError
+        Naming every fault.
+    """
+    speeds = {
+        "speed_kmh": (("speed_kmh", "kmh", "speed_km_per_h"), 1 / 3.6),
+        "speed_mps": (("speed_mps", "speed_m_per_s"), 1.0),
+        "speed_mph": (("speed_mph", "mph"), 0.44704),
+    }
+    table = _weekday_table(Path(path), links, "speeds", speeds, near_m)
+    table = table[table["value"] > 0]
+    if table.empty:
+        raise FileFormatError(f"{path} holds no speed above 0 of a weekday")
+    pace = table.assign(value=1.0 / table["value"]).groupby(["link_id", "hour"])["value"].agg(["mean", "size"])
+    found = pace.reset_index().rename(columns={"size": "days"}).astype({"days": "int64"})
+    return found.assign(speed_mps=1.0 / found["mean"])[["link_id", "hour", "speed_mps", "days"]]
+
+
+def _weekday_table(
+    path: Path, links: gpd.GeoDataFrame, what: str, values: Mapping[str, tuple[tuple[str, ...], float]], near_m: float
+) -> pd.DataFrame:
+    """Rows of weekdays: `link_id`, `hour` and `value` in SI; `values` are the names that it may have, with factors."""
+    named = " or ".join(values)
+    table, faults = open_plain(path, f"{what}: link_id (or lon, lat, bearing), hour (or time), {named}"), list[str]()
     column = {
         ours: find(table, names)
         for ours, names in (
             ("link_id", ("link_id", "link")), ("lon", ("lon", "longitude")), ("lat", ("lat", "latitude")),
             ("bearing", ("bearing", "bearing_deg", "direction_deg")), ("hour", ("hour",)),
             ("time", ("time", "datetime", "timestamp")),
-            ("veh_per_h", ("veh_per_h", "flow_veh_per_h", "count", "volume")),
         )
     }  # fmt: skip
+    found = {ours: name for ours, (names, _) in values.items() if (name := find(table, names)) is not None}
     placed = all(column[name] is not None for name in ("lon", "lat", "bearing"))
     if column["link_id"] is None and not placed:
         faults.append("no column 'link_id', nor all of 'lon', 'lat' and 'bearing'")
     if column["hour"] is None and column["time"] is None:
         faults.append("no column 'hour' nor 'time'")
-    if column["veh_per_h"] is None:
-        faults.append("no column 'veh_per_h'")
+    if len(found) != 1:
+        faults.append(f"columns {list(found.values())} say the same" if found else f"no column '{named}'")
     if faults:
         raise FileFormatError(f"{path}: " + "; ".join(faults) + f"; it has {list(table.columns)[:20]}")
-    veh = _numbers(table, column["veh_per_h"], 0.0, np.inf, faults)
+    ours, theirs = next(iter(found.items()))
+    value = _numbers(table, theirs, 0.0, np.inf, faults) * values[ours][1]
     hour, weekday = _hours(table, column["hour"], column["time"], faults)
     if column["link_id"] is not None:
         link = _numbers(table, column["link_id"], 0, np.inf, faults)
@@ -86,11 +135,10 @@ def read_link_counts(path: Path | str, links: gpd.GeoDataFrame, *, near_m: float
             link = _matched(place[0], place[1], place[2], links, near_m, faults)
     if faults:
         raise FileFormatError(f"{path} has {len(faults)} fault(s): " + "; ".join(faults))
-    whole = pd.DataFrame({"link_id": link.astype(np.int64), "hour": hour.astype(np.int64), "veh_per_h": veh})[weekday]
+    whole = pd.DataFrame({"link_id": link.astype(np.int64), "hour": hour.astype(np.int64), "value": value})[weekday]
     if whole.empty:
-        raise FileFormatError(f"{path} holds no count of a weekday; Saturdays and Sundays are left out")
-    means = whole.groupby(["link_id", "hour"])["veh_per_h"].agg(["mean", "size"]).reset_index()
-    return means.rename(columns={"mean": "veh_per_h", "size": "days"}).astype({"days": "int64"})
+        raise FileFormatError(f"{path} holds no row of a weekday; Saturdays and Sundays are left out")
+    return whole
 
 
 def _numbers(table: pd.DataFrame, name: str | None, low: float, high: float, faults: list[str]) -> np.ndarray:

@@ -16,6 +16,7 @@ from data.readers.readings import Readings, commonest_step, kind_of, made
 from data.schemas import OBSERVED_QUANTITIES
 
 _IDS = ("sensor_id", "sensor", "detector_id", "detector", "station_id", "station", "site_id", "id")
+_PLACES = ("lat", "lon", "latitude", "longitude", "name", "kind")  # of a sensor, not of its readings
 
 
 def read_long(
@@ -76,6 +77,12 @@ def read_long(
     for name in sorted(set(units or {}) - set(held)):
         faults.add(f"unit of '{name}', which the file does not hold; it holds {sorted(held)}")
     faults.check()
+    unread = [c for c in map(str, table.columns) if c not in {sensor, time, "fault", *held.values(), *_PLACES}]
+    if unread:
+        notes.append(
+            f"column(s) {', '.join(unread[:10])} are not read; one that is a quantity of ours is named by --columns"
+            f" OURS=THEIRS, ours being {', '.join(OBSERVED_QUANTITIES)}"
+        )
     assert sensor is not None and time is not None
     ids = names_of(table[sensor])
     nameless = table[sensor].isna() | (ids == "")

@@ -15,6 +15,7 @@ import pandas as pd
 
 from data.errors import FileFormatError, InputError, SchemaError
 from data.readers.hourly_tables import Faults, named_rows
+from data.readers.parquet_tables import read_parquet_table
 
 _OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _TEXT = (".csv", ".txt", ".tsv")
@@ -48,14 +49,14 @@ def open_plain(path: Path | str, what: str, *, text: Iterable[str] = (), separat
         raise InputError(f"no file {path}; give a table of {what}")
     try:
         if path.suffix.lower() == ".parquet":
-            table = pd.read_parquet(path)
+            table = read_parquet_table(path)
             header = list(map(str, table.columns))
         else:
             header, separator = _header(path, separator)
             keep = {name: "str" for name in text if name in header}
             table = pd.read_csv(path, sep=separator, dtype=keep, low_memory=False, skipinitialspace=True)
     except (OSError, ValueError, EOFError, lzma.LZMAError, csv.Error) as error:
-        if isinstance(error, InputError):
+        if isinstance(error, InputError | FileFormatError):
             raise
         raise FileFormatError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
     twice = sorted(name for name, n in Counter(name.strip() for name in header if name.strip()).items() if n > 1)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pyogrio
 import shapely
 
 from data.errors import FileFormatError, InputError
 
+logger = logging.getLogger(__name__)
 SUFFIXES = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".parquet")
-_NAME_KEYS = ("name", "Name", "NAME", "nimi", "label", "title")
+#: Column of the people in each polygon, from which homes are counted.
+PEOPLE = "population"
+#: Properties that name a zone, whatever their case; without any of them, the only text that differs in every shape.
+_NAME_KEYS = ("name", "nimi", "label", "title")
 
 
 def read_polygons(path: Path | str, *, layer: str | None = None) -> gpd.GeoDataFrame:
@@ -52,11 +58,50 @@ def read_polygons(path: Path | str, *, layer: str | None = None) -> gpd.GeoDataF
     if faults:
         more = f" and {len(faults) - 5} more" if len(faults) > 5 else ""
         raise InputError(f"{path} has {len(faults)} fault(s): {'; '.join(faults[:5])}{more}")
-    name = next((key for key in _NAME_KEYS if key in table.columns), None)
+    name = _name_column(table, path)
     kept = gpd.GeoDataFrame(geometry=table.geometry.to_numpy(), crs=table.crs)
     if name is not None:
         kept.insert(0, "name", table[name].astype("str").to_numpy())
+    people = next((str(c) for c in table.columns if str(c).casefold() == PEOPLE), None)
+    if people is not None:
+        kept.insert(len(kept.columns) - 1, PEOPLE, _people(table[people], path))
     return kept
+
+
+def _people(column: pd.Series, path: Path) -> pd.Series:
+    """Numbers of people; `InputError` tells the first values that are none."""
+    count = pd.to_numeric(column, errors="coerce").reset_index(drop=True)
+    wrong = ~(count >= 0) | (count == float("inf"))
+    if wrong.any():
+        shown = column.reset_index(drop=True)[wrong].head(5).tolist()
+        raise InputError(
+            f"{path}: {wrong.sum()} value(s) of {PEOPLE!r} are no number of people, e.g. {shown}; give numbers of at"
+            " least 0, or leave the column out"
+        )
+    return count.astype(float)
+
+
+def _name_column(table: gpd.GeoDataFrame, path: Path) -> str | None:
+    """The column that holds the names; None, and a word in the log, where none does or several could."""
+    told = {str(column).casefold(): str(column) for column in reversed(table.columns)}
+    usual = next((told[key] for key in _NAME_KEYS if key in told), None)
+    if usual is not None:
+        return usual
+    texts = [str(column) for column in table.columns if column != table.geometry.name and _names(table[column])]
+    if len(texts) == 1:
+        return texts[0]
+    if len(table.columns) > 1:
+        why = f"of {', '.join(texts)} none is called so" if texts else "nor a single text that differs in every shape"
+        logger.warning(
+            "%s: no property 'name', %s: zones get other names; call the property 'name' to keep yours", path.name, why
+        )
+    return None
+
+
+def _names(column: pd.Series) -> bool:
+    """Whether values are texts, all there, and differ."""
+    texts = [value.strip() for value in column if isinstance(value, str)]
+    return len(texts) == len(column) and all(texts) and len(set(texts)) == len(texts)
 
 
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:

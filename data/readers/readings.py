@@ -80,7 +80,10 @@ def made(
         if name in table and table[name].notna().any():
             high = float(np.nanpercentile(table[name], 99))
             if high > most:
-                faults.add(f"99 % of {name} are below {high:,.0f}, which is absurd: {guess}? give the unit")
+                faults.add(
+                    f"99 % of {name} are below {high:,.0f}, which is absurd: {guess}? give the unit"
+                    f" (--units {name}=UNIT of a long table, --unit of a wide one)"
+                )
     faults.check()
     known = set(places["sensor_id"])
     lacking = sorted(set(table["sensor_id"]) - known)

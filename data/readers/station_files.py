@@ -10,10 +10,13 @@ from data.readers.air_networks import EEA_ZONE, as_readings, read_eea, read_open
 from data.readers.clocks import iana
 from data.readers.hourly_tables import OnFault
 from data.readers.measured_units import EU_TEMPERATURE_C, factor
+from data.readers.own import read_own
 from data.readers.places_of_sensors import read_places
 from data.readers.plain_tables import find, open_plain
 from data.readers.readings import Readings
 from data.readers.stations import pollutant_name, read_station_air
+
+KINDS = ("auto", "tables", "openaq", "eea")
 
 
 def read_station_files(
@@ -34,7 +37,8 @@ def read_station_files(
     Parameters
     ----------
     files : sequence of paths
-    kind : {"auto", "tables", "openaq", "eea"}
+    kind : {"auto", "tables", "openaq", "eea"}, or other name
+        Another name is that of a reader which an installed package brings, see `own`.
         `tables` are those of `stations.read_station_air`.
     timezone : str, optional
         Needed but for the EEA's.
@@ -52,10 +56,16 @@ def read_station_files(
     Raises
     ------
     InputError, FileFormatError, SchemaError
+    PluginError
+        If the package that brings the reader is broken.
     """
     if not files:
         raise InputError("no file of air stations was given")
     kind = layout(files[0], columns or {}) if kind == "auto" else kind
+    if kind not in KINDS:
+        where = None if places is None else read_places(places, kind="air")
+        options = {"columns": columns, "units": units, "pollutant": pollutant, "missing": missing, "places": where}
+        return read_own(files, kind, ours=KINDS, timezone=timezone, options=options)
     zone = timezone or ("UTC" if kind == "eea" else None)
     if zone is None:
         raise InputError("--timezone is needed: an IANA name such as Asia/Shanghai, UTC, or an offset like +01:00")
@@ -65,8 +75,6 @@ def read_station_files(
         return read, zone if timezone else EEA_ZONE
     if kind == "openaq":
         return [read_openaq(file, timezone=zone, temperature_c=temperature_c, places=where) for file in files], zone
-    if kind != "tables":
-        raise InputError(f"kind={kind!r}; allowed are auto, tables, openaq, eea")
     given = list(files)
     air = read_station_air(
         given,

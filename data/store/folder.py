@@ -16,8 +16,13 @@ _LOCK = ".lock"
 _WRITERS = 16  # files flushed at once: a disk takes many together in little more time than one
 
 
-def write_atomic(path: Path, value: bytes) -> None:
+def write_atomic(path: Path, value: bytes, *, durable: bool = True) -> None:
     """Write a file whole or not at all: aside in the same folder, flushed to disk, renamed.
+
+    Parameters
+    ----------
+    durable : bool
+        Flush the folder too, so that a power cut right after it does not bring the old file back.
 
     Raises
     ------
@@ -36,6 +41,8 @@ def write_atomic(path: Path, value: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
+        if durable:
+            flush_folder(path.parent)
     except BaseException as error:
         _forget(aside)
         if not isinstance(error, OSError):
@@ -44,6 +51,16 @@ def write_atomic(path: Path, value: bytes) -> None:
             f"cannot write {path}: {error.strerror or error}; what was stored before is unharmed. Free some disk space"
             f" or check the folder's permissions, then repeat the command"
         ) from error
+
+
+def flush_folder(folder: Path) -> None:
+    """Have the system write a folder's names to disk, where it can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _opened(aside: Path) -> int:
@@ -76,20 +93,27 @@ class FolderStore:
             return self._path(key).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(key) from None
+        except OSError as error:
+            raise StoreError(
+                f"cannot read {self.root / key}: {error.strerror or error}; check the disk and the permissions"
+            ) from error
 
     def put(self, key: str, value: bytes) -> None:
         """Write `value` under `key`, whole or not at all."""
         write_atomic(self._path(key), value)
 
     def put_many(self, values: Mapping[str, bytes]) -> None:
-        """Write several values, each whole or not at all, in no order; the first that fails is raised at the end."""
+        """Write several values, each whole or not at all, in no order; the first that fails is raised at the end.
+
+        A power cut may take the last of them back; a kill takes none.
+        """
         paths = [(self._path(key), value) for key, value in values.items()]
         if len(paths) < 2:
             for path, value in paths:
                 write_atomic(path, value)
             return
         with ThreadPoolExecutor(min(_WRITERS, len(paths))) as pool:
-            for _ in pool.map(lambda pair: write_atomic(*pair), paths):
+            for _ in pool.map(lambda pair: write_atomic(*pair, durable=False), paths):
                 pass
 
     def append(self, key: str, value: bytes) -> None:

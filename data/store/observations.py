@@ -10,16 +10,19 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from data.errors import StoreError
 from data.schemas import OBSERVATIONS, OBSERVED_QUANTITIES, SENSOR_PLACES, empty, validate
-from data.store.protocol import Store
+from data.store.formats import OBSERVED, check_format
+from data.store.protocol import SharedStore
 
 #: With fewer readings a day a batch is kept by month, so that years of hourly data are dozens of files, not thousands.
 _BY_MONTH_BELOW = 5_000
@@ -29,7 +32,7 @@ _PLACES = "places.parquet"
 class Observations:
     """Readings in a `Store`, such as a workspace's `observations`."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: SharedStore) -> None:
         self.store = store
 
     def append(self, table: pd.DataFrame, *, source: Mapping[str, Any] | None = None) -> tuple[str, bool]:
@@ -55,12 +58,17 @@ class Observations:
             If it cannot be written; nothing of it is read then.
         """
         table = validate(table, OBSERVATIONS).sort_values(["sensor_id", "time"], ignore_index=True)
+        with self.store.lock():  # the order of batches says which one corrects which
+            return self._append(table, dict(source or {}))
+
+    def _append(self, table: pd.DataFrame, source: dict[str, Any]) -> tuple[str, bool]:
         digest = table_digest(table)
         notes = self.batches()
         for note in notes:
             if note["digest"] == digest:
                 return str(note["id"]), False
-        batch = f"{len(notes) + 1:06d}-{digest[:12]}"
+        last = max((int(str(note["id"]).partition("-")[0]) for note in notes), default=0)
+        batch = f"{last + 1:06d}-{digest[:12]}"
         days = table["time"].dt.strftime("%Y-%m-%d")
         n_days = days.nunique()
         if n_days >= 2 and len(table) < _BY_MONTH_BELOW * n_days:
@@ -73,8 +81,8 @@ class Observations:
                 {"key": key, "rows": len(rows), "first": str(rows["time"].min()), "last": str(rows["time"].max())}
             )
         note = {
-            "id": batch, "digest": digest, "rows": len(table), "parts": parts, "source": dict(source or {}),
-            "written": datetime.now(UTC).isoformat(timespec="seconds"),
+            "id": batch, "digest": digest, "rows": len(table), "parts": parts, "source": source,
+            "format_version": OBSERVED, "written": datetime.now(UTC).isoformat(timespec="seconds"),
         }  # fmt: skip
         self.store.put(f"batches/{batch}.json", json.dumps(note, indent=1, sort_keys=True, default=str).encode())
         return batch, True
@@ -92,10 +100,13 @@ class Observations:
             try:
                 note = json.loads(self.store.get(key))
                 notes.append({name: note[name] for name in ("id", "digest", "rows", "parts", "source")})
-            except (ValueError, KeyError, TypeError) as error:
+                int(str(note["id"]).partition("-")[0])
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise StoreError(
-                    f"observations/{key} is damaged ({error}); remove it and import its file again"
+                    f"observations/{key} is damaged ({error}); 'zonewise doctor --repair' moves it aside, then import"
+                    " its file again"
                 ) from error
+            check_format(note.get("format_version"), OBSERVED, f"observations/{key}")
         return notes
 
     def digest(self) -> str:
@@ -103,8 +114,24 @@ class Observations:
         text = "\n".join(str(note["digest"]) for note in self.batches())
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def read(self, since: pd.Timestamp | None = None, until: pd.Timestamp | None = None) -> pd.DataFrame:
+    def read(
+        self,
+        since: pd.Timestamp | None = None,
+        until: pd.Timestamp | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        sensors: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
         """Readings with `since` <= time < `until`, by sensor and time; of a value that came twice the later batch's.
+
+        Parameters
+        ----------
+        since, until : Timestamp or None
+            UTC.
+        columns : sequence of str or None
+            Quantities to read, besides `sensor_id` and `time`; None for all. Others are not taken from the files.
+        sensors : sequence of str or None
+            Ids of the sensors to read; None for all.
 
         Raises
         ------
@@ -112,18 +139,18 @@ class Observations:
             If a part is missing or damaged.
         """
         found = []
-        for note in self.batches():
+        for note in self.batches() if sensors is None or len(sensors) else ():
             for part in note["parts"]:
                 if (until is not None and pd.Timestamp(part["first"]) >= until) or (
                     since is not None and pd.Timestamp(part["last"]) < since
                 ):
                     continue
                 try:
-                    found.append(pd.read_parquet(io.BytesIO(self.store.get(part["key"]))))
-                except (KeyError, OSError, ValueError) as error:
+                    found.append(_part(self.store.get(part["key"]), columns, sensors))
+                except (KeyError, OSError, ValueError, TypeError, pa.ArrowException) as error:
                     raise StoreError(
-                        f"observations/{part['key']} is missing or damaged ({error}); remove the note"
-                        f" observations/batches/{note['id']}.json and import its file again"
+                        f"observations/{part['key']} is missing or damaged ({error}); 'zonewise doctor --repair' moves"
+                        f" batch {note['id']} aside, then import its file again"
                     ) from error
         if not found:
             return empty(OBSERVATIONS, columns=["sensor_id", "time"])
@@ -142,6 +169,38 @@ class Observations:
         order = [*keys, *(q for q in (*OBSERVED_QUANTITIES, "fault") if q in table)]
         return validate(table[order].sort_values(keys, ignore_index=True), OBSERVATIONS)
 
+    def chunks(
+        self,
+        days: int = 31,
+        *,
+        since: pd.Timestamp | None = None,
+        until: pd.Timestamp | None = None,
+        columns: Sequence[str] | None = None,
+        sensors: Sequence[str] | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Readings in turns of so many days, so that no more than a turn's are held at once; empty turns are left out.
+
+        A value that came twice is the later batch's, as in `read`: what `read` gives is what the turns hold together.
+
+        Parameters
+        ----------
+        days : int
+            Length of a turn.
+        since, until, columns, sensors
+            As `read`.
+        """
+        span = self.span()
+        if span is None:
+            return
+        at = span[0] if since is None else max(span[0], since)
+        end = span[1] + pd.Timedelta(1, unit="us") if until is None else until
+        while at < end:
+            after = min(at + pd.Timedelta(days=days), end)
+            table = self.read(at, after, columns=columns, sensors=sensors)
+            if len(table):
+                yield table
+            at = after
+
     def span(self) -> tuple[pd.Timestamp, pd.Timestamp] | None:
         """First and last time of all readings; None where there is none."""
         parts = [part for note in self.batches() for part in note["parts"]]
@@ -155,6 +214,11 @@ class Observations:
             return pd.read_parquet(io.BytesIO(self.store.get(_PLACES)))
         except KeyError:
             return empty(SENSOR_PLACES)
+        except (OSError, ValueError, TypeError, pa.ArrowException) as error:
+            raise StoreError(
+                f"observations/{_PLACES} is damaged ({error}); 'zonewise doctor --repair' moves it aside, then import"
+                " the files again"
+            ) from error
 
     def put_places(self, places: pd.DataFrame) -> None:
         """Replace the table of places."""
@@ -174,6 +238,18 @@ def table_digest(table: pd.DataFrame) -> str:
     text = hashlib.sha256("\t".join(table.columns).encode())
     text.update(np.ascontiguousarray(pd.util.hash_pandas_object(table, index=False).to_numpy()).tobytes())
     return text.hexdigest()
+
+
+def _part(content: bytes, columns: Sequence[str] | None, sensors: Sequence[str] | None) -> pd.DataFrame:
+    """A part's rows of some sensors and columns; a column that it lacks is left out."""
+    file = io.BytesIO(content)
+    wanted = None
+    if columns is not None:
+        there = pq.read_schema(file).names
+        wanted = [name for name in ("sensor_id", "time", *columns) if name in there]
+    rows = None if sensors is None else [("sensor_id", "in", list(sensors))]
+    table: pd.DataFrame = pd.read_parquet(file, columns=wanted, filters=rows)
+    return table
 
 
 def _bytes(table: pd.DataFrame) -> bytes:

@@ -2,7 +2,7 @@
 
 A run is written aside (`.aside-<id>-...`), its manifest last, then renamed; a reader never meets half a run, and a
 kill or a full disk leaves every finished run as it was. Equal specifications give equal ids, so a step that is
-already there is not repeated.
+already there is not repeated. The manifest holds the SHA-256 of every file, so that damage is found (`check`).
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import hashlib
 import json
 import os
 import platform
+import secrets
 import shutil
-import threading
+import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +31,26 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data import plugins
 from data.errors import RunNotFoundError, StoreError
 from data.schemas import ALL_TABLES, validate
+from data.store.folder import flush_folder, write_atomic
+from data.store.formats import MANIFEST, NewerFormatError, check_format
+from data.store.locks import LOCK, held, locked
+from data.store.room import Room
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = MANIFEST
+_ID_FORMAT = 1  # part of every id: another one would make every run of a workspace another run
 _ASIDE = ".aside-"
+_MANIFEST = "manifest.json"
+_LONGEST = 250  # bytes of a run's name: file systems take 255
+_CURE = "'zonewise doctor --repair' moves it aside, then repeat the command that made it"
+#: What reading a damaged table, or a damaged bundle of arrays, can end in.
+_TABLE_FAULTS = (OSError, ValueError, TypeError, KeyError, RuntimeError, EOFError, pa.ArrowException)
+_ARRAY_FAULTS = (
+    OSError, ValueError, TypeError, KeyError, EOFError, RuntimeError, NotImplementedError, SyntaxError, MemoryError,
+    OverflowError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def run_id(kind: str, spec: Mapping[str, Any]) -> str:
@@ -41,7 +58,7 @@ def run_id(kind: str, spec: Mapping[str, Any]) -> str:
 
     `spec` is anything that JSON can hold; key order does not matter.
     """
-    text = json.dumps({"format": FORMAT_VERSION, "kind": kind, "spec": spec}, sort_keys=True, default=str)
+    text = json.dumps({"format": _ID_FORMAT, "kind": kind, "spec": spec}, sort_keys=True, default=str)
     return f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -79,14 +96,24 @@ class RunWriter:
 
 
 class RunStore:
-    """The runs below one folder."""
+    """The runs below one folder.
 
-    def __init__(self, root: Path | str) -> None:
+    Parameters
+    ----------
+    root : Path or str
+    room : Room, optional
+        Looked at before a run is written.
+    """
+
+    def __init__(self, root: Path | str, *, room: Room | None = None) -> None:
         self.root = Path(root)
+        self.room = room
 
     def has(self, run: str) -> bool:
         """Whether that run is finished."""
-        return (self.root / run / "manifest.json").is_file()
+        plain = bool(run) and not run.startswith(".") and not any(char in run for char in "/\\\0")
+        plain = plain and len(run.encode(errors="replace")) <= _LONGEST
+        return plain and (self.root / run / "manifest.json").is_file()
 
     @contextmanager
     def write(
@@ -98,22 +125,27 @@ class RunStore:
         ------
         StoreError
             If the disk is full or the folder cannot be written. Nothing half-written stays behind.
+        QuotaError
+            If there is no room; nothing was begun.
         """
         name = run_id(kind, spec)
-        aside = self.root / f"{_ASIDE}{name}-{os.getpid()}-{threading.get_ident()}"
-        started = time.time()
+        aside = self.root / f"{_ASIDE}{name}-{os.getpid()}-{secrets.token_hex(4)}"
+        started = time.monotonic()
+        if self.room is not None:
+            self.room.check()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            shutil.rmtree(aside, ignore_errors=True)
             aside.mkdir()
-            writer = RunWriter(aside)
-            yield writer
-            manifest = {
-                "id": name, "kind": kind, "spec": spec, "seed": seed, "parents": list(parents),
-                "format_version": FORMAT_VERSION, "created": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.time() - started, 3), "tables": writer.tables, "versions": versions(),
-            }  # fmt: skip
-            self._finish(aside, self.root / name, manifest)
+            with locked(aside / LOCK):  # tells a sweep that somebody is at work
+                writer = RunWriter(aside)
+                yield writer
+                (aside / LOCK).unlink()
+                manifest = {
+                    "id": name, "kind": kind, "spec": spec, "seed": seed, "parents": list(parents),
+                    "format_version": FORMAT_VERSION, "created": self._now(parents),
+                    "seconds": round(time.monotonic() - started, 3), "tables": writer.tables, "versions": versions(),
+                }  # fmt: skip
+                self._finish(aside, self.root / name, manifest)
         except OSError as error:
             shutil.rmtree(aside, ignore_errors=True)
             raise StoreError(
@@ -126,16 +158,19 @@ class RunStore:
 
     def _finish(self, aside: Path, final: Path, manifest: Mapping[str, Any]) -> None:
         """Flush the tables, then write the manifest and flush it, and give the folder its name."""
-        for table in sorted(path for path in aside.rglob("*") if path.is_file()):
-            with table.open("rb") as file:
+        files = {}
+        for path in sorted(path for path in aside.rglob("*") if path.is_file()):
+            with path.open("rb") as file:
                 os.fsync(file.fileno())
-        path = aside / "manifest.json"
-        with path.open("w") as file:
-            json.dump(manifest, file, indent=1, sort_keys=True, default=str)
+                files[path.relative_to(aside).as_posix()] = _told(file)
+        with (aside / _MANIFEST).open("w") as file:
+            json.dump({**manifest, "files": files}, file, indent=1, sort_keys=True, default=str)
             file.flush()
             os.fsync(file.fileno())
+        for folder in (*(path for path in aside.rglob("*") if path.is_dir()), aside):
+            flush_folder(folder)
         if final.exists():
-            if self.has(final.name):  # another process finished the same run first: equal by construction
+            if self._readable(final.name):  # another process finished the same run first: equal by construction
                 shutil.rmtree(aside)
                 return
             shutil.rmtree(final)
@@ -145,6 +180,27 @@ class RunStore:
             if not self.has(final.name):
                 raise
             shutil.rmtree(aside)  # another process was faster by a moment
+        flush_folder(self.root)
+
+    def _now(self, parents: tuple[str, ...]) -> str:
+        """The present instant, UTC, but never before a parent's: a clock that was set back does not turn them round."""
+        times = [datetime.now(UTC).isoformat(timespec="seconds")]
+        for parent in parents:
+            try:
+                times.append(str(self.manifest(parent)["created"]))
+            except StoreError:
+                continue
+        return max(times)
+
+    def _readable(self, run: str) -> bool:
+        """Whether a run is there with a manifest that can be read; one of a newer release counts as such."""
+        try:
+            self.manifest(run)
+        except NewerFormatError:
+            return True
+        except StoreError:
+            return False
+        return True
 
     def manifest(self, run: str) -> dict[str, Any]:
         """A run's manifest.
@@ -154,19 +210,71 @@ class RunStore:
         RunNotFoundError
             If there is no such finished run.
         StoreError
-            If its manifest is damaged.
+            If its manifest is damaged or cannot be read.
+        NewerFormatError
+            If a newer release wrote it.
         """
-        path = self.root / run / "manifest.json"
-        if "/" in run or run.startswith(".") or not path.is_file():
-            raise RunNotFoundError(f"no finished run '{run}' below {self.root}; see 'zonewise runs list'")
+        path = self.root / run / _MANIFEST
+        if not self.has(run):
+            raise RunNotFoundError(f"no finished run '{run[:80]}' below {self.root}; see 'zonewise runs list'")
         try:
             value: dict[str, Any] = json.loads(path.read_text())
             lacking = [name for name in ("id", "kind", "spec", "created") if name not in value]
             if lacking or value["id"] != run:
                 raise ValueError(f"lacks {lacking}" if lacking else f"belongs to run '{value['id']}'")
-        except (ValueError, TypeError) as error:
-            raise StoreError(f"manifest of run '{run}' is damaged ({error}); remove {path.parent}") from error
+            if not isinstance(value.get("tables", {}), dict) or not isinstance(value["kind"], str):
+                raise TypeError("its tables or its kind are of another shape")
+        except (ValueError, TypeError, OSError, RecursionError) as error:
+            raise StoreError(f"manifest of run '{run}' is damaged ({error}); {_CURE}") from error
+        check_format(value.get("format_version"), FORMAT_VERSION, f"run '{run}'")
         return value
+
+    def check(self, run: str) -> list[str]:
+        """What is wrong with a run's files, in words; nothing where all are as its manifest says.
+
+        Files of a run of format 1 have no digests: they are there or not, and its tables can be opened or not.
+        """
+        manifest = self.manifest(run)
+        folder = self.root / run
+        faults: list[str] = []
+        for name, told in manifest.get("files", {}).items():
+            try:
+                with (folder / name).open("rb") as file:
+                    found = _told(file)
+            except OSError as error:
+                faults.append(f"{name}: {error.strerror or error}")
+            else:
+                if found != told:
+                    faults.append(f"{name}: {found['bytes']} bytes that are not those that were written")
+        for name in manifest.get("tables", {}):
+            if f"{name}.parquet" in manifest.get("files", {}):
+                continue
+            try:
+                pq.read_schema(folder / f"{name}.parquet")
+            except _TABLE_FAULTS as error:
+                faults.append(f"{name}.parquet: {error}")
+        return faults
+
+    def migrate(self, run: str) -> bool:
+        """Give a run of an older format what its manifest lacks; False where there is nothing to do.
+
+        Raises
+        ------
+        StoreError
+            If the run is damaged: it stays as it is.
+        """
+        manifest = self.manifest(run)
+        if check_format(manifest.get("format_version"), FORMAT_VERSION, f"run '{run}'") >= FORMAT_VERSION:
+            return False
+        if faults := self.check(run):
+            raise StoreError(f"run '{run}' is damaged ({'; '.join(faults[:3])}); {_CURE}")
+        folder, files = self.root / run, {}
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _MANIFEST):
+            with path.open("rb") as file:
+                files[path.relative_to(folder).as_posix()] = _told(file)
+        value = {**manifest, "format_version": FORMAT_VERSION, "files": files}
+        write_atomic(folder / _MANIFEST, json.dumps(value, indent=1, sort_keys=True, default=str).encode())
+        return True
 
     def list(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Manifests of the finished runs, oldest first; damaged ones are passed over."""
@@ -203,8 +311,8 @@ class RunStore:
             if b"geo" in (pq.read_schema(path).metadata or {}) and "columns" not in options:
                 return gpd.read_parquet(path)
             return pd.read_parquet(path, **options)
-        except (OSError, ValueError, pa.ArrowInvalid) as error:
-            raise StoreError(f"table '{table}' of run '{run}' is damaged ({error}); remove the run") from error
+        except _TABLE_FAULTS as error:
+            raise StoreError(f"table '{table}' of run '{run}' is damaged ({error}); {_CURE}") from error
 
     def read_arrays(self, run: str, name: str) -> dict[str, np.ndarray]:
         """A bundle of arrays of a run."""
@@ -215,8 +323,8 @@ class RunStore:
         try:
             with np.load(path, allow_pickle=False) as bundle:
                 return {key: bundle[key] for key in bundle.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise StoreError(f"arrays '{name}' of run '{run}' are damaged ({error}); remove the run") from error
+        except _ARRAY_FAULTS as error:
+            raise StoreError(f"arrays '{name}' of run '{run}' are damaged ({error}); {_CURE}") from error
 
     def read_json(self, run: str, name: str) -> Any:
         """A JSON value of a run."""
@@ -226,8 +334,8 @@ class RunStore:
             raise RunNotFoundError(f"run '{run}' has no '{name}.json'")
         try:
             return json.loads(path.read_text())
-        except ValueError as error:
-            raise StoreError(f"'{name}.json' of run '{run}' is damaged ({error}); remove the run") from error
+        except (ValueError, OSError, RecursionError) as error:
+            raise StoreError(f"'{name}.json' of run '{run}' is damaged ({error}); {_CURE}") from error
 
     def read_bytes(self, run: str, name: str) -> bytes:
         """A file of a run."""
@@ -235,30 +343,58 @@ class RunStore:
         path = self.root / run / name
         if not path.resolve().is_relative_to((self.root / run).resolve()) or not path.is_file():
             raise RunNotFoundError(f"run '{run}' has no file '{name}'")
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise StoreError(f"'{name}' of run '{run}' cannot be read ({error}); {_CURE}") from error
 
     def remove(self, run: str) -> None:
         """Remove a finished run: the manifest first, so that a kill midway leaves no half run that looks whole."""
         self.manifest(run)
-        (self.root / run / "manifest.json").unlink()
-        shutil.rmtree(self.root / run)
+        try:
+            (self.root / run / _MANIFEST).unlink()
+            shutil.rmtree(self.root / run)
+        except FileNotFoundError:
+            pass  # somebody else removes it too
+        except OSError as error:
+            raise StoreError(f"cannot remove run {run}: {error.strerror or error}; check the permissions") from error
+
+    def leftovers(self, *, older_than_s: float = 3600.0) -> Sequence[Path]:
+        """Folders that killed writers left aside; one whose writer lives is none, however old it is.
+
+        A folder from the future counts too: a clock that was set back must not keep it for ever.
+        """
+        found = []
+        for path in sorted(self.root.glob(f"{_ASIDE}*")) if self.root.is_dir() else ():
+            try:
+                age = abs(time.time() - path.stat().st_mtime)
+            except FileNotFoundError:
+                continue
+            if age > older_than_s and not held(path / LOCK):
+                found.append(path)
+        return found
 
     def sweep(self, *, older_than_s: float = 3600.0) -> int:
         """Remove what killed writers left aside; returns how many folders went."""
-        gone = 0
-        for path in self.root.glob(f"{_ASIDE}*") if self.root.is_dir() else ():
-            if time.time() - path.stat().st_mtime > older_than_s:
-                shutil.rmtree(path, ignore_errors=True)
-                gone += 1
-        return gone
+        found = self.leftovers(older_than_s=older_than_s)
+        for path in found:
+            shutil.rmtree(path, ignore_errors=True)
+        return len(found)
+
+
+def _told(file: BufferedReader) -> dict[str, Any]:
+    """Size and SHA-256 of an open file."""
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computed a run: Python, Zonewise and the packages that move numbers."""
+    """Versions of what computed a run: Python, Zonewise, packages that move numbers, and plug-ins that were used."""
     found = {"python": platform.python_version()}
-    for package in ("zonewise", "numpy", "pandas", "numba", "osmnx", "simpy", "scikit-learn", "xgboost-cpu", "xgboost"):
+    moving = ("numpy", "pandas", "numba", "osmnx", "simpy", "scikit-learn", "xgboost-cpu", "xgboost")
+    for package in ("zonewise", *moving):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return found | plugins.used()

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.errors import InputError, StoreError
 from data.store.folder import FolderStore, write_atomic
+from data.store.formats import WORKSPACE, check_format
+from data.store.locks import locked
+from data.store.room import Room, parse_size
 from data.store.runs import RunStore
 
 DEFAULT_WORKSPACE = "demo"
@@ -31,7 +36,13 @@ class Workspace:
     @property
     def runs(self) -> RunStore:
         """The run store, `runs/`."""
-        return RunStore(self.root / "runs")
+        return RunStore(self.root / "runs", room=self.room)
+
+    @property
+    def room(self) -> Room:
+        """What may be written here: a quota from `ZONEWISE_QUOTA`, or from `quota` in `workspace.json`."""
+        told = os.environ.get("ZONEWISE_QUOTA") or _lenient(self.root / "workspace.json").get("quota")
+        return Room(self.root, parse_size(told) if told else None)
 
     @property
     def models(self) -> FolderStore:
@@ -53,12 +64,17 @@ class Workspace:
         path = self.root / "workspace.json"
         if not path.is_file():
             return {}
+        cure = "'zonewise doctor --repair' takes the one before it"
         try:
             value: dict[str, Any] = json.loads(path.read_text())
-        except ValueError as error:
-            raise StoreError(f"{path} is damaged ({error}); mend or remove it") from error
+        except (ValueError, OSError, RecursionError) as error:
+            raise StoreError(f"{path} is damaged ({error}); {cure}") from error
         if not isinstance(value, dict):
-            raise StoreError(f"{path} is damaged (it holds a {type(value).__name__}); mend or remove it")
+            raise StoreError(f"{path} is damaged (it holds a {type(value).__name__}); {cure}")
+        odd = [name for name in ("runs", "job") if not isinstance(value.get(name, {}), dict)]
+        if odd:
+            raise StoreError(f"{path} is damaged ({' and '.join(odd)} must be objects); {cure}")
+        check_format(value.pop("format_version", None), WORKSPACE, str(path))
         return value
 
     def stamp(self) -> tuple[int, int]:
@@ -71,8 +87,48 @@ class Workspace:
 
     def update(self, **values: Any) -> None:
         """Add to `workspace.json`, atomically."""
-        merged = {**self.describe(), **values}
-        write_atomic(self.root / "workspace.json", json.dumps(merged, indent=1, sort_keys=True, default=str).encode())
+        self.alter(lambda told: {**told, **values})
+
+    def alter(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Change what `workspace.json` says, whatever another process changes at the same time.
+
+        What it said before stays beside it, as `workspace.previous.json`.
+
+        Raises
+        ------
+        StoreError
+            If it is damaged, or cannot be written.
+        """
+        path = self.root / "workspace.json"
+        with locked(self.root / ".workspace.lock"):
+            told = self.describe()
+            value = {**change(told), "format_version": WORKSPACE}
+            if told:
+                write_atomic(self.previous_path, path.read_bytes(), durable=False)
+            write_atomic(path, json.dumps(value, indent=1, sort_keys=True, default=str).encode())
+
+    @property
+    def previous_path(self) -> Path:
+        """Where the description before the present one is kept."""
+        return self.root / "workspace.previous.json"
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """Keep `alone` out while runs are made; any number may be at work at once."""
+        return locked(self.root / ".work.lock", shared=True)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Keep out everybody who makes runs; `StoreError` where somebody does."""
+        busy = f"something is being computed in {self.root}; wait until it is finished, then repeat the command"
+        return locked(self.root / ".work.lock", wait_s=0.0, busy=busy)
+
+
+def _lenient(path: Path) -> dict[str, Any]:
+    """What a file of JSON says; nothing where it cannot be read."""
+    try:
+        value = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def home() -> Path:

@@ -181,3 +181,14 @@ def test_the_caller_s_tables_are_left_alone(toy):
     pd.testing.assert_frame_equal(pd.DataFrame(links), pd.DataFrame(toy.links))
     pd.testing.assert_frame_equal(pd.DataFrame(places), pd.DataFrame(toy.places))
     assert np.array_equal(links.columns, toy.links.columns)
+
+
+def test_a_given_zone_without_streets_is_named(toy, caplog):
+    """One polygon holds the whole city, the other a degree beside it, clipped to nothing."""
+    west, south, east, north = toy.links.to_crs(4326).total_bounds
+    whole = shapely.box(west - 0.01, south - 0.01, east + 0.01, north + 0.01)
+    strip = shapely.box(east + 0.001, south, east + 0.002, north)
+    given = gpd.GeoDataFrame({"name": ["Town", "Meadow"]}, geometry=[whole.difference(strip), strip], crs=4326)
+    zones = make_zones(toy.links, toy.places, kind="polygons", polygons=given)
+    assert zones["name"].tolist() == ["Town"]
+    assert "left out: Meadow" in caplog.text

@@ -181,6 +181,24 @@ def test_damaged_polygons(tmp_path):
     assert 30 < refused < 250
 
 
+@pytest.mark.parametrize("name", ["Four_net.tntp", "Four_node.tntp", "city.toml"])
+def test_damaged_assignment_problems(tmp_path, name):
+    """A city of two zones and two junctions; one of its three files is damaged."""
+    pairs = ((1, 3), (3, 1), (2, 4), (4, 2), (3, 4), (4, 3))
+    whole = {
+        "Four_net.tntp": "<NUMBER OF ZONES> 2\n<NUMBER OF NODES> 4\n<FIRST THRU NODE> 3\n<NUMBER OF LINKS> 6\n"
+        "<END OF METADATA>\n" + "".join(f"{a} {b} 1800 2.0 3.0 0.15 4 0 0 1 ;\n" for a, b in pairs),
+        "Four_node.tntp": "node X Y ;\n1 -87.60 41.90 ;\n2 -87.50 41.90 ;\n3 -87.57 41.90 ;\n4 -87.53 41.91 ;\n",
+        "city.toml": 'crs = "EPSG:4326"\nlength_unit = "mi"\ntime_unit = "min"\ncapacity_unit = "veh/h"\n',
+    }
+    for other, text in whole.items():
+        (tmp_path / other).write_text(text)
+    refused = _survives(
+        lambda path: cities.load_city(path.parent, timezone="UTC"), whole[name].encode(), tmp_path / name, 120, seed=12
+    )
+    assert 20 < refused < 120
+
+
 def test_a_refused_city_leaves_no_half_written_tables(write_osm, tmp_path):
     """Every entry of the cache is whole: what a reading that failed wrote is gone, and no file is left aside."""
     raw, path, cache = _town(write_osm), tmp_path / "fuzz.osm", tmp_path / "cache"

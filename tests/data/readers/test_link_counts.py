@@ -6,7 +6,7 @@ import pytest
 import shapely
 
 from data.errors import FileFormatError
-from data.readers.link_counts import read_link_counts
+from data.readers.link_counts import read_link_counts, read_link_speeds
 
 #: Two directions of a street that runs 200 m to the east, in UTM zone 33 (15 E is at x = 500,000 m).
 LINKS = gpd.GeoDataFrame(
@@ -59,3 +59,17 @@ def test_permuted_rows_read_the_same(tmp_path):
     one = read_link_counts(written(tmp_path, "link_id,hour,veh_per_h\n0,7,5\n1,8,6\n"), LINKS)
     two = read_link_counts(written(tmp_path, "link_id,hour,veh_per_h\n1,8,6\n0,7,5\n"), LINKS)
     pd.testing.assert_frame_equal(one, two)
+
+
+def test_speeds_of_an_hour_are_averaged_by_the_time_they_take(tmp_path):
+    """36 and 72 km/h are 10 and 20 m/s: 1 km takes 100 and 50 s, so 2 km in 150 s are 13.33 m/s; a 0 is no speed."""
+    text = "time,link_id,speed_kmh\n2026-01-26 08:00,1,36\n2026-01-27 08:15,1,72\n2026-01-28 08:15,1,0\n"
+    found = read_link_speeds(written(tmp_path, text), LINKS)
+    assert found[["link_id", "hour", "days"]].to_numpy().tolist() == [[1, 8, 2]]
+    assert found["speed_mps"].iloc[0] == pytest.approx(2000 / 150)
+
+
+def test_a_speed_in_two_units_is_refused(tmp_path):
+    """Kilometres and miles an hour beside each other: which is meant?"""
+    with pytest.raises(FileFormatError, match="say the same"):
+        read_link_speeds(written(tmp_path, "link_id,hour,speed_kmh,speed_mph\n1,8,50,31\n"), LINKS)

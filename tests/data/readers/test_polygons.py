@@ -63,3 +63,35 @@ def test_a_file_that_is_no_map_is_reported(tmp_path):
 def test_a_missing_file_names_the_formats(tmp_path):
     with pytest.raises(InputError, match=r"\.gpkg"):
         read_polygons(tmp_path / "none.gpkg")
+
+
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        ({"NAME": ["A", "B"], "district": ["C", "D"]}, ["A", "B"]),
+        ({"nr": [1, 2], "district": ["Stein", "Mitterau"]}, ["Stein", "Mitterau"]),
+        ({"kind": ["town", "town"], "district": ["Stein", "Mitterau"]}, ["Stein", "Mitterau"]),
+    ],
+)
+def test_a_name_is_the_property_called_so_or_the_only_text_that_differs(tmp_path, columns, names):
+    gpd.GeoDataFrame(columns, geometry=ZONES.geometry, crs=4326).to_file(tmp_path / "zones.geojson")
+    assert read_polygons(tmp_path / "zones.geojson")["name"].tolist() == names
+
+
+@pytest.mark.parametrize("columns", [{"nr": [1, 2]}, {"district": ["A", "B"], "mayor": ["C", "D"]}])
+def test_without_a_clear_name_there_is_none_and_it_is_told(tmp_path, caplog, columns):
+    gpd.GeoDataFrame(columns, geometry=ZONES.geometry, crs=4326).to_file(tmp_path / "zones.geojson")
+    assert "name" not in read_polygons(tmp_path / "zones.geojson").columns
+    assert "no property 'name'" in caplog.text
+
+
+def test_people_of_the_polygons_are_kept(tmp_path):
+    """A column `population` in any spelling; what is no number of people is told."""
+    file = tmp_path / "districts.geojson"
+    shapes = [box(0, 0, 1, 1), box(1, 0, 2, 1)]
+    table = gpd.GeoDataFrame({"name": ["a", "b"], "Population": [1200, 0]}, geometry=shapes, crs="EPSG:4326")
+    table.to_file(file)
+    assert read_polygons(file)["population"].tolist() == [1200.0, 0.0]
+    table.assign(Population=["1200", "-3"]).to_file(file)
+    with pytest.raises(InputError, match=r"no number of people.*-3"):
+        read_polygons(file)

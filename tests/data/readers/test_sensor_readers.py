@@ -55,6 +55,17 @@ def test_a_header_of_readings_and_a_wrong_unit_are_named(tmp_path):
         read_wide(path, **(LA | {"unit": "m/s"}), start="2012-03-01", step_s=300)
 
 
+def test_columns_that_are_not_read_are_told_and_a_fault_that_no_gap_cures_names_no_gaps(tmp_path):
+    """One reading of 100 km/h under a name that is not ours; read as m/s it is absurd."""
+    path = tmp_path / "long.csv"
+    path.write_text("sensor_id,time,flow_veh_per_h,v_kmh\na,2026-03-02 06:00,60,100\na,2026-03-02 06:15,60,100\n")
+    told = " ".join(read_long(path, timezone="UTC").notes)
+    assert "v_kmh are not read" in told and "sensor_id are" not in told
+    with pytest.raises(SchemaError, match="--units speed_mps=UNIT") as caught:
+        read_long(path, timezone="UTC", columns={"speed_mps": "v_kmh"})
+    assert "on_fault" not in str(caught.value)
+
+
 def test_the_hour_that_comes_twice_is_summer_time_first_and_the_skipped_one_is_told(tmp_path):
     """Clocks in Berlin: 02:30 of 26 October 2025 is 00:30 UTC, then 01:30 UTC; 02:30 of 30 March never was."""
     path = tmp_path / "long.csv"

@@ -19,7 +19,7 @@ from models.contract import Forecaster
 from models.following import Follower
 from models.horizons import anchor_steps
 from models.intervals import QUANTILES
-from models.monitoring import Monitor
+from models.monitoring import Keeper, Monitor
 from models.monitoring.residuals import series_of
 from models.panel import Panel
 from models.scale import to_scale
@@ -45,6 +45,9 @@ class Forecasters:
         By which each zone's agent watches its own micromodel; they live on with the run.
     followers : mapping of (zone_id, target) to Follower
         Adaptive intervals of micromodels, where they are wanted.
+    keepers : mapping of (zone_id, target) to Keeper
+        By which each zone's agent trains its micromodel again at the end of a day, where its policy asks for it; a
+        keeper on drift looks at the monitor that it was made with. They live on with the run.
     """
 
     history: Panel
@@ -52,6 +55,7 @@ class Forecasters:
     citywide: Mapping[tuple[str, str], Forecaster] = field(default_factory=dict)
     monitors: Mapping[tuple[str, str], Monitor] = field(default_factory=dict)
     followers: Mapping[tuple[str, str], Follower] = field(default_factory=dict)
+    keepers: Mapping[tuple[str, str], Keeper] = field(default_factory=dict)
 
 
 class Notebook:
@@ -135,6 +139,7 @@ class ZoneAgent:
     models: Mapping[str, Forecaster] = field(default_factory=dict)
     monitors: Mapping[str, Monitor] = field(default_factory=dict)
     followers: Mapping[str, Follower] = field(default_factory=dict)
+    keepers: Mapping[str, Keeper] = field(default_factory=dict)
     observed: int = 0
     missing: int = 0
     last_seen: pd.Timestamp | None = None
@@ -163,6 +168,17 @@ class ZoneAgent:
             monitor.observe(series, beside=notebook.beside(self.zone_id, target))
             notebook.disturbed(self.zone_id, target, monitor.disturbed)
 
+    def renew(self, now: pd.Timestamp, notebook: Notebook) -> None:
+        """At the end of a local day, let keepers train models again where their policies ask for it."""
+        end = int(notebook.panel.known(now)[0]) + 1
+        day = notebook.panel.calendar.day
+        if day[end] == day[end - 1]:
+            return
+        for target, keeper in self.keepers.items():
+            new = keeper.day_ended(notebook.panel, end)
+            if new is not None:
+                self.models = {**self.models, target: new}
+
     def foresee(self, now: pd.Timestamp, notebook: Notebook) -> None:
         """Forecast every target from what is known now."""
         for target, model in self.models.items():
@@ -176,12 +192,13 @@ class ZoneAgent:
             self._told[target] = values[0, 0]
 
     def process(self, live: LiveCity, desk: Desk) -> Generator[simpy.Event, Any, None]:
-        """Observe, watch what was forecast, then forecast anew, at the end of every interval."""
+        """Observe, watch what was forecast, train again at the end of a day, then forecast anew; every interval."""
         while True:
             yield live.wait(live.step_s, Phase.AGENTS)
             self.observe(desk.now, desk.values)
             if desk.notebook is not None and self.models:
                 self.watch(desk.now, desk.notebook)
+                self.renew(desk.now, desk.notebook)
                 self.foresee(desk.now, desk.notebook)
 
 
@@ -197,14 +214,15 @@ class Desk:
 def citywide_process(
     live: LiveCity, desk: Desk, models: Mapping[tuple[str, str], Forecaster], zones_of: Mapping[str, Sequence[str]]
 ) -> Generator[simpy.Event, Any, None]:
-    """Forecast all zones at once with each citywide model."""
+    """Forecast all zones at once with each citywide model: those that it knows, which a zone new to the city is not."""
+    known = {key: [zone for zone in zones_of[key[1]] if zone in model.zone_ids] for key, model in models.items()}
     while True:
         yield live.wait(live.step_s, Phase.AGENTS)
         if desk.notebook is None:
             continue
         now = desk.now
         for (name, target), model in models.items():
-            zone_ids = zones_of[target]
+            zone_ids = known[name, target]
             if zone_ids:
                 values = model.forecast(desk.notebook.panel, origins=pd.DatetimeIndex([now]), zone_ids=zone_ids)
                 desk.notebook.add(name, target, zone_ids, now, values[0])

@@ -46,6 +46,7 @@ from simulation.traffic.signals import fixed_plans
 if TYPE_CHECKING:
     from simulation.agents import Forecasters
     from simulation.air.concentration import Raster
+    from simulation.diary import Diary
     from simulation.live import Process
     from simulation.run import RunResult
 
@@ -122,6 +123,13 @@ class City:
             factor = np.tensordot(np.asarray(self.demand.class_share), factor, axes=1)
         return replace(self.demand, od_veh=self.demand.od_veh * factor)
 
+    def pair_trips(self) -> np.ndarray:
+        """Vehicles of a weekday from place to place, however the demand was given, with the factors that hold for good.
+
+        Shape (P, P), order of `demand.places`.
+        """
+        return self.mean_demand().od_veh
+
     def run(
         self,
         *,
@@ -138,6 +146,7 @@ class City:
         informed_share: float = 1.0,
         keep_link_state: bool = False,
         keep_entry_log: bool = False,
+        diary: Diary | None = None,
         raster: Raster | None = None,
         progress: Callable[[float, float, str], Any] | None = None,
     ) -> RunResult:
@@ -175,6 +184,9 @@ class City:
         keep_entry_log : bool
             Whether the result holds `entry_log` and `released`: every trip, and which link it entered when. All of
             `simulation.traffic.outputs` can be made of them. It takes 16 bytes a link traversal.
+        diary : Diary, optional
+            Ways that trips have learned on other days, and notes of the rules under which they set out (see
+            `simulation.day_to_day`).
         raster : Raster, optional
             What map of the air to keep as `concentration`, e.g. `Raster(cell_m=25, every_s=3600)`: hourly means.
         progress : callable, optional
@@ -195,7 +207,7 @@ class City:
             self, days=days, seed=seed, start=start, step_s=step_s, processes=processes, forecasters=forecasters,
             initial_state=initial_state, weather=weather, background=background, incidents_per_day=incidents_per_day,
             informed_share=informed_share, keep_link_state=keep_link_state, keep_entry_log=keep_entry_log,
-            raster=raster, progress=progress,
+            diary=diary, raster=raster, progress=progress,
         )  # fmt: skip
 
 

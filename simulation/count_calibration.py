@@ -83,7 +83,7 @@ def calibrate_demand(
     *,
     assignment: str = "dynamic",
     rounds: int = ROUNDS,
-    days: int = 3,
+    days: int = 10,
     check_days: int | None = None,
     prior_cv: float = PRIOR_CV,
     count_cv: float = COUNT_CV,
@@ -109,7 +109,7 @@ def calibrate_demand(
     rounds : int
         Assignments and estimates with the counts that check left out; then half as many with all counts.
     days : int
-        Weekdays that are simulated each round; more give smoother flows.
+        Weekdays that are simulated each round; with few, the luck of congested days is taken for demand.
     check_days : int, optional
         Weekdays of the check of the prior and of the result; default `days`.
     prior_cv, count_cv : float

@@ -5,7 +5,7 @@ Both give the same: what each link carries in each hour asked for, and the route
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from simulation.clock import Phase
 from simulation.errors import RunError
 from simulation.live import LiveCity
 from simulation.route_use import RouteUse
-from simulation.run import DEFAULT_START
+from simulation.run import DEFAULT_START, RunResult
 from simulation.streams import Purpose, bits
 from simulation.traffic.bpr import BPR_ALPHA, BPR_POWER
 from simulation.traffic.routing import Routes
@@ -109,20 +109,16 @@ def simulated_flows(
     RunError
         If an hour is impossible or `days` below 1.
     """
-    wanted = _checked(hours, days)
+    wanted, chosen = days_of(hours, days, start=start, seed=seed)
     flow = np.zeros((days, len(wanted), len(city.links)))
     explained = np.zeros_like(flow)
     trees: dict[int, list[np.ndarray]] = {hour: [] for hour in wanted}
     row_of = np.full(len(city.links), -1, dtype=np.int64)
     row_of[city.demand.dest_link] = np.arange(city.demand.dest_link.size)
-    first_s = max(wanted[0] * 3600.0 - WARM_UP_S, 0.0)
-    for k, day in enumerate(_weekdays(start, days)):
-        begin = day + pd.Timedelta(seconds=first_s)
+    first_s = first_second(wanted)
+    for k, (begin, luck) in enumerate(chosen):
         watch = _Watch(wanted, flow[k], trees)
-        result = city.run(
-            days=((wanted[-1] + 1) * 3600.0 - first_s) / 86_400.0, seed=_day_seed(seed, day), start=begin,
-            step_s=STEP_S, incidents_per_day=0.0, processes=(watch.process,), keep_entry_log=True,
-        )  # fmt: skip
+        result = run_day(city, wanted, begin, luck, watch.process, keep_entry_log=True)
         assert result.released is not None
         mine = {hour: trees[hour][-watch.layers :] for hour in wanted}
         _explain(result.released, first_s, wanted, mine, row_of, explained[k])
@@ -171,6 +167,45 @@ def assigned_flows(city: City, hours: Sequence[int], *, seed: int = 1, rounds: i
     return HourlyFlows(
         hours=wanted, flow_veh_per_h=flow, trees=trees, response=np.ones_like(flow),
         offset_veh_per_h=flow - last, noise_veh_per_h=np.zeros_like(flow), day_sd_veh_per_h=np.sqrt(flow),
+    )  # fmt: skip
+
+
+def days_of(
+    hours: Sequence[int], days: int, *, start: str, seed: int
+) -> tuple[tuple[int, ...], list[tuple[pd.Timestamp, int]]]:
+    """Hours in order, and of each weekday when its run begins (local) and the seed of its luck.
+
+    Raises
+    ------
+    RunError
+        If an hour is impossible or `days` below 1.
+    """
+    wanted = _checked(hours, days)
+    begin = pd.Timedelta(seconds=first_second(wanted))
+    dates = pd.bdate_range(pd.Timestamp(start), periods=days)
+    luck = [int(bits(seed, day.toordinal(), 0, Purpose.PERCEPTION)[0] >> np.uint64(33)) for day in dates]
+    return wanted, [(day + begin, own) for day, own in zip(dates, luck)]
+
+
+def first_second(hours: Sequence[int]) -> float:
+    """When a day's run begins, s since local midnight, so that the streets are full when the first hour comes."""
+    return float(max(hours[0] * 3600.0 - WARM_UP_S, 0.0))
+
+
+def run_day(
+    city: City,
+    hours: Sequence[int],
+    begin: pd.Timestamp,
+    luck: int,
+    process: Callable[[LiveCity], Generator[simpy.Event, Any, None]],
+    *,
+    keep_entry_log: bool = False,
+) -> RunResult:
+    """One day of `days_of` without incidents, to the end of its last hour, with a process that watches."""
+    days = ((hours[-1] + 1) * 3600.0 - first_second(hours)) / 86_400.0
+    return city.run(
+        days=days, seed=luck, start=begin, step_s=STEP_S, incidents_per_day=0.0, processes=(process,),
+        keep_entry_log=keep_entry_log,
     )  # fmt: skip
 
 
@@ -241,15 +276,6 @@ def _checked(hours: Sequence[int], count: int) -> tuple[int, ...]:
     if faults:
         raise RunError("no hourly flows: " + "; ".join(faults))
     return wanted
-
-
-def _day_seed(seed: int, day: pd.Timestamp) -> int:
-    """Seed of one day's run."""
-    return int(bits(seed, day.toordinal(), 0, Purpose.PERCEPTION)[0] >> np.uint64(33))
-
-
-def _weekdays(start: str, count: int) -> list[pd.Timestamp]:
-    return list(pd.bdate_range(pd.Timestamp(start), periods=count))
 
 
 def _tolls(city: City) -> np.ndarray:

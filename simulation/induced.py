@@ -80,7 +80,7 @@ def induced_demand(
         )
     first = changed.demand.od_veh
     factor = np.ones_like(first)
-    before = float(first.sum())
+    before = float(changed.pair_trips().sum())
     city, residual, k = changed, 0.0, 0
     for k in range(1, ROUNDS + 1):
         asked = factors(base_s, times(city), elasticity)
@@ -91,7 +91,7 @@ def induced_demand(
             break
         city = replace(changed, demand=replace(changed.demand, od_veh=first * factor))
     return Induced(
-        city=city, trips_before=before, trips_after=float(city.demand.od_veh.sum()), rounds=k, residual=residual
+        city=city, trips_before=before, trips_after=float(city.pair_trips().sum()), rounds=k, residual=residual
     )
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simulation.air.model import AirModel, ZoneAir
     from simulation.city import City
     from simulation.demand.trips import DayTrips
+    from simulation.diary import Diary
     from simulation.link_state import LinkInterval
     from simulation.traffic.actuated import Actuation
     from simulation.trip_log import TripLog
@@ -83,6 +84,7 @@ class LiveCity:
             self._base, city.demand.dest_link.size, start_s=now_s, log=log, jam_fill=JAM_FILL, turn_off_s=TURN_OFF_S
         )
         self.trip_log: TripLog | None = None  # on request, set once a state is restored
+        self.diary: Diary | None = None  # likewise: ways that trips have learned
         self.lights = Lights(self._base, self.engine)
         self.rules = StreetRules(
             city, self._base, self.engine, seed=seed, informed_share=informed_share, redraw=lambda: self._redraw()

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy.stats import t as student
 
 from data.store.protocol import Store
+from data.work import chosen_place, spread
 from simulation.city import City
 from simulation.effects import CONFIDENCE, effects
 from simulation.errors import RunError, StudyCancelled
@@ -218,30 +218,36 @@ def _runs(
     def tick(done: float, total: float, message: str) -> None:
         stop()
 
-    made: Iterator[Replication]
-    if n_jobs == 1 or len(missing) < 2:
-        made = (replicate(sides[k], seed, gap=False, tick=tick) for k, seed in missing)
+    def keep(at: int, found: Replication) -> None:
+        k, seed = missing[at]
+        if store is not None:
+            store.put(key_of(names[k], seed, gap=False), to_bytes(found))
+
+    def one_by_one() -> Iterator[Replication]:
+        for at, (k, seed) in enumerate(missing):
+            found = replicate(sides[k], seed, gap=False, tick=tick)
+            keep(at, found)
+            yield found
+
+    if chosen_place() is None and (n_jobs == 1 or len(missing) < 2):
+        made = one_by_one()
     else:
-        made = iter(
-            Parallel(n_jobs=n_jobs, return_as="generator")(
-                delayed(replicate)(sides[k], seed, gap=False, tick=None) for k, seed in missing
-            )
-        )
+        made = spread(_replicate, [(sides[k], seed) for k, seed in missing], n_jobs=n_jobs, keep=keep)
     of_seed: dict[tuple[int, int], Replication] = {}
     for (k, seed), there in zip(tasks, have):
         stop()
         if first[names[k]] != k:
             yield k, of_seed[first[names[k]], seed]
             continue
-        found = there
-        if found is None:
-            found = next(made)
-            if store is not None:
-                store.put(key_of(names[k], seed, gap=False), to_bytes(found))
+        found = next(made) if there is None else there
         if k == 0:
             of_seed.clear()  # a seed's runs are needed until its last side
         of_seed[k, seed] = found
         yield k, found
+
+
+def _replicate(side: Side, seed: int) -> Replication:
+    return replicate(side, seed, gap=False, tick=None)
 
 
 def _kept(store: Store | None, name: str, seed: int) -> Replication | None:

@@ -16,6 +16,7 @@ from simulation.clock import Phase
 from simulation.demand.trips import DayTrips, around_closed, joined, sample_day
 from simulation.live import LiveCity
 from simulation.streams import Purpose, normal, uniform
+from simulation.traffic.routing import link_keys
 from simulation.traffic.trips import Trips
 
 #: Incidents: median duration, spread of its log, and share of capacity left while one lane of two is blocked
@@ -45,14 +46,20 @@ def weather_process(live: LiveCity, table: pd.DataFrame) -> Generator[simpy.Even
 
 
 def incidents_of_day(live: LiveCity, day: pd.Timestamp, per_day: float) -> list[Incident]:
-    """Incidents that begin on a local day, the same in every run with the same seed."""
+    """Incidents that begin on a local day, the same in every run with the same seed.
+
+    Each is where the longest and widest streets win most often: every link draws a number of its own for it, and the
+    least one over the link's length and capacity wins (an exponential race). So a street that becomes wider or narrower
+    gains or loses incidents, and all others stay where they are.
+    """
     number, zero = day.toordinal(), _midnight_s(live, day)
     count = int(poisson.ppf(uniform(live.seed, number, 0, Purpose.INCIDENT)[0], per_day))
     links = live.city.links
-    weight = np.cumsum((links["length_m"] * links["capacity_veh_per_s"]).to_numpy(float))
+    weight = (links["length_m"] * links["capacity_veh_per_s"]).to_numpy(float)
     k = np.arange(1, count + 1)
+    chance = uniform(live.seed, number, link_keys(live.engine.arrays)[None, :], Purpose.INCIDENT, index=k[:, None] + 4)
+    where = np.argmin(-np.log(chance) / weight, axis=1)
     # whole seconds: the clock's sums are then exact, wherever a run begins
-    where = np.searchsorted(weight / weight[-1], uniform(live.seed, number, k, Purpose.INCIDENT, index=1))
     when = np.round(6 * 3600.0 + 15 * 3600.0 * uniform(live.seed, number, k, Purpose.INCIDENT, index=2))
     spread = np.exp(INCIDENT_LOG_SD * normal(live.seed, number, k, Purpose.INCIDENT, index=3))
     length = np.maximum(np.round(INCIDENT_MEDIAN_S * spread), 1.0)
@@ -137,6 +144,8 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
             layer=live.rules.layer_of(chosen.taste, chosen.vehicle_class, live.rules.avoids(chosen)),
             vehicle_class=chosen.vehicle_class,
         )
+        if live.diary is not None:
+            released = live.diary.given(live, released, chosen.dest_link)
         live.engine.release(released)
         if live.trip_log is not None:
             live.trip_log.add(released, chosen)
@@ -144,8 +153,9 @@ def demand_process(live: LiveCity) -> Generator[simpy.Event, Any, None]:
     def again() -> None:
         if live.env.now < until:
             taken = live.engine.recall()
-            if live.trip_log is not None:
-                live.trip_log.drop(taken)
+            for notes in (live.trip_log, live.diary):
+                if notes is not None:
+                    notes.drop(taken)
             release()
 
     live.on_demand_change(again)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from data.store.protocol import Store
+from simulation.day_to_day import Learned, learn_ways
 from simulation.digest import digest
 from simulation.effects import Outcome, measure, measure_hours
 from simulation.kpis.figures import Frame, figures, zone_hours
@@ -26,10 +29,12 @@ from simulation.route_gap import RouteGap, route_gap
 
 if TYPE_CHECKING:
     from simulation.city import City
+    from simulation.diary import Diary
+    from simulation.run import RunResult
     from simulation.scenarios.scenario import Scenario
 
 #: Of what is written; another one is not read back.
-FORMAT = 1
+FORMAT = 2
 #: Columns whose hourly means by zone are kept, for risks.
 _RISKY = ("no2_ug_per_m3", "pm25_ug_per_m3", "pm10_ug_per_m3", "travel_time_index")
 
@@ -46,13 +51,16 @@ class Side:
     weather: pd.DataFrame | None
     background: pd.DataFrame | None
     frame: Frame
+    equilibrium: float | None = None  # relative gap to which ways are brought, where they are
 
     def name(self) -> str:
         """Digest of everything but the seed."""
         timed = () if self.scenario is None else self.scenario.timed
+        ways = () if self.equilibrium is None else (self.equilibrium,)
         return digest(
-            FORMAT, self.city, timed, self.inside, self.days, str(self.start), self.weather, self.background, self.frame
-        )
+            FORMAT, self.city, timed, self.inside, self.days, str(self.start), self.weather, self.background,
+            self.frame, *ways,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -71,6 +79,8 @@ class Replication:
         Hourly means by zone.
     gap : RouteGap or None
         How far from equilibrium drivers' ways are, where it was asked for.
+    learned : Learned or None
+        Of a run whose ways were brought into equilibrium.
     """
 
     values: pd.Series
@@ -80,6 +90,7 @@ class Replication:
     skim_s: np.ndarray
     zone_hours: Mapping[str, np.ndarray]
     gap: RouteGap | None
+    learned: Learned | None = None
 
 
 def replicate(side: Side, seed: int, *, gap: bool, tick: Callable[[float, float, str], Any] | None) -> Replication:
@@ -97,17 +108,27 @@ def replicate(side: Side, seed: int, *, gap: bool, tick: Callable[[float, float,
     city, frame = side.city, side.frame
     begin = pd.Timestamp(side.start)
     begin = begin if begin.tzinfo is None else begin.tz_convert(city.timezone)
-    ledger = Ledger(city, hours=noted_hours(begin, side.days))
     processes = () if side.scenario is None else side.scenario.processes()
-    result = city.run(
-        days=side.days, seed=seed, start=side.start, processes=(*processes, ledger.process), progress=tick,
-        weather=side.weather, background=side.background, keep_entry_log=gap,
-    )  # fmt: skip
+
+    def run(diary: Diary | None) -> tuple[RunResult, Ledger]:
+        ledger = Ledger(city, hours=noted_hours(begin, side.days))
+        usual: dict[str, Any] = {} if diary is None else {"diary": diary, "incidents_per_day": 0.0}
+        result = city.run(
+            days=side.days, seed=seed, start=side.start, processes=(*processes, ledger.process), progress=tick,
+            weather=side.weather, background=side.background, keep_entry_log=gap or diary is not None, **usual,
+        )  # fmt: skip
+        return result, ledger
+
+    learned = None
+    arrays, turns = city.link_arrays(), city.turn_index()
+    if side.equilibrium is None:
+        result, ledger = run(None)
+    else:
+        result, ledger, learned = learn_ways(run, arrays, turns, gap=side.equilibrium, seed=seed)
     outcome = Outcome(
         zone_truth=result.zone_truth, trips=result.trips, link_totals=result.link_totals,
         unfinished=result.summary["on_road"] + result.summary["waiting"], noise=result.noise,
     )  # fmt: skip
-    arrays, turns = city.link_arrays(), city.turn_index()
     times = link_times(ledger, arrays)
     shut = np.stack([closed[0] for closed in ledger.closed])
     skim = place_skim(arrays, turns, city.demand, shut, times)
@@ -119,7 +140,15 @@ def replicate(side: Side, seed: int, *, gap: bool, tick: Callable[[float, float,
         link_totals=result.link_totals, forced_moves=int(result.summary["forced_moves"]), skim_s=skim,
         zone_hours={name: hours[name].astype(np.float32) for name in _RISKY if name in hours},
         gap=route_gap(city, result, ledger) if gap else None,
+        learned=learned,
     )  # fmt: skip
+
+
+#: What reading a damaged archive of arrays can end in.
+_DAMAGE = (
+    KeyError, ValueError, TypeError, EOFError, OSError, RuntimeError, SyntaxError, MemoryError, OverflowError,
+    struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def key_of(name: str, seed: int, *, gap: bool) -> str:
@@ -133,7 +162,7 @@ def stored(store: Store | None, key: str) -> Replication | None:
         return None
     try:
         return from_bytes(store.get(key))
-    except (KeyError, ValueError, zipfile.BadZipFile, EOFError):
+    except _DAMAGE:
         return None
 
 
@@ -149,6 +178,8 @@ def to_bytes(one: Replication) -> bytes:
         arrays[f"zones/{column}"] = value
     if one.gap is not None:
         arrays["gap"] = one.gap.to_array()
+    if one.learned is not None:
+        arrays["learned"] = one.learned.to_array()
     sink = io.BytesIO()
     np.savez_compressed(sink, **arrays)  # type: ignore[arg-type]
     return sink.getvalue()
@@ -175,4 +206,5 @@ def from_bytes(value: bytes) -> Replication:
         forced_moves=int(arrays["forced_moves"]), skim_s=arrays["skim_s"],
         zone_hours={k.removeprefix("zones/"): v for k, v in arrays.items() if k.startswith("zones/")},
         gap=RouteGap.from_array(arrays["gap"]) if "gap" in arrays else None,
+        learned=Learned.from_array(arrays["learned"]) if "learned" in arrays else None,
     )  # fmt: skip

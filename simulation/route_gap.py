@@ -2,8 +2,8 @@
 
 Drivers of a run learn the times of streets while it lasts and choose again on their way (`processes.routes_process`);
 they do not learn from one day to the next, and they perceive times with an error of their own. So a gap remains, and
-a study states it for base and scenario alike. The gap is that of `dynamic_equilibrium`: what trips lost against the
-cheapest way at their instant of departure, over what they would have spent on it.
+a study states it for base and scenario alike: what trips lost against the cheapest way at their instant of departure,
+over what they would have spent on it, both by the mean times of turns in five minutes (`turn_times`).
 """
 
 from __future__ import annotations
@@ -14,18 +14,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulation.traffic.entry_log import EntryLog
-from simulation.traffic.network import TurnIndex
-from simulation.traffic.paths import Paths
-from simulation.traffic.routing import link_keys
-from simulation.traffic.time_dependent import Journeys, LinkTimes
+from simulation.traffic.routing import CLOSED_PENALTY_S, free_times, link_keys
+from simulation.turn_times import TurnTimes, paid
 
 if TYPE_CHECKING:
     from simulation.city import City
     from simulation.kpis.ledger import Ledger
     from simulation.run import RunResult
 
-#: Distance of the knots of the link times, s: coarser than in a search for an equilibrium, for a whole city's memory.
-STEP_S = 30.0
 #: Time before and after the hour in which links are looked at, s; trips that take longer are left out.
 BEFORE_S, AFTER_S = 900.0, 3600.0
 #: Trips that are looked at, evenly along their order of release: each takes a search of its own.
@@ -39,8 +35,7 @@ class RouteGap:
     Attributes
     ----------
     gap : float
-        Sum of (experienced - best) over sum of best; excesses below 0, which come of the straight lines between knots,
-        count as 0. nan without trips.
+        Sum of (experienced - best) over sum of best. nan without trips.
     trips : int
         Trips that it is over.
     mean_s, best_s : float
@@ -94,22 +89,23 @@ def route_gap(city: City, result: RunResult, ledger: Ledger) -> RouteGap:
     if not mine.size:
         return RouteGap(gap=float("nan"), trips=0, mean_s=float("nan"), best_s=float("nan"), hour_start_s=begin)
     arrays, turns = city.link_arrays(), city.turn_index()
-    times = LinkTimes.from_log(log, depart, arrays.length_m / arrays.speed_mps, step_s=STEP_S)
-    charge = np.where(ledger.closed[busiest], np.inf, ledger.charge_s[busiest])
-    row = klass[mine]
-    search = _between_links(turns, link_keys(arrays), origin[mine], dest[mine], depart[mine])
-    arrival, ways = search.fastest(times, charge_s=charge, row=row)
-    driven = log.paths(depart.size).take(mine)
-    paid, least_paid = _charges(driven, charge, row), _charges(ways, charge, row)
-    best = arrival - depart[mine] + least_paid
-    cost = spent[mine] + paid
-    fine = np.isfinite(best) & np.isfinite(cost)
-    excess = np.maximum(cost[fine] - best[fine], 0.0)
-    least = cost[fine] - excess
+    pieces = TurnTimes(turns, link_keys(arrays))
+    before = result.released["depart_s"].to_numpy(float)[trips] < begin - BEFORE_S  # on the way as the window opens
+    times = pieces.means(log, depart, np.where(before, -1, origin), free_times(arrays))
+    cost = pieces.cost_s(turns, ledger.charge_s[busiest] + CLOSED_PENALTY_S * ledger.closed[busiest])
+    row, own = klass[mine], pieces.pieces(log.paths(depart.size).take(mine))
+    search = pieces.journeys(origin[mine], dest[mine], depart[mine])
+    arrival, ways = search.fastest(times, charge_s=cost, row=row)
+    needs = paid(ways, np.where(cost >= CLOSED_PENALTY_S, CLOSED_PENALTY_S, 0.0), row)
+    best = arrival - depart[mine] + paid(ways, cost, row) - needs
+    driven = times.arrivals(own, depart[mine]) - depart[mine] + paid(own, cost, row) - needs
+    fine = np.isfinite(best) & np.isfinite(driven)
+    excess = np.maximum(driven[fine] - best[fine], 0.0)
+    least = driven[fine] - excess
     total = float(least.sum())
     return RouteGap(
         gap=float(excess.sum() / total) if total > 0 else float("nan"), trips=int(fine.sum()),
-        mean_s=float(cost[fine].mean()) if fine.any() else float("nan"),
+        mean_s=float(driven[fine].mean()) if fine.any() else float("nan"),
         best_s=float(least.mean()) if fine.any() else float("nan"), hour_start_s=begin,
     )  # fmt: skip
 
@@ -121,26 +117,3 @@ def _window(log: EntryLog, depart_s: np.ndarray, begin: float) -> tuple[EntryLog
     cut = EntryLog(number, part.link, part.time_s)
     depart = depart_s[trips]
     return cut, np.where(depart >= begin - BEFORE_S, depart, cut.starts(trips.size)), trips
-
-
-def _between_links(
-    turns: TurnIndex, key: np.ndarray, origin: np.ndarray, dest: np.ndarray, depart_s: np.ndarray
-) -> Journeys:
-    """Trips from link to link: each link is an origin and a destination of its own."""
-    n = turns.in_start.size - 1
-    after = np.repeat(np.arange(n), np.diff(turns.in_start))
-    by_link = np.argsort(turns.in_link, kind="stable")
-    return Journeys(
-        depart_s=np.ascontiguousarray(depart_s, dtype=float), origin=origin, dest=dest,
-        origin_start=np.arange(n + 1, dtype=np.int64), origin_link=np.arange(n, dtype=np.int32),
-        dest_of=np.arange(n, dtype=np.int64), out_link=after[by_link].astype(np.int32),
-        out_start=np.searchsorted(turns.in_link[by_link], np.arange(n + 1)).astype(np.int64), key=key,
-    )  # fmt: skip
-
-
-def _charges(paths: Paths, charge: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """What each trip pays on its path, s; a closed link that it was on as it closed costs nothing more."""
-    size = np.diff(paths.start)
-    trip = np.repeat(np.arange(len(paths)), size)
-    price = charge[row[trip], paths.links]
-    return np.bincount(trip, weights=np.where(np.isfinite(price), price, 0.0), minlength=len(paths))

@@ -32,6 +32,7 @@ from zones.rollup import ZoneRollup
 if TYPE_CHECKING:
     from simulation.air.concentration import Raster
     from simulation.city import City
+    from simulation.diary import Diary
 
 DEFAULT_START = "2026-01-26"
 
@@ -81,12 +82,15 @@ def run_city(
     informed_share: float,
     keep_link_state: bool,
     keep_entry_log: bool,
+    diary: Diary | None,
     raster: Raster | None,
     progress: Callable[[float, float, str], Any] | None,
 ) -> RunResult:
     """Run a city; `City.run` describes the parameters."""
     n_steps = _steps(days, step_s)
     zero, now_s = _begin(city, start, step_s, initial_state)
+    if diary is not None and initial_state is not None:
+        raise RunError("a run with a diary begins on empty streets; leave initial_state out")
     if weather is None:
         until = int(np.ceil((now_s + n_steps * step_s) / 86_400)) + 1
         weather = synthetic_weather(city.latitude, zero, until, seed, longitude=city.longitude)
@@ -108,6 +112,7 @@ def run_city(
         _restore(live, air, sensors, books.sound, initial_state)
     if keep_entry_log:
         live.trip_log = TripLog(live.engine, live.routes.dest_link)
+    live.diary = diary
     recorder = Recorder(live, sensors, n_steps, keep_link_state=keep_link_state)
     books.open(live, recorder, ZoneRollup(city.link_zone, city.links, list(city.zones["zone_id"])))
     desk = Desk(live.time(), _notebook(live, forecasters, n_steps) if forecasters else None)
@@ -192,8 +197,11 @@ def _agents(live: LiveCity, desk: Desk, forecasters: Forecasters | None) -> list
     own = _by_zone(forecasters.micromodels if forecasters else {})
     monitors = _by_zone(forecasters.monitors if forecasters else {})
     followers = _by_zone(forecasters.followers if forecasters else {})
+    keepers = _by_zone(forecasters.keepers if forecasters else {})
     agents = [
-        ZoneAgent(zone, place, own.get(zone, {}), monitors.get(zone, {}), followers.get(zone, {}))
+        ZoneAgent(
+            zone, place, own.get(zone, {}), monitors.get(zone, {}), followers.get(zone, {}), keepers.get(zone, {})
+        )
         for place, zone in enumerate(live.city.zones["zone_id"])
     ]
     unknown = sorted(set(own) - {agent.zone_id for agent in agents})

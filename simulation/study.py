@@ -8,7 +8,8 @@
 
 What days do: a run of several days has another draw of demand, incidents and weather each day, in one go. Drivers learn
 the times of streets within the run and know no more of yesterday than its last hour; days are not iterations of route
-choice. How far the ways are from equilibrium is stated for the first seed (`Study.gap`).
+choice. How far the ways are from equilibrium is stated for the first seed (`Study.gap`). With `equilibrium=` each side
+of each pair is repeated until its ways are in equilibrium to a gap that is told (`Study.learned`, `day_to_day`).
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 
 from data.store.protocol import Store
+from data.work import chosen_place, spread, width
 from simulation.city import City
+from simulation.day_to_day import Learned, check_gap
 from simulation.effects import effects, link_effects
 from simulation.errors import RunError, StudyCancelled
 from simulation.induced import Induced, induced_demand
@@ -76,6 +78,8 @@ class Study:
         `simulation.kpis.replication_risk` under the scenario, and `chance_base` beside it.
     gap : tuple of RouteGap or None
         Of base and scenario with the first seed.
+    learned : tuple of (Learned, Learned)
+        Of base and scenario, by seed, where ways were brought into equilibrium.
     induced : Induced or None
         What demand came to, where it follows travel times.
     stopped : str
@@ -93,6 +97,7 @@ class Study:
     access: pd.DataFrame = field(default_factory=pd.DataFrame)
     risk: pd.DataFrame = field(default_factory=pd.DataFrame)
     gap: tuple[RouteGap | None, RouteGap | None] = (None, None)
+    learned: tuple[tuple[Learned, Learned], ...] = ()
     induced: Induced | None = None
     stopped: str = "seeds"
 
@@ -118,6 +123,7 @@ def run_study(
     bus_lines: Mapping[str, Sequence[int]] | None = None,
     limits: Mapping[str, float] | None = None,
     gap: bool = True,
+    equilibrium: float | None = None,
 ) -> Study:
     """Run base and scenario pair by pair and tell what changes, and how surely.
 
@@ -161,6 +167,10 @@ def run_study(
         Of the risks, by column of the zones' truth; default `simulation.kpis.risk.DEFAULT_LIMITS`.
     gap : bool
         Whether to tell how far from equilibrium ways are, with the first seed.
+    equilibrium : float, optional
+        Relative gap, e.g. 0.005, to which drivers' ways are brought before anything is told: base and scenario of each
+        pair are each repeated until trips lose no more than that against their best ways (see `day_to_day`). Random
+        incidents are then left out. Default: drivers choose by what they see on their way.
 
     Raises
     ------
@@ -181,11 +191,13 @@ def run_study(
         read_rates() if rates is None else rates, bus_lines or {},
     )  # fmt: skip
     stop = cancelled if cancelled is not None else _never
+    if equilibrium is not None:
+        check_gap(equilibrium)
 
     def side(of: City, what: Scenario | None) -> Side:
         return Side(
             city=of, scenario=what, inside=inside, days=days, start=start, weather=weather, background=background,
-            frame=frame,
+            frame=frame, equilibrium=equilibrium,
         )  # fmt: skip
 
     begun = time.monotonic()
@@ -291,30 +303,27 @@ class _Desk:
 
         Where the study may stop early, no more pairs are begun at once than there are processes for.
         """
-        if n_jobs == 1:
+        if n_jobs == 1 and chosen_place() is None:
             for k, seed in enumerate(seeds):
                 yield self.one(base, seed, k), self.one(new, seed, k)
             return
         batch = len(seeds)
         if early:
-            batch = max(1, (n_jobs if n_jobs > 0 else 2) // 2)
+            batch = max(1, width(n_jobs if n_jobs > 0 else 2) // 2)
         for first in range(0, len(seeds), batch):
             tasks = [(side, seed) for seed in seeds[first : first + batch] for side in (base, new)]
             have = [stored(self.store, self._key(*task)) for task in tasks]
             missing = [task for task, there in zip(tasks, have) if there is None]
-            made = iter(
-                Parallel(n_jobs=n_jobs, return_as="generator")(
-                    delayed(replicate)(side, seed, gap=seed == self.gap_seed, tick=None) for side, seed in missing
-                )
-            )
+
+            def keep(k: int, found: Replication, missing: Sequence[tuple[Side, int]] = missing) -> None:
+                if self.store is not None:
+                    self.store.put(self._key(*missing[k]), to_bytes(found))
+
+            calls = [(side, seed, seed == self.gap_seed) for side, seed in missing]
+            made = spread(_replicate, calls, n_jobs=n_jobs, keep=keep)
             both: list[Replication] = []
-            for (side, seed), there in zip(tasks, have):
-                found = there
-                if found is None:
-                    found = next(made)
-                    if self.store is not None:
-                        self.store.put(self._key(side, seed), to_bytes(found))
-                both.append(found)
+            for there in have:
+                both.append(next(made) if there is None else there)
                 if len(both) == 2:
                     yield both[0], both[1]
                     both = []
@@ -325,6 +334,10 @@ class _Desk:
         if id(side) not in self.names:
             self.names[id(side)] = (side, side.name())  # the side is kept, so that its id stays its own
         return key_of(self.names[id(side)][1], seed, gap=seed == self.gap_seed)
+
+
+def _replicate(side: Side, seed: int, gap: bool) -> Replication:
+    return replicate(side, seed, gap=gap, tick=None)
 
 
 def _told(
@@ -359,13 +372,14 @@ def _told(
         forced_moves=tuple((a.forced_moves, b.forced_moves) for a, b in pairs),
         hourly=effects(scenario.name, [one.hourly for one in base], [one.hourly for one in new]),
         reliability=reliability_effects(
-            [one.skim_s for one in base], [one.skim_s for one in new], city.demand.od_veh, frame.zone_ids,
+            [one.skim_s for one in base], [one.skim_s for one in new], city.pair_trips(), frame.zone_ids,
             hours=max(1, hours),
         ),
         equity=equity(found, people),
         access=access_changes(city, changed),
         risk=risk,
         gap=(base[0].gap, new[0].gap),
+        learned=tuple((a.learned, b.learned) for a, b in pairs if a.learned is not None and b.learned is not None),
         induced=induced,
         stopped=stopped,
     )  # fmt: skip

@@ -56,7 +56,7 @@ def access_changes(city: City, changed: City, *, emergency_passes: bool = True, 
     """
     n = len(city.links)
     origins = access_weights(city.demand.origins, np.arange(n))
-    weight = city.demand.od_veh.sum(axis=1)
+    weight = city.pair_trips().sum(axis=1)
     weight = np.asarray(origins.T @ (weight / max(weight.sum(), 1e-12)))
     starts = np.flatnonzero(weight > 0)
     before_closed, after_closed = city.closed_array()[0], changed.closed_array()[0]

@@ -89,7 +89,7 @@ def figures(
     _money(book, outcome, distance, time)
     _exceedances(book, outcome, city.timezone)
     n = len(frame.zone_ids)
-    trips = city.demand.od_veh
+    trips = city.pair_trips()
     reach = {
         "jobs": frame.jobs, "shops": frame.shops,
     }  # fmt: skip

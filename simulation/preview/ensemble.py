@@ -1,7 +1,8 @@
 """An ensemble: base and scenarios of a design, simulated under common random numbers, by zone.
 
-The base of a seed is simulated once and shared by all scenarios of that seed. Every finished run is put into a store at
-once, so that a killed job goes on where it stopped.
+The base of a seed is simulated once and shared by all scenarios of that seed. With `pairs`, each scenario draws a few
+of the seeds: an ensemble then sees many days' weather and luck, and not one day's. Every finished run is put into a
+store at once, so that a killed job goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from data.store.protocol import MemoryStore, Store
+from data.work import chosen_place, spread
 from simulation.city import City
 from simulation.errors import StudyCancelled
 from simulation.preview.errors import PreviewError
@@ -35,20 +37,27 @@ Progress = Callable[[int, int, str], Any]
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Ensemble:
-    """Simulated scenarios. K scenarios, S seeds, Z zones, Q quantities (order of `QUANTITIES`)."""
+    """Simulated scenarios. K scenarios, S seeds, P runs a scenario, Z zones, Q quantities (order of `QUANTITIES`)."""
 
     zone_ids: tuple[str, ...]
     window: Window
     seeds: tuple[int, ...]
     scenarios: tuple[Scenario, ...]
     base: np.ndarray  # (S, Z, Q)
-    values: np.ndarray  # (K, S, Z, Q)
+    values: np.ndarray  # (K, P, Z, Q)
+    luck: np.ndarray  # (K, P) int64, place in `seeds` of each run
     link_time_s: np.ndarray  # (n_links,) mean travel time of the base runs; nan where nobody drove
+    link_flow: np.ndarray  # (n_links,) mean vehicles of the base runs, over the window
+
+    @property
+    def differences(self) -> np.ndarray:
+        """Scenario minus the base of the same seed, shape (K, P, Z, Q); nan where a zone had no vehicle."""
+        return np.asarray(self.values - self.base[self.luck])
 
     @property
     def effects(self) -> np.ndarray:
-        """Mean over the seeds of scenario minus base, shape (K, Z, Q); nan where a zone had no vehicle."""
-        return np.asarray((self.values - self.base).mean(axis=1))
+        """Mean of `differences` over the seeds of a scenario, shape (K, Z, Q)."""
+        return np.asarray(self.differences.mean(axis=1))
 
 
 def simulate(
@@ -57,6 +66,7 @@ def simulate(
     *,
     window: Window,
     seeds: Sequence[int] = (1,),
+    pairs: int | None = None,
     store: Store | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -70,6 +80,8 @@ def simulate(
     window : Window
     seeds : sequence of int
         Of the pairs of base and scenario.
+    pairs : int, optional
+        Seeds that each scenario is run with, drawn from `seeds`; all of them where it is left out.
     store : Store, optional
         Keeps every finished run.
     progress : callable, optional
@@ -80,7 +92,7 @@ def simulate(
     Raises
     ------
     PreviewError
-        If there is no scenario or seed.
+        If there is no scenario or seed, or fewer seeds than pairs.
     ScenarioError
         If a scenario does not fit the city.
     StudyCancelled
@@ -88,8 +100,16 @@ def simulate(
     """
     if not scenarios or not seeds:
         raise PreviewError(f"{len(scenarios)} scenarios and {len(seeds)} seeds; at least one of each is needed")
+    if pairs is not None and not 1 <= pairs <= len(seeds):
+        raise PreviewError(f"pairs={pairs} must be from 1 to the number of seeds, {len(seeds)}")
     kept: Store = store if store is not None else MemoryStore()
-    total, done = (1 + len(scenarios)) * len(seeds), 0
+    luck = _luck(len(scenarios), len(seeds), len(seeds) if pairs is None else pairs)
+    total, done = len(seeds) + luck.size, 0
+    if chosen_place() is not None:
+        every: list[tuple[Scenario | None, int]] = [(None, int(seed)) for seed in seeds]
+        every += [(scenario, int(seeds[at])) for scenario, row in zip(scenarios, luck) for at in row]
+        _ahead(city, every, window, kept, progress, cancelled)
+        progress = None  # has been told
 
     def one(scenario: Scenario | None, seed: int) -> dict[str, np.ndarray]:
         nonlocal done
@@ -102,7 +122,7 @@ def simulate(
         return found
 
     bases = [one(None, seed) for seed in seeds]
-    values = np.stack([[one(scenario, seed)["zones"] for seed in seeds] for scenario in scenarios])
+    values = np.stack([[one(scenario, seeds[at])["zones"] for at in row] for scenario, row in zip(scenarios, luck)])
     distance, time = (sum(base[name] for base in bases) for name in ("distance_m", "time_s"))
     length = city.links["length_m"].to_numpy(float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -110,8 +130,16 @@ def simulate(
     return Ensemble(
         zone_ids=tuple(city.zones["zone_id"]), window=window, seeds=tuple(int(s) for s in seeds),
         scenarios=tuple(scenarios), base=np.stack([base["zones"] for base in bases]), values=values,
-        link_time_s=link_time,
+        luck=luck, link_time_s=link_time, link_flow=np.asarray(distance) / length / len(bases),
     )  # fmt: skip
+
+
+def _luck(scenarios: int, seeds: int, pairs: int) -> np.ndarray:
+    """Places of each scenario's seeds, ascending; those of the first scenarios do not depend on how many follow."""
+    if pairs == seeds:
+        return np.tile(np.arange(seeds), (scenarios, 1))
+    drawn = [np.random.default_rng([k, 29]).choice(seeds, pairs, replace=False) for k in range(scenarios)]
+    return np.sort(np.array(drawn, dtype=np.int64), axis=1)
 
 
 def zone_values(result: RunResult, zone_ids: Sequence[str]) -> np.ndarray:
@@ -136,15 +164,58 @@ def zone_values(result: RunResult, zone_ids: Sequence[str]) -> np.ndarray:
     return np.stack([columns[name] for name in QUANTITIES], axis=1)
 
 
-def _run(city: City, scenario: Scenario | None, seed: int, window: Window, store: Store) -> dict[str, np.ndarray]:
+def _ahead(
+    city: City,
+    every: Sequence[tuple[Scenario | None, int]],
+    window: Window,
+    store: Store,
+    progress: Progress | None,
+    cancelled: Callable[[], bool] | None,
+) -> None:
+    """Make runs that the store lacks where work is done now; each is stored as it ends."""
+    keys = [_key(scenario, seed, window) for scenario, seed in every]
+    missing = [k for k, key in enumerate(keys) if not _there(store, key)]
+    calls = [(city, every[k][0], every[k][1], window) for k in missing]
+
+    def keep(at: int, found: dict[str, np.ndarray]) -> None:
+        _put(store, keys[missing[at]], found)
+
+    done = len(every) - len(missing)
+    for _ in spread(_made, calls, keep=keep):
+        done += 1
+        if progress is not None:
+            progress(done, len(every), f"run {done} of {len(every)}")
+        if cancelled is not None and cancelled():
+            raise StudyCancelled(f"stopped after {done} of {len(every)} runs; those are kept")
+
+
+def _there(store: Store, key: str) -> bool:
+    try:
+        store.get(key)
+    except KeyError:
+        return False
+    return True
+
+
+def _key(scenario: Scenario | None, seed: int, window: Window) -> str:
     form = None if scenario is None else to_form(scenario)["measures"]
     told = json.dumps([form, int(seed), window.start, window.hours], sort_keys=True, default=str)
-    key = f"runs/{hashlib.sha256(told.encode()).hexdigest()[:24]}.npz"
+    return f"runs/{hashlib.sha256(told.encode()).hexdigest()[:24]}.npz"
+
+
+def _run(city: City, scenario: Scenario | None, seed: int, window: Window, store: Store) -> dict[str, np.ndarray]:
+    """One run, from the store where it is there."""
+    key = _key(scenario, seed, window)
     try:
         with np.load(io.BytesIO(store.get(key)), allow_pickle=False) as bundle:
             return {name: bundle[name] for name in bundle.files}
     except KeyError:
-        pass
+        found = _made(city, scenario, seed, window)
+        _put(store, key, found)
+        return found
+
+
+def _made(city: City, scenario: Scenario | None, seed: int, window: Window) -> dict[str, np.ndarray]:
     changed, processes = (city, ()) if scenario is None else (scenario.apply(city), scenario.processes())
     result = changed.run(
         days=window.days, seed=int(seed), start=pd.Timestamp(window.start), processes=processes, incidents_per_day=0.0
@@ -153,7 +224,10 @@ def _run(city: City, scenario: Scenario | None, seed: int, window: Window, store
     if scenario is None:
         totals = result.link_totals
         found |= {"distance_m": totals["vehicle_distance_m"].to_numpy(), "time_s": totals["vehicle_time_s"].to_numpy()}
+    return found
+
+
+def _put(store: Store, key: str, found: dict[str, np.ndarray]) -> None:
     file = io.BytesIO()
     np.savez_compressed(file, **found)  # type: ignore[arg-type]
     store.put(key, file.getvalue())
-    return found

@@ -103,7 +103,8 @@ class Features:
         delta = flows.zones - quick.base.zones
         km = np.maximum(self.base["vehicle_km"] + delta[:, 0], 0.02 * self.base["vehicle_km"] + 1e-9)
         hours = np.maximum(self.base["vehicle_hours"] + delta[:, 1], 0.02 * self.base["vehicle_hours"] + 1e-9)
-        speed = np.where(self.base["vehicle_km"] > 0, km / hours - self.base["speed_kmh"], 0.0)
+        before = self.base["vehicle_km"] / np.maximum(self.base["vehicle_hours"], 1e-9)
+        speed = np.where(self.base["vehicle_km"] > 0, km / hours - before, 0.0)
         room = changed.capacity / base.capacity
         what = {
             "closed": np.maximum(changed.closed - base.closed, 0.0),

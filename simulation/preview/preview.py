@@ -18,7 +18,7 @@ from simulation.preview.features import EXTENT, NAMES, OWN, Features
 from simulation.preview.intervals import Bounds, learn_bounds
 from simulation.preview.redistribution import Redistribution
 from simulation.preview.scope import Scope, Verdict, learn_scope
-from simulation.preview.surrogates import KINDS, Surrogate, choose, fit
+from simulation.preview.surrogates import KINDS, Surrogate, bent, choose, fit
 from simulation.preview.window import Window
 from simulation.scenarios.scenario import Scenario
 from simulation.scenarios.spec import from_form
@@ -31,7 +31,9 @@ _SPEAKS = {
 }  # fmt: skip
 _SUMS = ("delay_hours", "vehicle_hours", "vehicle_km", "nox_kg")
 LEAST_SCENARIOS = 20
-FORMAT = 1
+FORMAT = 3
+#: Features that lines read bent as well: the rerouting's and what is done to the zone's own streets.
+BENT = 8
 #: A zone's base counts as at least this share of the median zone's: effects on nearly empty zones are not blown up.
 _LEAST_BASE = 0.05
 
@@ -72,6 +74,7 @@ class Preview:
         *,
         window: Window,
         link_time_s: np.ndarray,
+        link_flow: np.ndarray,
         base: np.ndarray,
         models: Mapping[str, Surrogate],
         bounds: Mapping[str, Bounds],
@@ -80,8 +83,8 @@ class Preview:
     ) -> None:
         self.city, self.window, self.base = city, window, base
         self.models, self.bounds, self._scope, self.record = dict(models), dict(bounds), scope, record
-        self._link_time_s = link_time_s
-        self.quick = Redistribution(city, window, link_time_s)
+        self._link_time_s, self._link_flow = link_time_s, link_flow
+        self.quick = Redistribution(city, window, link_time_s, link_flow)
         self.zone_ids = tuple(str(zone) for zone in city.zones["zone_id"])
         self._rows = _Rows(city, base)
         self.features = Features(city, self.quick, self._rows.base_of_zones)
@@ -130,7 +133,7 @@ class Preview:
         if faults:
             raise PreviewError("no preview can be learned: " + "; ".join(faults))
         base = np.nan_to_num(ensemble.base.mean(axis=0))
-        quick = Redistribution(city, ensemble.window, ensemble.link_time_s)
+        quick = Redistribution(city, ensemble.window, ensemble.link_time_s, ensemble.link_flow)
         rows = _Rows(city, base)
         features = Features(city, quick, rows.base_of_zones)
         asked = []
@@ -158,8 +161,8 @@ class Preview:
         table = pd.DataFrame(record, columns=["quantity", "kind", "error", "no_change_error", "chosen"])
         scope = learn_scope(ensemble.scenarios, extent)
         return cls(
-            city, window=ensemble.window, link_time_s=ensemble.link_time_s, base=base, models=models, bounds=bounds,
-            scope=scope, record=table,
+            city, window=ensemble.window, link_time_s=ensemble.link_time_s, link_flow=ensemble.link_flow, base=base,
+            models=models, bounds=bounds, scope=scope, record=table,
         )  # fmt: skip
 
     def ask(self, scenario: Scenario) -> Answer:
@@ -239,7 +242,10 @@ class Preview:
             },
             "record": json.loads(self.record.to_json(orient="records", double_precision=15)),
         }  # fmt: skip
-        arrays = {"link_time_s": self._link_time_s, "base": self.base, "extent": self._scope.extent}
+        arrays = {
+            "link_time_s": self._link_time_s, "link_flow": self._link_flow, "base": self.base,
+            "extent": self._scope.extent,
+        }  # fmt: skip
         arrays |= {f"coef_{name}": model.coef for name, model in self.models.items()}
         arrays |= {f"spread_{name}": bound.spread for name, bound in self.bounds.items()}
         blobs = {f"{name}.ubj": model.trees for name, model in self.models.items() if model.trees}
@@ -267,7 +273,8 @@ class Preview:
         n = len(city.zones)
         told = meta["scope"]
         return cls(
-            city, window=Window(**meta["window"]), link_time_s=arrays["link_time_s"], base=arrays["base"],
+            city, window=Window(**meta["window"]), link_time_s=arrays["link_time_s"],
+            link_flow=arrays["link_flow"], base=arrays["base"],
             models={
                 name: Surrogate(kind=kind, coef=arrays[f"coef_{name}"], trees=blobs.get(f"{name}.ubj", b""), n_zones=n)
                 for name, kind in meta["models"].items()
@@ -305,7 +312,7 @@ class _Rows:
         self._hours = self.scale[:-1, names.index("vehicle_hours")]
 
     def features(self, zones: np.ndarray) -> np.ndarray:
-        """Features over the base, with the city's row. Shape (K, Z, F) to (K, Z + 1, F)."""
+        """Features over the base, with the city's row, and some of them bent. Shape (K, Z, F) to (K, Z + 1, F + B)."""
         city = np.zeros((len(zones), 1, len(NAMES)))
         weight = self._km / self._km.sum()
         for f, name in enumerate(OWN):
@@ -317,16 +324,16 @@ class _Rows:
                 city[:, 0, f] = zones[:, :, f].sum(axis=1)
             else:
                 city[:, 0, f] = zones[:, :, f] @ weight
-        return np.asarray(np.concatenate([zones, city], axis=1) / self._over)
+        return bent(np.concatenate([zones, city], axis=1) / self._over, BENT)
 
     def outcomes(self, ensemble: Ensemble, q: int) -> tuple[np.ndarray, np.ndarray]:
         """Effects over the base, and what they weigh: a zone by its base, nothing where it is unknown. (K, R) each."""
         base = np.concatenate([ensemble.base, self._city(ensemble.base)[:, None]], axis=1)[:, :, q]
-        k, s = ensemble.values.shape[:2]
-        flat = ensemble.values.reshape(k * s, *ensemble.values.shape[2:])
-        city = self._city(flat).reshape(k, s, 1, -1)
+        k, p = ensemble.values.shape[:2]
+        flat = ensemble.values.reshape(k * p, *ensemble.values.shape[2:])
+        city = self._city(flat).reshape(k, p, 1, -1)
         values = np.concatenate([ensemble.values, city], axis=2)[..., q]
-        effect = (values - base).mean(axis=1) / self.scale[:, q]
+        effect = (values - base[ensemble.luck]).mean(axis=1) / self.scale[:, q]
         size = self.scale[:, q] / max(float(self.scale[:-1, q].mean()), 1e-12)
         weight = np.where(np.isfinite(effect), size, 0.0)
         return np.where(np.isfinite(effect), effect, 0.0), weight
@@ -363,7 +370,7 @@ def ensemble_arrays(ensemble: Ensemble) -> dict[str, np.ndarray]:
     """The ensemble's numbers, for a file."""
     return {
         "base": ensemble.base, "values": ensemble.values, "link_time_s": ensemble.link_time_s,
-        "seeds": np.array(ensemble.seeds),
+        "link_flow": ensemble.link_flow, "seeds": np.array(ensemble.seeds), "luck": ensemble.luck,
     }  # fmt: skip
 
 
@@ -374,5 +381,5 @@ def ensemble_of(
     return Ensemble(
         zone_ids=tuple(city.zones["zone_id"]), window=window, seeds=tuple(int(s) for s in arrays["seeds"]),
         scenarios=tuple(from_form(dict(form)) for form in forms), base=arrays["base"], values=arrays["values"],
-        link_time_s=arrays["link_time_s"],
+        luck=arrays["luck"], link_time_s=arrays["link_time_s"], link_flow=arrays["link_flow"],
     )  # fmt: skip

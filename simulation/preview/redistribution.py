@@ -1,9 +1,10 @@
 """A quick rerouting: where the base's trips would drive on the changed streets, in a few hundredths of a second.
 
-Not an equilibrium: one round for each perception of travel times, each on the times that the rounds before it have
-made, so that drivers spread (incremental assignment by successive averages; Sheffi 1985, Urban Transportation
-Networks, section 5.2). Times begin at those that the base runs show and follow the flow from there. The same rounds on
-the unchanged city are subtracted, so that no change gives exactly no effect.
+It starts from the flows and times that the base runs show. In each round the drivers of one perception look for their
+ways on the times that the rounds before have made; those whose way is another than in the base move to it, all together
+as far as they do not become slower by it: the step is where the sum of what they would gain is nothing (the line search
+of Frank & Wolfe 1956, doi:10.1002/nav.3800030109, on the traffic that moves alone). More or fewer trips come first, on
+the ways of the base. So no change gives exactly no effect, and a toll turns away no more than the ways around it bear.
 
 In a large city a place's doors are one destination: trips end at the first of them that they reach.
 """
@@ -25,8 +26,9 @@ from simulation.traffic.expected_load import expected_load
 from simulation.traffic.routing import CLOSED_PENALTY_S, LEAST_COST_S, PERCEPTION_SD, Routes
 from simulation.traffic.routing_kernels import label_trees, load_trees, update_trees
 
-ROUNDS = 3
-#: Destinations x links above which the doors of a place are taken together.
+#: Perceptions of travel times, and how often each looks for its ways in a question: in a small and a large city.
+PERCEPTIONS, LOOKS = (3, 2), (2, 1)
+#: Destinations x links above which a city is large, and the doors of a place are taken together.
 MOST_CELLS = 400_000
 #: How the delay of the base grows with the load of a street, below and above its capacity (assumed: the square, as
 #: between the second power of light traffic and the fourth of the Bureau of Public Roads at capacity).
@@ -38,6 +40,7 @@ MOST_QUEUE = 1.0
 
 #: Share by which a link's cost must move before drivers are asked again; smaller moves wait (assumed).
 TOLERANCE = 0.01
+_BISECTIONS = 8  # of a step
 #: Share of links whose cost has moved above which every destination is looked at.
 MANY = 0.2
 LEAST_GAIN_S = 0.01  # a way that is better by less is none
@@ -55,7 +58,7 @@ class Flows:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class _Round:
-    """A round on the unchanged city. D destinations, n links."""
+    """A perception on the unchanged city. D destinations, n links."""
 
     cost: np.ndarray  # (n,) s
     loads: np.ndarray  # (D, n) vehicles by destination
@@ -73,9 +76,11 @@ class Redistribution:
     window : Window
     time_s : ndarray, shape (n_links,)
         Mean travel time of each link over the base runs, s; nan where nobody drove.
+    flow : ndarray, shape (n_links,), optional
+        Mean vehicles on each link over the base runs; default: those of trips on the fastest ways at these times.
     """
 
-    def __init__(self, city: City, window: Window, time_s: np.ndarray) -> None:
+    def __init__(self, city: City, window: Window, time_s: np.ndarray, flow: np.ndarray | None = None) -> None:
         self.city, self.window = city, window
         self.base_roads = roads(city)
         n = len(city.links)
@@ -87,13 +92,14 @@ class Redistribution:
         )
         dest, start = demand.dest_link, None
         self._exact = dest.size * n <= MOST_CELLS
+        self._perceptions = PERCEPTIONS[not self._exact]
         if not self._exact:
             dest, start, self._end = _doors(demand.destinations)
         else:
             self._end = access_weights(demand.destinations, dest)
         self._start = access_weights(demand.origins, np.arange(n))
         self._routes = Routes(
-            arrays, self._turns, dest, np.zeros((1, n), dtype=bool), seed=0, perceptions=ROUNDS,
+            arrays, self._turns, dest, np.zeros((1, n), dtype=bool), seed=0, perceptions=self._perceptions,
             perception_sd=PERCEPTION_SD, dest_start=start, switch_share=0.0, switch_s=0.0,
         )  # fmt: skip
         self.length_m = city.links["length_m"].to_numpy(float)
@@ -107,19 +113,18 @@ class Redistribution:
         free = self.base_roads.free_s
         self._delay_s = np.maximum(np.where(np.isfinite(time_s), time_s, free) - free, 0.0)
         self._seconds = window.hours * 3600.0
-        self._load_per_veh = np.zeros(n)  # volume over capacity that one vehicle in the window makes
-        self._base_flow = np.zeros(n)
+        self._rounds = self._perceptions * LOOKS[not self._exact]
         self._base_starts: np.ndarray | None = None
-        self._kept: list[_Round] = []
-        # First flows at the base's times; they say what one vehicle loads a street with, and what delay belongs to.
-        flow = self._first_flow()
-        per_s = flow / self._seconds
-        load = expected_load(per_s, arrays, self._turns)
+        self._kept = self._settle_base()
+        self._assigned = np.asarray(np.mean([kept.flow for kept in self._kept], axis=0))
+        self._base_flow = self._assigned if flow is None else np.asarray(flow, dtype=float)
+        load = expected_load(self._base_flow / self._seconds, arrays, self._turns)
         green = np.divide(arrays.green_s, arrays.cycle_s, out=np.ones(n), where=arrays.cycle_s > 0)
         alone = 1.0 / (arrays.discharge_veh_per_s * np.maximum(green, 0.01) * self._seconds)
-        self._load_per_veh = np.where(flow > 1.0, np.maximum(load / np.maximum(flow, 1.0), alone), alone)
-        self._base_flow = flow
-        self._settle_base()
+        #: Volume over capacity that one vehicle in the window makes.
+        self._load_per_veh = np.where(
+            self._base_flow > 1.0, np.maximum(load / np.maximum(self._base_flow, 1.0), alone), alone
+        )
         self.base = self.reroute(self.base_roads)
 
     @property
@@ -147,24 +152,14 @@ class Redistribution:
         table = np.stack([km, flow * time_s / 3600.0, flow * (time_s - changed.free_s) / 3600.0, km * nox], axis=1)
         return Flows(flow=flow, time_s=time_s, zones=self.membership @ table)
 
-    def _first_flow(self) -> np.ndarray:
-        """Flow at the base's own times, and the trees of every round; shape (n_links,)."""
-        routes, total = self._routes, np.zeros(self.length_m.size)
-        starts = self._starts(self.base_roads)
-        for k in range(ROUNDS):
-            cost = self._cost(k, self.base_roads.free_s + self._delay_s, self.base_roads)
-            self._update(routes.next_link[k], cost, np.arange(routes.n_destinations), built=False)
-            load_trees(routes.next_link[k], starts.copy(), total)
-        return total / ROUNDS
-
-    def _settle_base(self) -> None:
-        """The rounds on the unchanged city, kept tree by tree: what no question touches is not worked out again."""
+    def _settle_base(self) -> list[_Round]:
+        """Trees and loads of each perception on the unchanged city: a question makes anew what it touches."""
         routes, n = self._routes, self.length_m.size
         starts = self._starts(self.base_roads)
-        every, total = np.arange(routes.n_destinations), np.zeros(n)
-        for k in range(ROUNDS):
-            cost = self._cost(k, self._time(self._mean(total, k), self.base_roads), self.base_roads)
-            self._update(routes.next_link[k], cost, every)
+        every, kept = np.arange(routes.n_destinations), []
+        for k in range(self._perceptions):
+            cost = self._cost(k, self.base_roads.free_s + self._delay_s, self.base_roads)
+            self._update(routes.next_link[k], cost, every, built=False)
             loads = np.zeros((every.size, n), dtype=np.float32)
             for d in every:
                 flow = np.zeros(n)
@@ -172,32 +167,72 @@ class Redistribution:
                 loads[d] = flow
             label = np.empty((every.size, n))
             label_trees(routes.next_link[k], cost, routes._in_start, routes._in_link, routes.turns.in_penalty, label)
-            flow = loads.sum(axis=0, dtype=float)
-            self._kept.append(_Round(cost=cost, loads=loads, label=label.astype(np.float32), flow=flow))
-            total += flow
+            kept.append(
+                _Round(cost=cost, loads=loads, label=label.astype(np.float32), flow=loads.sum(axis=0, dtype=float))
+            )
         self._base_starts = starts
+        return kept
 
     def _all_rounds(self, changed: Roads) -> np.ndarray:
-        """Flow on changed streets, shape (n_links,): the base's rounds, with those trees anew that a change touches."""
-        routes = self._routes
-        starts = self._starts(changed)
-        other_trips = (starts != self._base_starts).any(axis=1) if starts is not self._base_starts else None
-        total = np.zeros(self.length_m.size)
-        for k, kept in enumerate(self._kept):
-            cost = self._cost(k, self._time(self._mean(total, k), changed), changed)
-            moved = np.flatnonzero(np.abs(cost - kept.cost) > TOLERANCE * kept.cost)
-            cost = np.where(np.abs(cost - kept.cost) > TOLERANCE * kept.cost, cost, kept.cost)
-            touched = self._touched(kept, cost, moved)
-            if other_trips is not None:
-                touched |= other_trips
-            rows = np.flatnonzero(touched)
-            total += kept.flow
-            if rows.size:
-                trees = routes.next_link[k][rows]  # a copy
-                self._update(trees, cost, rows)
-                total -= kept.loads[rows].sum(axis=0, dtype=float)
-                load_trees(trees, starts[rows], total)
-        return np.maximum(total / ROUNDS, 0.0)
+        """Flow on changed streets, shape (n_links,): the base's, with those trips moved that a change touches."""
+        starts, n = self._starts(changed), self.length_m.size
+        other = np.flatnonzero((starts != self._base_starts).any(axis=1)) if starts is not self._base_starts else None
+        more = [self._other_trips(k, starts, other) for k in range(self._perceptions)]
+        moved = np.zeros((self._perceptions, n))  # vehicles that drive elsewhere than in the base
+        flow = self._base_flow + np.mean(more, axis=0)
+        for number in range(self._rounds):
+            k = number % self._perceptions
+            target = self._moved(k, self._time(flow, changed), changed, starts, other)
+            way = (target - more[k] - moved[k]) / self._perceptions
+            step = self._step(flow, way, changed)
+            moved[k] += step * self._perceptions * way
+            flow = flow + step * way
+        return np.asarray(np.maximum(flow, 0.0) * ~(changed.cars_closed & ~self.base_roads.cars_closed))
+
+    def _other_trips(self, k: int, starts: np.ndarray, other: np.ndarray | None) -> np.ndarray:
+        """What other trips than the base's add to the flow on the base's ways, shape (n_links,)."""
+        add = np.zeros(self.length_m.size)
+        if other is not None and other.size:
+            load_trees(self._routes.next_link[k][other], starts[other], add)
+            add -= self._kept[k].loads[other].sum(axis=0, dtype=float)
+        return add
+
+    def _moved(
+        self, k: int, time_s: np.ndarray, changed: Roads, starts: np.ndarray, other: np.ndarray | None
+    ) -> np.ndarray:
+        """Flow of a perception on its best ways at some times, less that of the base. Shape (n_links,)."""
+        routes, kept = self._routes, self._kept[k]
+        cost = self._cost(k, time_s, changed)
+        cost = np.where(np.abs(cost - kept.cost) > TOLERANCE * kept.cost, cost, kept.cost)
+        touched = self._touched(kept, cost, np.flatnonzero(cost != kept.cost))
+        if other is not None:
+            touched[other] = True
+        rows, total = np.flatnonzero(touched), np.zeros(self.length_m.size)
+        if not rows.size:
+            return total
+        trees = routes.next_link[k][rows]  # a copy
+        self._update(trees, cost, rows)
+        load_trees(trees, starts[rows], total)
+        return np.asarray(total - kept.loads[rows].sum(axis=0, dtype=float))
+
+    def _step(self, flow: np.ndarray, way: np.ndarray, changed: Roads) -> float:
+        """Share of a move, 0 to 1, up to which those who move gain by it together."""
+        at = np.flatnonzero(way)
+        if not at.size:
+            return 0.0
+        fixed = CLOSED_PENALTY_S * changed.cars_closed[at] + changed.charge_s[at]
+
+        def gain(share: float) -> float:
+            time_s = self._time_at(np.maximum(flow[at] + share * way[at], 0.0), changed, at)
+            return -float(way[at] @ (time_s + fixed))
+
+        if gain(1.0) >= 0.0:
+            return 1.0
+        low, high = 0.0, 1.0
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            low, high = (middle, high) if gain(middle) > 0.0 else (low, middle)
+        return low
 
     def _touched(self, kept: _Round, cost: np.ndarray, moved: np.ndarray) -> np.ndarray:
         """Destinations whose drivers meet a dearer link, or to whom a cheaper one offers a better way. bool, (D,)."""
@@ -230,9 +265,6 @@ class Redistribution:
         cost = time_s * self._routes._factor[k] + CLOSED_PENALTY_S * changed.cars_closed + changed.charge_s
         return np.maximum(cost, LEAST_COST_S)
 
-    def _mean(self, total: np.ndarray, k: int) -> np.ndarray:
-        return total / k if k else self._base_flow
-
     def _update(self, trees: np.ndarray, cost: np.ndarray, rows: np.ndarray, *, built: bool = True) -> None:
         """Bring the trees of some destinations up to date; row i of `trees` is that of destination `rows[i]`."""
         routes, none = self._routes, np.zeros(1, dtype=np.int64)
@@ -250,11 +282,16 @@ class Redistribution:
 
         A queue that grows evenly makes its vehicles wait half of what it holds in the end (x - 1) / 2 of the window.
         """
-        room = np.maximum(changed.capacity / self.base_roads.capacity, 1e-3)
-        now, then = flow * self._load_per_veh / room, self._base_flow * self._load_per_veh
+        return self._time_at(np.maximum(flow, 0.0), changed, slice(None))
+
+    def _time_at(self, flow: np.ndarray, changed: Roads, at: np.ndarray | slice) -> np.ndarray:
+        """As `_time`, of some links alone."""
+        room = np.maximum(changed.capacity[at] / self.base_roads.capacity[at], 1e-3)
+        now, then = flow * self._load_per_veh[at] / room, self._base_flow[at] * self._load_per_veh[at]
         growth = np.clip(((now + 0.05) / (then + 0.05)) ** DELAY_POWER, LEAST_GROWTH, MOST_GROWTH)
         queue = np.clip(now - 1.0, 0.0, MOST_QUEUE) - np.clip(then - 1.0, 0.0, MOST_QUEUE)
-        return np.asarray(changed.free_s + np.maximum(self._delay_s * growth + 0.5 * self._seconds * queue, 0.0))
+        waits = np.maximum(self._delay_s[at] * growth + 0.5 * self._seconds * queue, 0.0)
+        return np.asarray(changed.free_s[at] + waits)
 
 
 def _doors(access: Access) -> tuple[np.ndarray, np.ndarray, csr_array]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,9 @@ URBAN_FACTOR, URBAN_BELOW_KMH = 0.9, 51.0
 @dataclass(frozen=True, kw_only=True)
 class Measure(ABC):
     """Something a planner does. `hours` None: for good, all day."""
+
+    #: Key `measure` of its entry, for a measure that another package brings.
+    entry_kind: ClassVar[str] = ""
 
     hours: Hours | None = None
 
@@ -64,6 +67,14 @@ class Measure(ABC):
     def remarks(self, city: City) -> list[str]:
         """What fits the city and yet deserves a word, such as links on which nothing changes."""
         return []
+
+    def form(self) -> dict[str, Any]:
+        """Plain values of its own keys as its entry reads them; a place and hours are written for it.
+
+        Here all fields by their names, which fits an entry that has the same; measures of Zonewise have writers.
+        """
+        values = ((one.name, getattr(self, one.name)) for one in fields(self) if one.name not in ("hours", "where"))
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values if value is not None}
 
     @abstractmethod
     def check(self, city: City) -> list[Fault]:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -325,6 +326,7 @@ def _towards(selection: Selection, city: City) -> np.ndarray:
     return np.asarray(angle_between(bearings(shapes), wanted) <= DIRECTION_DEG)
 
 
+@lru_cache(maxsize=65_536)
 def _folded(name: str) -> str:
     """Lower case without accents, so that `Saastopankinranta` finds `Säästöpankinranta`."""
     decomposed = unicodedata.normalize("NFKD", " ".join(name.casefold().split()).translate(_PLAIN_LETTERS))

@@ -22,7 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from simulation.scenarios.entries import ENTRIES, BandEntry, BanEntry
+from data.plugins import PluginError
+from simulation.scenarios.entries import BandEntry, BanEntry
+from simulation.scenarios.entry_kinds import entry_class, kinds
 from simulation.scenarios.entry_parts import Spot
 from simulation.scenarios.errors import Fault, ScenarioError, did_you_mean
 from simulation.scenarios.measures import Measure
@@ -72,7 +74,7 @@ def from_form(form: Mapping[str, Any], *, city: City | None = None, source: str 
     ScenarioError
         With every fault and the entry it is in, e.g. `measures[0].street`.
     """
-    return _build(Document(value=dict(form)), city, source)
+    return _build(Document(value=dict(form) if isinstance(form, Mapping) else form), city, source)
 
 
 class _Faults:
@@ -143,16 +145,21 @@ def _measures(value: Any, faults: _Faults) -> list[Measure]:
             faults.add(path, f"a measure is a mapping that begins with 'measure: ...'; found {_kind(item)}")
             continue
         kind = item.get("measure")
-        if kind not in ENTRIES:
+        try:
+            entry = entry_class(kind) if isinstance(kind, str) else None
+        except PluginError as error:
+            faults.add((*path, "measure"), str(error))
+            continue
+        if entry is None:
             text = "key 'measure' is missing" if kind is None else f"unknown measure {kind!r}"
             where = path if kind is None else (*path, "measure")
-            faults.add(where, f"{text}; {did_you_mean(str(kind or ''), ENTRIES)}")
+            faults.add(where, f"{text}; {did_you_mean(str(kind or ''), kinds())}")
             continue
         try:
-            measures.append(ENTRIES[kind].model_validate(dict(item)).to_measure())
+            measures.append(entry.model_validate(dict(item)).to_measure())
         except ValidationError as error:
             for fault in error.errors():
-                faults.add((*path, *fault["loc"]), _plain(fault, ENTRIES[kind]))
+                faults.add((*path, *fault["loc"]), _plain(fault, entry))
         except ScenarioError as error:
             for problem in error.faults:
                 faults.add((*path, *_path(problem.where)), problem.text)

@@ -12,7 +12,7 @@ from data.schemas import VEHICLE_CLASSES
 from simulation.air.fleet import Ban
 from simulation.scenarios.capacity_measures import Incident, LimitCapacity, WeatherDay
 from simulation.scenarios.demand_measures import NewDevelopment, ShiftMode
-from simulation.scenarios.entries import ENTRIES
+from simulation.scenarios.entry_kinds import entry_class, kinds
 from simulation.scenarios.entry_parts import hours_form, spot_form
 from simulation.scenarios.errors import ScenarioError
 from simulation.scenarios.event_measure import Event
@@ -53,9 +53,17 @@ _Dumper.add_representer(str, _text)
 
 
 def _measure_form(measure: Measure) -> dict[str, Any]:
-    if type(measure) not in WRITERS:
-        raise ScenarioError([f"a {type(measure).__name__} of your own cannot be written as YAML; only {list(ENTRIES)}"])
-    kind, write = WRITERS[type(measure)]
+    if type(measure) in WRITERS:
+        kind, write = WRITERS[type(measure)]
+    elif measure.entry_kind and entry_class(measure.entry_kind) is not None:
+        kind, write = measure.entry_kind, type(measure).form
+    else:
+        raise ScenarioError(
+            [
+                f"a {type(measure).__name__} of your own cannot be written as YAML; only {list(kinds())}, and measures"
+                " whose `entry_kind` a package brings"
+            ]
+        )
     where = getattr(measure, "where", None)
     place = spot_form(where) if isinstance(where, Selection) else {}
     return {"measure": kind} | place | write(measure) | hours_form(measure.hours)

@@ -47,7 +47,11 @@ def read_document(text: str) -> Document:
         `faults` is not empty where the text is no YAML; `value` is then None.
     """
     document = Document(value=None)
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)  # which reads the text, and refuses what cannot be printed
+    except yaml.YAMLError as error:
+        document.faults.append(Fault(f"not readable as YAML: {error}"))
+        return document
     try:
         node = loader.get_single_node()
         document.value = None if node is None else _convert(node, (), loader, document)
@@ -58,8 +62,9 @@ def read_document(text: str) -> Document:
                 f"not readable as YAML: {error.problem or error.context}", line=None if mark is None else mark.line + 1
             )
         )
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # a date that no calendar has, too
         document.faults.append(Fault(f"not readable as YAML: {error}"))
+        document.value = None
     finally:
         loader.dispose()  # type: ignore[no-untyped-call]
     return document

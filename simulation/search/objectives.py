@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -63,13 +65,31 @@ def evaluator(
     city: City, question: Question, *, window: Window, seeds: Sequence[int] = (1,), store: Store | None = None
 ) -> Evaluate:
     """Simulates a plan under common random numbers: mean effects over the seeds. The base is simulated once."""
-    names, kept = simulated_objectives(question), store if store is not None else MemoryStore()
+    return _Evaluator(city, question, window, tuple(seeds), store if store is not None else MemoryStore())
 
-    def evaluate(plan: Plan) -> np.ndarray:
-        ensemble = simulate(city, [question.scenario(plan)], window=window, seeds=seeds, store=kept)
-        return np.asarray(pair_effects(ensemble, city, names).mean(axis=0))
 
-    return evaluate
+@dataclass(frozen=True, eq=False)
+class _Evaluator:
+    """A plan's mean effects. Another process keeps the base's runs in a store of its own."""
+
+    city: City
+    question: Question
+    window: Window
+    seeds: tuple[int, ...]
+    store: Store
+
+    def __call__(self, plan: Plan) -> np.ndarray:
+        ensemble = simulate(
+            self.city, [self.question.scenario(plan)], window=self.window, seeds=self.seeds, store=self.store
+        )
+        return np.asarray(pair_effects(ensemble, self.city, simulated_objectives(self.question)).mean(axis=0))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _anew, (self.city, self.question, self.window, self.seeds)
+
+
+def _anew(city: City, question: Question, window: Window, seeds: tuple[int, ...]) -> _Evaluator:
+    return _Evaluator(city, question, window, seeds, MemoryStore())
 
 
 def pair_effects(ensemble: Ensemble, city: City, names: Sequence[str]) -> np.ndarray:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from data.store.protocol import MemoryStore, Store
+from data.work import chosen_place, spread
 from simulation.errors import StudyCancelled
 from simulation.search.errors import SearchError
 from simulation.search.guess import Guess
@@ -99,6 +100,8 @@ def search(
     book = _Book(question)
     begin = _first_plans(question, rng, simulations)
     patience = max(LEAST_PATIENCE, int(PATIENCE_SHARE * simulations))
+    if chosen_place() is not None:  # the first plans depend on no other's outcome
+        _at_once(begin, evaluate, kept)
     while book.simulated < simulations:
         if begin:
             plan: Plan | None = begin.pop(0)
@@ -166,13 +169,34 @@ def with_cost(question: Question, plans: Sequence[Plan], effects: np.ndarray) ->
 
 
 def _simulated(plan: Plan, evaluate: Evaluate, store: Store) -> np.ndarray:
-    key = "plans/" + "-".join(map(str, plan)) + ".json"
     try:
-        return np.array(json.loads(store.get(key)), dtype=float)
+        return np.array(json.loads(store.get(_key(plan))), dtype=float)
     except KeyError:
-        found = np.asarray(evaluate(plan), dtype=float)
-        store.put(key, json.dumps(found.tolist()).encode())
+        found = _asked(evaluate, plan)
+        _put(store, plan, found)
         return found
+
+
+def _at_once(plans: Sequence[Plan], evaluate: Evaluate, store: Store) -> None:
+    """Simulate plans where work is done now; each is stored as it ends."""
+    there = set(store.list("plans/"))
+    missing = [plan for plan in dict.fromkeys(plans) if _key(plan) not in there]
+    for _ in spread(
+        _asked, [(evaluate, plan) for plan in missing], keep=lambda k, found: _put(store, missing[k], found)
+    ):
+        pass
+
+
+def _asked(evaluate: Evaluate, plan: Plan) -> np.ndarray:
+    return np.asarray(evaluate(plan), dtype=float)
+
+
+def _key(plan: Plan) -> str:
+    return "plans/" + "-".join(map(str, plan)) + ".json"
+
+
+def _put(store: Store, plan: Plan, found: np.ndarray) -> None:
+    store.put(_key(plan), json.dumps(found.tolist()).encode())
 
 
 def _first_plans(question: Question, rng: np.random.Generator, most: int) -> list[Plan]:

@@ -24,18 +24,9 @@ from simulation.streams import Purpose, uniform
 from simulation.traffic.entry_log import EntryLog
 from simulation.traffic.loading import Network, NodeTrips, TrafficRun, simulate
 from simulation.traffic.loading_checks import check_ways
+from simulation.traffic.path_swaps import SWAP_RATE, SwapRate, changed, same_ways
 from simulation.traffic.paths import Paths
 from simulation.traffic.time_dependent import STEP_S, Journeys, LinkTimes
-
-#: A trip is drawn to change in the first round with so many times its excess (time lost over time experienced).
-SWAP_RATE = 3.0
-#: A gap beyond so many times the best one is clearly worse. This and the factors of the rate (after such a round; after
-#: one with a larger gap than the round before; after one with a smaller gap) are assumptions that did well on two
-#: routes with bottlenecks, on Braess's network and on Sioux Falls alike.
-WORSE, SLOWER, SLOW, FASTER = 1.3, 0.5, 0.8, 1.05
-#: Largest chance to change in one round, and least share of all trips that are drawn (one trip, if that is more), so
-#: that no search comes to a standstill; assumptions.
-MOST, LEAST = 0.5, 0.0005
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -152,7 +143,7 @@ def dynamic_equilibrium(
     order = np.lexsort((trips.depart_s, trips.dest, trips.orig))
     rows: list[dict[str, float]] = []
     best: _Round | None = None
-    rate, previous, since = swap_rate, np.inf, 0
+    willing = SwapRate(swap_rate)
     for iteration in range(max_iterations):
         begun = time.process_time()
         now = _load(
@@ -160,34 +151,25 @@ def dynamic_equilibrium(
         )
         base = now
         if best is None or now.gap < best.gap:
-            best, since = now, 0
-        else:
-            since += 1
-            if now.gap > WORSE * best.gap:
-                base, rate = best, rate * SLOWER
-            elif now.gap > previous:
-                rate *= SLOW
-        if iteration and now.gap < previous:
-            rate *= FASTER
-        previous = now.gap
+            best = now
+        if willing.see(now.gap):
+            base = best
         lot = uniform(seed, iteration, 0, Purpose.PATH_SWAP)[0]
-        loss = base.excess_s / base.spent_s
-        rate = max(rate, max(LEAST * len(trips), 1.0) / max(float(loss.sum()), 1e-12))
-        swap = _drawn(np.minimum(rate * loss, MOST), order, lot)
-        done = now.gap <= gap or since >= patience or iteration == max_iterations - 1
+        swap = willing.swaps(base.excess_s / base.spent_s, order, lot)
+        done = now.gap <= gap or willing.since >= patience or iteration == max_iterations - 1
         least = now.spent_s - now.signed_s
         rows.append({
             "iteration": iteration, "gap": now.gap, "signed_gap": float(now.signed_s.sum() / least.sum()),
             "mean_travel_time_s": float(now.run.travel_time_s.mean()), "mean_cost_s": float(now.spent_s.mean()),
             "mean_best_cost_s": float(least.mean()),
-            "swapped_share": 0.0 if done else float(swap.mean()), "swap_rate": rate,
+            "swapped_share": 0.0 if done else float(swap.mean()), "swap_rate": willing.rate,
             "last_arrival_s": float(now.run.arrival_s.max()), "cpu_s": time.process_time() - begun,
         })  # fmt: skip
         if progress is not None:
             progress(iteration, now.gap)
         if done:
             break
-        paths = _changed(base.paths, base.fastest, swap)
+        paths = changed(base.paths, base.fastest, swap)
     assert best is not None
     return DynamicEquilibrium(
         paths=best.paths, run=best.run, times=best.times, gap=best.gap, converged=best.gap <= gap,
@@ -226,7 +208,7 @@ def _load(
     arrival, fastest = search.fastest(times, slot_s=slot_s, seed=seed, charge_s=charge, row=row)
     paid = _charges(paths, charge, row)
     # whoever drove the best way knows its time better than the lines between knots do
-    signed = np.where(_same(paths, fastest), 0.0, run.arrival_s + paid - arrival - _charges(fastest, charge, row))
+    signed = np.where(same_ways(paths, fastest), 0.0, run.arrival_s + paid - arrival - _charges(fastest, charge, row))
     return _Round(paths=paths, run=run, times=times, fastest=fastest, spent_s=run.travel_time_s + paid, signed_s=signed)
 
 
@@ -251,16 +233,6 @@ def _charges(paths: Paths, charge: np.ndarray | None, row: np.ndarray) -> np.nda
     size = np.diff(paths.start)
     trip = np.repeat(np.arange(len(paths)), size)
     return np.bincount(trip, weights=charge[row[trip], paths.links], minlength=len(paths))
-
-
-def _same(paths: Paths, others: Paths) -> np.ndarray:
-    """Whether two sets of paths agree, trip by trip. bool, shape (k,)."""
-    size = np.diff(paths.start)
-    same = size == np.diff(others.start)
-    trips = np.flatnonzero(same)
-    differs = paths.take(trips).links != others.take(trips).links
-    same[np.repeat(trips, size[trips])[differs]] = False
-    return same
 
 
 def driven_paths(log: EntryLog, n_trips: int) -> Paths:
@@ -296,23 +268,6 @@ def _begin(
     run = simulate(network, trips, seed=seed, **options)
     assert run.log is not None
     return driven_paths(run.log, len(trips))
-
-
-def _drawn(chance: np.ndarray, order: np.ndarray, lot: float) -> np.ndarray:
-    """Trips drawn with their chances, evenly along an order (systematic sampling). bool, shape (k,)."""
-    passed = np.floor(np.concatenate([[0.0], np.cumsum(chance[order])]) + lot)
-    drawn = np.empty(chance.size, dtype=bool)
-    drawn[order] = passed[1:] > passed[:-1]
-    return drawn
-
-
-def _changed(paths: Paths, others: Paths, swap: np.ndarray) -> Paths:
-    """Paths, with those of some trips taken from others."""
-    both = Paths(
-        links=np.concatenate([paths.links, others.links]),
-        start=np.concatenate([paths.start, others.start[1:] + paths.start[-1]]),
-    )
-    return both.take(np.arange(swap.size) + np.where(swap, swap.size, 0))
 
 
 def _by_interval(depart_s: np.ndarray, spent: np.ndarray, excess: np.ndarray, interval_s: float) -> pd.DataFrame:

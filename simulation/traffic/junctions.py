@@ -176,14 +176,15 @@ def _levels(links: pd.DataFrame, moves: pd.DataFrame) -> np.ndarray:
     rank = np.where(control == "priority", -1.0, rank)
     rank = np.where(np.isin(control, ("all_way_stop", "mini_roundabout")), 0.0, rank)
     rank = rank + np.where(np.isin(control, ("give_way", "stop")), 1000.0, 0.0)
-    return np.where(_column(links, "roundabout", False).to_numpy(bool), -1000.0, rank)
+    free = _column(links, "roundabout", False).to_numpy(bool) | (control == "capacity")
+    return np.where(free, -1000.0, rank)
 
 
 def _equal_junctions(moves: pd.DataFrame, level: np.ndarray, apart: pd.Series) -> np.ndarray:
     """Nodes where streets of the highest rank that is there cross each other. Their ids, in order.
 
     Three or more arms of one rank are equal; two are if one goes straight across the other, as one-way streets do. Arms
-    of a roundabout never are.
+    of a roundabout never are, nor those that capacities alone rule.
     """
     open_ = moves[~moves["signal"]]
     arms = open_.drop_duplicates("a").assign(level=lambda t: level[t["a"]])
@@ -244,6 +245,7 @@ def _yields(
     round_turn = (pairs["kind"] == 3) & (pairs["kind_b"] < 3)
     keep = (pairs["a"] != pairs["a_b"]) & ((one > other) | oncoming | round_turn) & (pairs["kind_b"] < 3)
     keep &= ~_merges_by_capacity(links, pairs)
+    keep &= (_column(links, "control", "") != "capacity").to_numpy()[pairs["a"]]
     pairs, oncoming, one, top = pairs[keep], oncoming[keep].to_numpy(), one[keep], top[keep]
     if len(pairs):
         cross = _crosses(pairs, moves, apart)

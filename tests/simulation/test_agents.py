@@ -169,3 +169,20 @@ def test_a_panel_grows_by_empty_intervals(history):
     assert panel.times[-1] - panel.times[-2] == pd.Timedelta(seconds=900)
     for name, array in panel.values.items():
         assert np.array_equal(array[:first], history.values[name], equal_nan=True) and np.isnan(array[first:]).all()
+
+
+def test_citywide_models_forecast_the_zones_that_they_know(town, history):
+    """A zone that is new to the city has a micromodel, but the macromodel has not learned it."""
+    end = history.times[-1] + pd.Timedelta(seconds=900)
+    zones = list(history.zone_ids)
+
+    def fitted(zone_ids):
+        return SeasonalNaive(seed=1).fit(history, target=TARGET, zone_ids=zone_ids, train_end=end)
+
+    micro = {(zone, TARGET): fitted([zone]) for zone in zones}
+    forecasters = Forecasters(history=history, micromodels=micro, citywide={("macromodel", TARGET): fitted(zones[1:])})
+    start = pd.Timestamp("2025-09-09", tz=town.timezone)
+    run = town.run(days=1 / 24, seed=1, start=start, incidents_per_day=0.0, forecasters=forecasters)
+    told = run.forecasts.groupby("model", observed=True)["zone_id"].unique()
+    assert sorted(told["macromodel"]) == sorted(zones[1:])
+    assert sorted(told["micromodel"]) == sorted(zones)

@@ -5,7 +5,8 @@ import pytest
 
 from data.schemas import validate
 from models.forecasting import LearnedForecaster
-from models.monitoring import ALARMS, monitors, references
+from models.monitoring import ALARMS, Keeper, monitors, references
+from models.monitoring.policies import Policy
 from models.monitoring.settings import WORLD_KINDS
 from models.panel import Panel
 from simulation.agents import Forecasters
@@ -77,3 +78,21 @@ def test_agents_of_an_unchanged_city_raise_no_more_than_one(nine):
 
 def test_a_run_without_monitors_has_no_alarms(day):
     assert day.alarms is None
+
+
+def test_agents_train_again_by_the_policy_of_their_keepers(nine):
+    """Two days, trained every day: at the first midnight, and the forecasts after it are the newer model's."""
+    town, week, panel, own, _ = nine
+    kept = {key: Keeper(Policy(kind="fixed", every_days=1), model) for key, model in own.items()}
+    told = []
+    for keepers in ({}, kept):
+        run = town.run(
+            days=2, seed=1, initial_state=week.final_state, incidents_per_day=0.0,
+            forecasters=Forecasters(history=panel, micromodels=own, keepers=keepers),
+        )  # fmt: skip
+        told.append(run.forecasts)
+    assert all(len(keeper.trained) >= 1 for keeper in kept.values())
+    midnight = panel.times[-1] + pd.Timedelta(days=1, minutes=15)
+    differs = (told[0]["value"] - told[1]["value"]).abs() > 1e-9
+    assert not differs[told[0]["forecast_origin"] < midnight].any()
+    assert differs[told[0]["forecast_origin"] >= midnight].any()

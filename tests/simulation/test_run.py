@@ -1,6 +1,7 @@
 """A run: the same seed is the same life, cut or whole; vehicles are conserved; impossible options are refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from data.errors import SchemaError
 from data.schemas import LINK_STATE, SENSOR_STATE, WEATHER, ZONE_STATE, ZONE_TRUTH, validate
 from simulation.clock import Phase
 from simulation.errors import RunError
+from simulation.processes import incidents_of_day
 
 TABLES = ("zone_state", "zone_truth", "sensor_state", "counts")
 QUIET = {"incidents_per_day": 0.0}
@@ -290,3 +292,26 @@ def test_processes_see_the_weather_of_the_hour_wherever_a_run_begins(town):
     assert len(seen) == 8 and len({value for _, value in seen}) > 1
     for at, value in seen[:-1]:
         assert value == hourly[at.floor("h")], at
+
+
+def test_a_wider_street_takes_incidents_from_others_and_moves_none_between_them(town):
+    """Of some 600 incidents of a day, only those change their place that now happen on the street of thrice the width.
+
+    Its share is that of its length times capacity, within four standard deviations of a binomial.
+    """
+    arrays, day = town.link_arrays(), pd.Timestamp("2026-01-27", tz=town.timezone)
+    wide = town.links.assign(
+        capacity_veh_per_s=np.where(town.links["link_id"] == 7, 3.0, 1.0) * town.links["capacity_veh_per_s"]
+    )
+
+    def places(links):
+        live = SimpleNamespace(
+            seed=3, city=SimpleNamespace(links=links), start=day, engine=SimpleNamespace(arrays=arrays)
+        )
+        return np.array([one.link_id for one in incidents_of_day(live, day, 600.0)])
+
+    before, after = places(town.links), places(wide)
+    assert before.size == after.size > 500 and (after[before != after] == 7).all() and (before != after).any()
+    weight = (wide["length_m"] * wide["capacity_veh_per_s"]).to_numpy()
+    share = weight[7] / weight.sum()
+    assert abs((after == 7).mean() - share) < 4 * np.sqrt(share * (1 - share) / after.size)

@@ -10,6 +10,7 @@ from data.store.protocol import MemoryStore
 from simulation.errors import StudyCancelled
 from simulation.preview import Design, Preview, PreviewError, Window, draw, simulate
 from simulation.preview.ensemble import QUANTITIES
+from simulation.preview.surrogates import fit
 from simulation.scenarios import (
     ActuateSignals,
     ChargeToll,
@@ -149,3 +150,26 @@ def test_a_design_is_the_same_for_every_length_and_fits_its_city(town):
     assert all(not scenario.check(town) and 1 <= len(scenario.measures) <= 2 for scenario in twelve)
     with pytest.raises(PreviewError, match="kinds"):
         Design(ranges={"magic": (0, 1)})
+
+
+def test_pairs_draw_each_scenarios_days_and_compare_it_with_their_own_base(town, ensemble):
+    """Two scenarios, one of three seeds each: that seed's base is subtracted; more scenarios change nothing."""
+    scenarios = list(ensemble.scenarios[:2])
+    found = simulate(town, scenarios, window=WINDOW, seeds=(1, 2, 3), pairs=1)
+    assert found.base.shape[0] == 3 and found.values.shape[:2] == found.luck.shape == (2, 1)
+    for k in range(2):
+        mine = found.base[found.luck[k, 0]]
+        assert np.array_equal(found.effects[k], found.values[k, 0] - mine, equal_nan=True)
+    alone = simulate(town, scenarios[:1], window=WINDOW, seeds=(1, 2, 3), pairs=1)
+    assert np.array_equal(alone.values, found.values[:1]) and np.array_equal(alone.luck, found.luck[:1])
+    with pytest.raises(PreviewError, match="pairs=4"):
+        simulate(town, scenarios, window=WINDOW, seeds=(1, 2, 3), pairs=4)
+
+
+def test_a_line_of_least_absolute_error_passes_by_the_odd_scenario():
+    """y = 2 x in 19 scenarios, one jam of 100: the line is 2, where least squares would have 4.5 or more."""
+    x = np.linspace(1, 2, 20).reshape(20, 1, 1)
+    y = 2.0 * x[:, :, 0]
+    y[-1] = 100.0
+    model = fit("city", x.repeat(2, 1), y.repeat(2, 1), np.ones((20, 2)), n_zones=1, own=-1, penalty=1e-6, seed=1)
+    assert model.coef[0, 0] == pytest.approx(2.0, abs=0.02)

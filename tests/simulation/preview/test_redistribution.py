@@ -6,7 +6,16 @@ import pytest
 from simulation.preview.network_change import roads
 from simulation.preview.redistribution import Redistribution
 from simulation.preview.window import Window, slots
-from simulation.scenarios import CloseStreet, Hours, ScaleDemand, Scenario, Selection, SpeedLimit
+from simulation.scenarios import (
+    ChargeToll,
+    CloseStreet,
+    ElectrifyFleet,
+    Hours,
+    ScaleDemand,
+    Scenario,
+    Selection,
+    SpeedLimit,
+)
 
 WINDOW = Window(start="2025-09-02 07:00", hours=2.0)
 STREET = Selection(street=("Row street 3",), zones=("Z01",))
@@ -57,3 +66,34 @@ def test_hours_cut_the_window_by_the_trips_that_depart_in_them(quick):
     assert all(
         measure.hours is None for slot in slots(scenario, WINDOW, np.ones(8)) for measure in slot.scenario.measures
     )
+
+
+def test_the_base_has_the_flows_that_were_seen(town):
+    """Whatever the fastest ways would give: 7 vehicles more on every link."""
+    seen = Redistribution(town, WINDOW, np.full(len(town.links), np.nan)).base.flow + 7.0
+    quick = Redistribution(town, WINDOW, np.full(len(town.links), np.nan), seen)
+    assert np.array_equal(quick.base.flow, seen)
+
+
+def test_a_toll_turns_away_no_more_than_the_ways_around_bear(town):
+    """Twice the trips, so that streets are nearly full, and a toll on one of them that all would avoid if alone.
+
+    Moved all at once they would jam the others: vehicle-hours with the toll stay below those of moving everybody.
+    """
+    busy = ScaleDemand(factor=2.0).apply(town)
+    quick = Redistribution(busy, WINDOW, np.full(len(town.links), np.nan))
+    tolled = roads(ChargeToll(where=STREET, eur=20.0).apply(busy), busy)
+    after = quick.reroute(tolled)
+    quick._step = lambda flow, way, changed: 1.0  # everybody moves
+    everybody = quick.reroute(tolled)
+    charged = tolled.charge_s > quick.base_roads.charge_s
+    assert after.flow[charged].sum() < quick.base.flow[charged].sum()
+    assert everybody.flow[charged].sum() <= after.flow[charged].sum()
+    assert after.zones[:, 1].sum() < everybody.zones[:, 1].sum()
+
+
+def test_another_fleet_changes_neither_flows_nor_times(quick, town):
+    """Cleaner engines leave traffic to the last bit as it is, and lower NOx."""
+    clean = quick.reroute(roads(ElectrifyFleet(shares=(("car", 0.5),)).apply(town), town))
+    assert np.array_equal(clean.flow, quick.base.flow) and np.array_equal(clean.time_s, quick.base.time_s)
+    assert clean.zones[:, 3].sum() < quick.base.zones[:, 3].sum()

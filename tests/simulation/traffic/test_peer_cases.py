@@ -1,7 +1,7 @@
 """Small networks on which traffic engines part: what theory says of each, and that ours does it.
 
 All streets have lanes of 0.2 veh/m at standstill and a backward wave of 5 m/s, so a lane at speed u carries
-C(u) = u w k / (u + w): 0.7826 veh/s at 18 m/s, 0.375 at 3 m/s. What other engines do there: `docs/peers.md`.
+C(u) = u w k / (u + w): 0.7826 veh/s at 18 m/s, 0.375 at 3 m/s. What other engines do there: `docs/concepts/peers.md`.
 """
 
 from __future__ import annotations

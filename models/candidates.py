@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from models.errors import SettingsError
+from models.errors import SettingsError, UnknownFamilyError
 from models.forecasting import LearnedForecaster
 from models.learner import Learner, families, learner_class
 from models.tuning.search import random_order
@@ -38,6 +38,8 @@ class Candidate:
         Those that differ from the family's defaults.
     harder : float
         Added to the family's rank: how much more complex its settings make it.
+    given : type of Learner or None
+        The family's class where a caller gave it, which other processes then need not know by name.
     """
 
     name: str
@@ -46,11 +48,12 @@ class Candidate:
     reference: str = "usual"
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     harder: float = 0.0
+    given: type[Learner] | None = None
 
     @property
     def learner(self) -> type[Learner]:
         """Class of the family."""
-        return learner_class(self.family)
+        return self.given or learner_class(self.family)
 
     @property
     def rank(self) -> float:
@@ -60,14 +63,19 @@ class Candidate:
     def forecaster(self, seed: int) -> LearnedForecaster:
         """One that has not been fitted."""
         made = LearnedForecaster(
-            self.family, seed=seed, start=self.start, reference=self.reference, settings=self.settings, name=self.name
-        )
+            self.given or self.family,
+            seed=seed,
+            start=self.start,
+            reference=self.reference,
+            settings=self.settings,
+            name=self.name,
+        )  # fmt: skip
         made.rank = self.rank
         return made
 
 
-def _plain(*families: str) -> tuple[Candidate, ...]:
-    return tuple(Candidate(name, name) for name in families)
+def _plain(*families: str | type[Learner]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(f, f) if isinstance(f, str) else Candidate(f.family, f.family, given=f) for f in families)
 
 
 #: Few and large steps: a first look must not wait for the last percent.
@@ -94,15 +102,15 @@ EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
 
 
 def candidates(
-    effort: str = "quick", named: Sequence[str] | None = None, *, also: Sequence[str] = ()
+    effort: str = "quick", named: Sequence[str | type[Learner]] | None = None, *, also: Sequence[str] = ()
 ) -> tuple[Candidate, ...]:
     """Candidates of an effort, or just the named families.
 
     Parameters
     ----------
     effort : str
-    named : sequence of str or None
-        Families that take the effort's place.
+    named : sequence of str or type of Learner, or None
+        Families that take the effort's place: by name, also those of other packages (`data.plugins`), or as classes.
     also : sequence of str
         Families that compete besides, where no candidate has their name yet.
 
@@ -111,18 +119,27 @@ def candidates(
     SettingsError
         For an effort that does not exist, naming every family that does not, or where no family learns a zone at a
         time.
+    PluginError
+        If the package that brings a family is broken.
     """
     if named is None and effort not in EFFORTS:
         raise SettingsError(f"there is no effort {effort!r}; there are {sorted(EFFORTS)}")
     found = EFFORTS[effort] if named is None else _plain(*dict.fromkeys(named))
     there = {candidate.name for candidate in found}
     found += _plain(*(name for name in dict.fromkeys(also) if name not in there))
-    strange = [candidate.family for candidate in found if candidate.family not in families()]
+    strange = [candidate.family for candidate in found if not _choosable(candidate)]
     if strange:
         raise SettingsError(f"families {strange} do not exist; there are {', '.join(families())}")
     if not any(candidate.learner.scope == "zone" for candidate in found):
         raise SettingsError(f"families {list(there)} hold none that learns a zone at a time; add one, e.g. ridge")
     return found
+
+
+def _choosable(candidate: Candidate) -> bool:
+    try:
+        return not candidate.learner.wrapper
+    except UnknownFamilyError:
+        return False
 
 
 def variants(given: Sequence[Candidate], count: int, *, seed: int) -> tuple[Candidate, ...]:

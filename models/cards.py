@@ -17,14 +17,14 @@ from models.contract import Forecaster
 from models.explain import plain_label
 from models.intervals import QUANTILES, ConformalIntervals
 from models.panel import Panel
+from models.promotion import LEAST_SKILL
+from models.registry_files import CARD_FORMAT
 from models.scale import from_scale
 from models.validation import Validation
 
-CARD_FORMAT = 2
 TOLD_HORIZONS_S = (900, 3600, 21_600, 86_400)
 NOMINAL = 0.9
 _OFF = 0.05  # coverage further than this from the nominal one is a limit (assumed)
-_NO_SKILL = 0.005  # as `promotion.LEAST_SKILL`
 _FEW_WEEKS_DAYS, _YEAR_DAYS = 14.0, 330.0
 
 
@@ -103,7 +103,7 @@ def limits(model: Forecaster, card: Mapping[str, Any]) -> list[str]:
     needed = [zone for zone in getattr(getattr(model, "featuriser", None), "needed", ()) if zone not in model.zone_ids]
     if needed:
         out.append(f"Reads the sensors of {len(needed)} other zone(s) too ({', '.join(needed[:6])}).")
-    poor = [v for v in card.get("validation") or [] if v["skill"] is not None and v["skill"] < _NO_SKILL]
+    poor = [v for v in card.get("validation") or [] if v["skill"] is not None and v["skill"] < LEAST_SKILL]
     if poor:
         ahead = ", ".join(f"{v['horizon_s'] / 3600:g}" for v in poor)
         out.append(f"No better than the usual value for the time of day at {ahead} h ahead.")

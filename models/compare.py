@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from data.schemas import SCORES, validate
+from data.work import spread
 from models.backtest import LEAST_DAYS, METRICS, DailySums, TestRows, bootstrap_weights, bounds
 from models.choosing import SCORED_HORIZONS_S
 from models.costs import cost_table, latency_ms
@@ -141,21 +142,14 @@ def compare(
     tables: dict[str, list[pd.DataFrame]] = {}
     tests, pooled, days = {}, {}, LEAST_DAYS
     targets = list(dict.fromkeys(target for _, target in training.micromodels))
-    for k, target in enumerate(targets):
-        zones = list(training.zones(target))
-        part = _Scored.of(panel, training, target, zones, (test_from, test_to), horizons_s, steps)
-        given = {"draws": draws, "seed": seed}
-        found = {"scores": part.scores(**given), "hourly": part.hourly(), "regimes": part.regimes(**given)}
-        if part.pairs is not None:
-            tests[target] = paired_test(part.pairs, **given)
-            pooled[target] = paired_test(part.pairs.pooled(), **given)
-            found["paired"] = paired_table(target, zones, horizons_s, tests[target])
-            found["regime_pairs"] = regime_pairs(target, horizons_s, part.regime_errors, part.regime_counts, **given)
-        found["costs"] = cost_table(panel, training, target, zones, part.rows.known, thorough=thorough)
-        if thorough:
-            found["new_zones"] = new_zones(panel, training, target, zones, part.rows.known, steps, **given)
-            found["new_period"] = new_period(panel, training, target, zones, steps, **given)
-        days = part.rows.days
+    calls = [
+        (panel, training, target, (test_from, test_to), horizons_s, steps, {"draws": draws, "seed": seed}, thorough)
+        for target in targets
+    ]
+    for k, (target, (found, test, whole, span)) in enumerate(zip(targets, spread(_of_target, calls))):
+        days = span
+        if test is not None and whole is not None:
+            tests[target], pooled[target] = test, whole
         for name, table in found.items():
             tables.setdefault(name, []).append(table)
         if progress is not None:
@@ -164,6 +158,26 @@ def compare(
     joined.setdefault("paired", pd.DataFrame(columns=list(_PAIRED)))
     joined["scores"] = validate(joined["scores"], SCORES)
     return Comparison(**joined, horizons_s=horizons_s, test_days=days, tests=tests, pooled=pooled)
+
+
+def _of_target(
+    panel: Panel, training: Training, target: str, test: tuple[pd.Timestamp, pd.Timestamp], horizons_s: tuple[int, ...],
+    steps: Sequence[int], given: dict[str, int], thorough: bool,
+) -> tuple[dict[str, pd.DataFrame], PairedTest | None, PairedTest | None, int]:  # fmt: skip
+    """Tables of one target, micromodel against macromodel by zone and over all zones, and the days of the test."""
+    zones = list(training.zones(target))
+    part = _Scored.of(panel, training, target, zones, test, horizons_s, steps)
+    found = {"scores": part.scores(**given), "hourly": part.hourly(), "regimes": part.regimes(**given)}
+    of_zones = of_all = None
+    if part.pairs is not None:
+        of_zones, of_all = paired_test(part.pairs, **given), paired_test(part.pairs.pooled(), **given)
+        found["paired"] = paired_table(target, zones, horizons_s, of_zones)
+        found["regime_pairs"] = regime_pairs(target, horizons_s, part.regime_errors, part.regime_counts, **given)
+    found["costs"] = cost_table(panel, training, target, zones, part.rows.known, thorough=thorough)
+    if thorough:
+        found["new_zones"] = new_zones(panel, training, target, zones, part.rows.known, steps, **given)
+        found["new_period"] = new_period(panel, training, target, zones, steps, **given)
+    return found, of_zones, of_all, part.rows.days
 
 
 @dataclass(eq=False)

@@ -42,6 +42,11 @@ class SeedComparison:
     scores: pd.DataFrame
     paired: pd.DataFrame
 
+    @classmethod
+    def of(cls, comparisons: Sequence[Comparison]) -> SeedComparison:
+        """From comparisons of trainings that differ by seed alone, made with one seed of the bootstrap."""
+        return cls(tuple(comparisons), _scores(comparisons), _paired(comparisons))
+
     def verdict(self) -> str:
         """Per target and horizon: the difference, its spread between seeds and by days, and zones that all agree on."""
         lines = []
@@ -88,8 +93,7 @@ def compare_seeds(panel: Panel, trainings: Sequence[Training], **given: Any) -> 
         faults.append("periods differ")
     if faults:
         raise SettingsError("seeds cannot be compared: " + "; ".join(faults))
-    found = tuple(compare(panel, training, **given) for training in trainings)
-    return SeedComparison(found, _scores(found), _paired(found))
+    return SeedComparison.of([compare(panel, training, **given) for training in trainings])
 
 
 def _scores(found: Sequence[Comparison]) -> pd.DataFrame:

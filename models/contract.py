@@ -21,8 +21,17 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 import pandas as pd
 
+from data.plugins import Plugin, PluginError
 from models.design import Workbench
-from models.errors import HorizonError, ModelFileError, NoDataError, NotFittedError, ShortHistoryError, UnknownZoneError
+from models.errors import (
+    HorizonError,
+    ModelFileError,
+    NoDataError,
+    NotFittedError,
+    ShortHistoryError,
+    UnknownFamilyError,
+    UnknownZoneError,
+)
 from models.horizons import anchor_steps, between, followed
 from models.intervals import ConformalIntervals
 from models.panel import Panel
@@ -74,6 +83,7 @@ class Forecaster(ABC):
         self.zone_ids: tuple[str, ...] = ()
         self.step_s = 0
         self.train_end = ""
+        self.refreshed_from = ""  # end of the last full fit, of one that was refreshed since
         self.profile: Profile | None = None
         self.intervals: ConformalIntervals | None = None
         self.validation: Validation | None = None
@@ -81,6 +91,10 @@ class Forecaster(ABC):
     def __repr__(self) -> str:
         where = f"{len(self.zone_ids)} zones" if len(self.zone_ids) != 1 else self.zone_ids[0]
         return f"{type(self).__name__}({self.target or 'not fitted'}{', ' + where if self.target else ''})"
+
+    def brought_by(self) -> Plugin | None:
+        """The plug-in that its family comes from; None where Zonewise has it."""
+        return None
 
     def settings(self) -> dict[str, Any]:
         """What was chosen by hand or by tuning, as JSON values."""
@@ -178,12 +192,34 @@ class Forecaster(ABC):
     def refit(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
         """The same model, learned again from all that is known at `train_end`; its intervals stay. For live use."""
         again = copy(self)
-        again.train_end = pd.Timestamp(train_end).isoformat()
+        again.train_end, again.refreshed_from = pd.Timestamp(train_end).isoformat(), ""
         end = panel.known_by(train_end)
         again._check_history(panel, end, None)
         again._learn(Workbench(panel, target=self.target, zone_ids=self.zone_ids, steps=self.anchors), end)
         again.validation = None
         return again
+
+    @property
+    def full_end(self) -> str:
+        """End of the readings at its last full fit; `refresh` leaves it where it is, and moves `train_end`."""
+        return self.refreshed_from or self.train_end
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether `refresh` can add new readings to what was learned; see `models.refreshing`."""
+        return False
+
+    def refresh(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
+        """The same model, what came since it last learned added to it; what it looks at, and intervals, stay.
+
+        Raises
+        ------
+        NotFittedError
+            If it keeps nothing that readings could be added to (`can_refresh`).
+        ShortHistoryError
+            If the panel does not reach back to what a forecast of the first new reading looks at.
+        """
+        raise NotFittedError(f"{self.name or self.family} keeps no moments to add readings to; refit it")
 
     def bare(self) -> Self:
         """The same without its validation record, which need not travel between processes."""
@@ -249,6 +285,10 @@ class Forecaster(ABC):
             "train_end": self.train_end, "state": meta,
             "sha256": {name: hashlib.sha256(value).hexdigest() for name, value in files.items()},
         }  # fmt: skip
+        if self.refreshed_from:
+            head["refreshed_from"] = self.refreshed_from
+        if (plugin := self.brought_by()) is not None:
+            head["plugin"] = plugin.told()
         return {"model.json": json.dumps(head, sort_keys=True).encode(), **files}
 
     @classmethod
@@ -258,22 +298,29 @@ class Forecaster(ABC):
         Raises
         ------
         ModelFileError
-            If a file is missing, damaged or of another format version.
+            If a file is missing, damaged or of another format version, or the family is neither one of Zonewise nor one
+            that an installed package brings.
         """
         try:
             head = json.loads(files["model.json"])
-            version, kind = head["format_version"], head.get("kind", "")
-        except (KeyError, ValueError, TypeError) as error:
+            version, kind = head["format_version"], str(head.get("kind", ""))
+            digests = dict(head.get("sha256") or {})
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
             raise ModelFileError(f"model.json is missing or damaged ({error}); train the model again") from error
         if kind not in Forecaster.registry:
             for module in _KIND_MODULES:
                 import_module(module)
+        if isinstance(version, int) and version > FORMAT_VERSION:
+            raise ModelFileError(
+                f"model.json has format version {version}, this release reads {FORMAT_VERSION}: a newer Zonewise wrote"
+                " it. Use that release, or train the model again"
+            )
         if version != FORMAT_VERSION or kind not in Forecaster.registry:
             raise ModelFileError(
                 f"model.json has format version {version} and kind {kind!r}; this release reads version"
                 f" {FORMAT_VERSION} and kinds {sorted(Forecaster.registry)}; train the model again"
             )
-        for name, digest in head.get("sha256", {}).items():  # a damaged booster would end the process, not raise
+        for name, digest in digests.items():  # a damaged booster would end the process, not raise
             if name not in files or hashlib.sha256(files[name]).hexdigest() != digest:
                 raise ModelFileError(
                     f"{name} of a model of family {head.get('family')} is missing or damaged; train the model again"
@@ -285,9 +332,14 @@ class Forecaster(ABC):
             model.anchors = tuple(int(step) for step in head["anchors"])
             model.target, model.zone_ids = str(head["target"]), tuple(head["zone_ids"])
             model.step_s, model.train_end = int(head["step_s"]), str(head["train_end"])
+            model.refreshed_from = str(head.get("refreshed_from", ""))
             model.profile = Profile.restore(arrays, "base_")
             model.intervals = ConformalIntervals(arrays["offsets"])
             model._restore(head["state"], arrays, dict(files))
+        except (UnknownFamilyError, PluginError) as error:
+            raise ModelFileError(_absent(head, error)) from error
+        except ModelFileError:  # of a model inside this one
+            raise
         except Exception as error:
             raise ModelFileError(
                 f"the files of a model of family {head.get('family')} are damaged"
@@ -426,6 +478,17 @@ class Forecaster(ABC):
                 f" found {origins.min()} to {origins.max()}"
             )
         return known
+
+
+def _absent(head: Mapping[str, Any], error: Exception) -> str:
+    """Why a model whose family comes from elsewhere cannot be loaded here."""
+    plugin = head.get("plugin")
+    if plugin is None:
+        return f"the family of a model is not known here ({error}); define or install it, or train the model again"
+    return (
+        f"a model of family {head.get('family')!r} needs package {plugin['package']} {plugin['version']}, with which it"
+        f" was trained; install it, or train the model again ({error})"
+    )
 
 
 def validation_start(panel: Panel, end: int) -> int:

@@ -140,6 +140,18 @@ class EnsembleForecaster(Forecaster):
         """Refit every member; weights and intervals stay."""
         return self.with_members([member.refit(panel, train_end=train_end) for member in self.members])
 
+    @property
+    def can_refresh(self) -> bool:
+        return any(member.can_refresh and w.any() for member, w in zip(self.members, self.weights))
+
+    def refresh(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
+        """Refresh the members that can be; the others, weights and intervals stay."""
+        if not self.can_refresh:
+            return super().refresh(panel, train_end=train_end)
+        again = self.with_members([m.refresh(panel, train_end=train_end) if m.can_refresh else m for m in self.members])
+        again.train_end, again.refreshed_from = pd.Timestamp(train_end).isoformat(), self.full_end
+        return again
+
     def with_members(self, members: Sequence[Forecaster]) -> Self:
         """The same ensemble of members that were learned again."""
         again = type(self)(members, seed=self.seed, method=self.method, name=self.name)

@@ -55,6 +55,10 @@ class SettingsError(ModelError, ValueError):
     """A family, or a setting of one, that does not exist or cannot have that value."""
 
 
+class UnknownFamilyError(SettingsError):
+    """A family that neither Zonewise nor an installed package has."""
+
+
 class ScoresError(ModelError, ValueError):
     """Scores, origins, horizons or quantiles of intervals that do not fit together."""
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 
+from data.plugins import Plugin
 from models.contract import Forecaster
-from models.design import Workbench
+from models.design import Design, Workbench
 from models.errors import SettingsError
 from models.featuriser import Featuriser
-from models.learner import Learner, learner_class
+from models.learner import Learner, learner_class, plugin_of
 from models.panel import Panel
+from models.refreshing import new_rows, spacing
 from models.rows import Rows
+from models.turns import beside, kind_of, restored
 
 #: What a forecast starts from before the learner speaks: the usual value, the last reading, or a share of the latter.
 STARTS = ("usual", "last", "lasting")
@@ -26,8 +31,8 @@ class LearnedForecaster(Forecaster):
 
     Parameters
     ----------
-    family : str
-        Key of `Learner.registry`.
+    family : str or type of Learner
+        By name, also of one that another package brings, or as a class.
     seed : int
     start : {"usual", "last", "lasting"}
         What the learner's outcome is a change of: the usual value; the last reading (where changes are what repeats);
@@ -50,7 +55,7 @@ class LearnedForecaster(Forecaster):
 
     def __init__(
         self,
-        family: str = "ridge",
+        family: str | type[Learner] = "ridge",
         *,
         seed: int = 0,
         start: str = "lasting",
@@ -64,13 +69,18 @@ class LearnedForecaster(Forecaster):
             faults.append(f"there is no reference {reference!r}; there are {REFERENCES}")
         if faults:
             raise SettingsError("; ".join(faults))
-        self.family, self.start, self.reference = family, start, reference
-        self.name = name or family
-        self.learner: Learner = learner_class(family)(seed=seed, **(settings or {}))
+        kind = learner_class(family)
+        self.family, self.start, self.reference = kind.family, start, reference
+        self.name = name or kind.family
+        self.learner: Learner = kind(seed=seed, **(settings or {}))
         self.scope, self.rank = self.learner.scope, self.learner.rank
         self.featuriser: Featuriser | None = None
         self.share = np.zeros((1, 1))  # (Z, S) of the present deviation that a forecast starts from
         self._design_end = -1
+        self.every = (1, 0)  # of the origins learned from: each so many steps, and which, by the clock
+
+    def brought_by(self) -> Plugin | None:
+        return plugin_of(kind_of(self.learner))
 
     def settings(self) -> dict[str, Any]:
         return {"seed": self.seed, "start": self.start, "reference": self.reference, **self.learner.settings}
@@ -79,12 +89,49 @@ class LearnedForecaster(Forecaster):
         design = bench.design(end, self.reference)
         self.featuriser, self._design_end = design.featuriser, end
         self.profile = design.featuriser.base
-        self.share = self.shares_of(design.rows, design.outcome)
-        outcome = design.outcome
+        if self.scope == "zone" and design.large:
+            self._learn_in_turns(bench.panel, design)
+            return
+        self.every = spacing(bench.panel, design.known)
+        self.learner, self.share = self._learned(design.rows, design.outcome, design.zone_features)
+
+    def _learn_in_turns(self, panel: Panel, design: Design) -> None:
+        """Some zones after others, each as it would be among all: a zone's model knows its own outcomes alone."""
+        parts, shares = [], []
+        for places, rows, outcome in design.turns():
+            part, share = self._learned(rows, outcome, design.zone_features[places])
+            parts.append(part)
+            shares.append(share)
+        self.every = spacing(panel, design.every)
+        self.learner, self.share = beside(parts, [len(share) for share in shares]), np.concatenate(shares)
+
+    def _learned(self, rows: Rows, outcome: np.ndarray, zone_features: np.ndarray) -> tuple[Learner, np.ndarray]:
+        """A fresh learner of these rows, and the shares of the present deviation that forecasts start from."""
+        share = self.shares_of(rows, outcome)
         if self.start != "usual":
-            outcome = outcome - design.rows.common[:, :, :1] * self.share.astype(np.float32)
-        fresh = type(self.learner)(seed=self.seed, **self.learner.settings)
-        self.learner = fresh.fit(design.rows, outcome, zone_features=design.zone_features)
+            outcome = outcome - rows.common[:, :, :1] * share.astype(np.float32)
+        fresh = kind_of(self.learner)(seed=self.seed, **self.learner.settings)
+        return fresh.fit(rows, outcome, zone_features=zone_features), share
+
+    @property
+    def can_refresh(self) -> bool:
+        return self.learner.can_update
+
+    def refresh(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
+        if not self.can_refresh:
+            return super().refresh(panel, train_end=train_end)
+        assert self.featuriser is not None
+        found = new_rows(self.featuriser, panel, self.anchors, pd.Timestamp(self.train_end), train_end, self.every)
+        again = copy(self)
+        again.validation = None
+        if found is None:
+            return again
+        rows, outcome = found
+        if self.start != "usual":
+            outcome = outcome - rows.common[:, :, :1] * self.share.astype(np.float32)
+        again.learner = self.learner.duplicate().update(rows, outcome)
+        again.train_end, again.refreshed_from = pd.Timestamp(train_end).isoformat(), self.full_end
+        return again
 
     def shares_of(self, rows: Rows, outcome: np.ndarray) -> np.ndarray:
         """Share of the present deviation that a forecast starts from, (Z, S), by rows and outcomes (n, Z, S)."""
@@ -101,6 +148,10 @@ class LearnedForecaster(Forecaster):
     ) -> np.ndarray:
         assert self.featuriser is not None and self.profile is not None
         if bench is not None and tuple(steps) == self.anchors:
+            turns = bench.validation_turns(self._design_end, known, self.reference)
+            if turns is not None:
+                parts = [self._deviations(panel, known, places[turn], steps) for turn in turns]
+                return np.concatenate(parts, axis=1)
             rows = bench.validation_rows(self._design_end, known, self.reference)
         else:
             rows = self.featuriser.rows(panel, known, steps, places)
@@ -136,8 +187,15 @@ class LearnedForecaster(Forecaster):
         assert self.featuriser is not None
         meta, arrays = self.featuriser.state()
         learned, numbers, blobs = self.learner.state()
-        head = {"featuriser": meta, "learner": learned, "settings": self.learner.settings, "start": self.start}
+        head: dict[str, Any] = {
+            "featuriser": meta,
+            "learner": learned,
+            "settings": self.learner.settings,
+            "start": self.start,
+        }
         head |= {"reference": self.reference, "name": self.name}
+        if self.can_refresh:
+            head["every"] = self.every
         named = {f"f_{key}": value for key, value in arrays.items()} | {f"l_{k}": v for k, v in numbers.items()}
         return {**head, "family": self.family}, {**named, "share": self.share}, blobs
 
@@ -146,7 +204,10 @@ class LearnedForecaster(Forecaster):
         self.featuriser = Featuriser.restore(meta["featuriser"], own)
         self.family, self.start, self.share = meta["family"], meta["start"], arrays["share"]
         self.reference, self.name = meta["reference"], meta["name"]
-        self.learner = learner_class(self.family)(seed=self.seed, **meta["settings"])
-        self.learner.layout = self.featuriser.layout(self.anchors)
-        self.learner.restore(meta["learner"], {k[2:]: v for k, v in arrays.items() if k.startswith("l_")}, blobs)
-        self.scope, self.rank = self.learner.scope, self.learner.rank
+        every, which = meta.get("every", (1, 0))
+        self.every = int(every), int(which)
+        empty = learner_class(self.family)(seed=self.seed, **meta["settings"])
+        empty.layout = self.featuriser.layout(self.anchors)
+        learned = {k[2:]: v for k, v in arrays.items() if k.startswith("l_")}
+        self.learner = restored(empty, meta["learner"], learned, blobs)
+        self.scope, self.rank = empty.scope, empty.rank

@@ -14,7 +14,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from models.errors import SettingsError
+from data import plugins
+from models.errors import NotFittedError, SettingsError, UnknownFamilyError
 from models.rows import Layout, Rows
 
 State = tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]
@@ -42,6 +43,8 @@ class Learner(ABC):
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({})
     #: What tuning may try, by setting, from simple to complex; includes the default.
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({})
+    #: What it may minimise, the default first: values of the setting `loss`, or all there is without such a setting.
+    losses: ClassVar[tuple[str, ...]] = ()
     #: Simpler families go first where two are as good (1: a line; 9: a network over several zones).
     rank: ClassVar[float] = 5.0
     #: Whether it only prepares rows for another family, so that nobody chooses it by name.
@@ -50,8 +53,16 @@ class Learner(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.family:
-            Learner.registry[cls.family] = cls
+        if not cls.family:
+            return
+        if not _ours(cls):
+            import_families()  # so that nobody takes a name of ours by coming first
+        holder = Learner.registry.get(cls.family)
+        if holder is not None and _place(holder) != _place(cls):  # the same place: a cell that was run again
+            raise SettingsError(
+                f"family {cls.family!r} of {_place(cls)} has the name of {_place(holder)}; give it another"
+            )
+        Learner.registry[cls.family] = cls
 
     def __init__(self, *, seed: int = 0, **settings: Any) -> None:
         unknown = sorted(set(settings) - set(self.defaults))
@@ -140,10 +151,43 @@ class Learner(ABC):
         total[-1] = start
         return total
 
+    def duplicate(self) -> Self:
+        """Another of the same that shares no array with it, by `state` and `restore`."""
+        meta, arrays, blobs = self.state()
+        again = type(self)(seed=self.seed, **self.settings)
+        again.layout = self.layout
+        again.restore(meta, {key: value.copy() for key, value in arrays.items()}, blobs)
+        return again
+
+    @property
+    def can_update(self) -> bool:
+        """Whether `update` can add rows to what was learned, without the rows of before."""
+        return False
+
+    def update(self, rows: Rows, y: np.ndarray) -> Self:
+        """Learn from new rows as well; `NotFittedError` for a family, or a setting, that keeps nothing to add them to.
+
+        Parameters
+        ----------
+        rows : Rows
+            New origins of all zones and horizons fitted on.
+        y : ndarray, shape (n, Z, S)
+            What followed; `nan` where unknown.
+        """
+        raise NotFittedError(f"{self.family} keeps no moments that rows could be added to: fit it again")
+
     def horizon_places(self, rows: Rows) -> np.ndarray:
         """Places of the rows' horizons among those fitted on."""
         assert self.layout is not None
         return np.array([self.layout.steps.index(step) for step in rows.layout.steps], dtype=np.int64)
+
+
+def _ours(kind: type[Learner]) -> bool:
+    return kind.__module__.partition(".")[0] == "models"
+
+
+def _place(kind: type[Learner]) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 #: Modules where families are declared; a process that only loads models has imported none of them.
@@ -156,17 +200,65 @@ def import_families() -> None:
         import_module(module)
 
 
-def families(scope: str | None = None) -> tuple[str, ...]:
-    """Names of the families that can be chosen, sorted; wrappers around another family are none."""
+def own_families() -> tuple[str, ...]:
+    """Names that Zonewise has given, also to wrappers, sorted; nobody else can take one."""
     import_families()
+    return tuple(sorted(name for name, kind in Learner.registry.items() if _ours(kind)))
+
+
+def families(scope: str | None = None) -> tuple[str, ...]:
+    """Names of the families that can be chosen, sorted; wrappers around another family are none.
+
+    Those of other packages are among them (`data.plugins`); one that cannot be loaded is left out and logged.
+    """
+    import_families()
+    for plugin in plugins.found(plugins.FAMILIES):
+        try:
+            if plugin.name in Learner.registry and _ours(Learner.registry[plugin.name]):
+                raise plugins.unfit(plugin, "has the name of a family of Zonewise, which keeps it")
+            learner_class(plugin.name)
+        except plugins.PluginError as error:
+            plugins.note_broken(error)
     found = (name for name, kind in Learner.registry.items() if not kind.wrapper and scope in (None, kind.scope))
     return tuple(sorted(found))
 
 
-def learner_class(family: str) -> type[Learner]:
-    """Class of a family by name; `SettingsError` for an unknown one, naming those there are."""
+def learner_class(family: str | type[Learner]) -> type[Learner]:
+    """Class of a family by name, also of one that another package brings; a class is taken as it is.
+
+    Raises
+    ------
+    UnknownFamilyError
+        Naming those there are.
+    PluginError
+        If the package that brings it is broken, or several bring it.
+    """
+    if isinstance(family, type):
+        return family
     if family not in Learner.registry:
         import_families()
+    if family not in Learner.registry and (plugin := plugins.find(plugins.FAMILIES, family)) is not None:
+        return _brought(plugin)
     if family not in Learner.registry:
-        raise SettingsError(f"there is no family {family!r}; there are {sorted(Learner.registry)}")
+        raise UnknownFamilyError(f"there is no family {family!r}; there are {sorted(families())}")
     return Learner.registry[family]
+
+
+def plugin_of(family: str | type[Learner]) -> plugins.Plugin | None:
+    """The package that brings a family; None for one of Zonewise, and for one that was defined in a notebook."""
+    kind = learner_class(family)
+    if _ours(kind):
+        return None
+    plugin = plugins.find(plugins.FAMILIES, kind.family)
+    return plugin if plugin is not None and plugin.place == f"{kind.__module__}:{kind.__qualname__}" else None
+
+
+def _brought(plugin: plugins.Plugin) -> type[Learner]:
+    kind = plugins.load(plugin)
+    if not (isinstance(kind, type) and issubclass(kind, Learner)):
+        raise plugins.unfit(plugin, f"is no subclass of models.learner.Learner; found {kind!r}")
+    if kind.family != plugin.name:
+        raise plugins.unfit(plugin, f"calls its family {kind.family!r}; both names must be the same")
+    if missing := sorted(getattr(kind, "__abstractmethods__", ())):
+        raise plugins.unfit(plugin, f"lacks {', '.join(missing)}")
+    return kind

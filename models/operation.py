@@ -28,6 +28,7 @@ from models.guard import Apparent, apparent, blocks, percent
 from models.panel import Panel
 from models.select import daily_losses, error_unit, pooled
 from models.tuning.scoring import standard_error
+from models.turns import kind_of
 from models.validation import Validation
 
 BEHIND = 0.05  # of the best's error: how far behind a zone's best a candidate is hopeless there (assumed)
@@ -273,7 +274,7 @@ class _Field:
         taken = []
         for _ in range(2):
             begun = time.process_time()
-            learner = type(course.model.learner)(seed=course.model.seed, **course.model.learner.settings)
+            learner = kind_of(course.model.learner)(seed=course.model.seed, **course.model.learner.settings)
             learner.fit(design.rows.take(part), design.outcome[part], zone_features=design.zone_features)
             taken.append(time.process_time() - begun)
         return min(taken) * PILOT_PARTS

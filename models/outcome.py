@@ -19,8 +19,12 @@ NAMED = 3  # zones named at most where a model wins
 CLEAR = 0.1  # corrected p up to which a regime is told
 
 
-def outcome(comparison: Comparison) -> str:
-    """Who wins where, by how much and how surely, in which regime, in new zones, and at what cost."""
+def outcome(comparison: Comparison, *, costs: bool = True) -> str:
+    """Who wins where, by how much and how surely, in which regime, in new zones, and at what cost.
+
+    Without `costs` the words follow from the readings, models and seed alone: what was measured with a clock is left
+    out, and `costs_in_words` tells it.
+    """
     lines = []
     for target, rows in comparison.paired.groupby("target", sort=False):
         for at, (horizon, part) in enumerate(rows.groupby("horizon_s")):
@@ -32,7 +36,7 @@ def outcome(comparison: Comparison) -> str:
             if len(pairs):
                 same = (pairs["target"] == target) & (pairs["horizon_s"] == horizon)
                 lines[-1] += _regimes(pairs[same])
-    lines += _new(comparison) + _costs(comparison.costs)
+    lines += _new(comparison) + ([words] if costs and (words := costs_in_words(comparison.costs)) else [])
     if comparison.test_days < LEAST_DAYS:
         lines.append(
             f"The test part is shorter than {LEAST_DAYS} days, so that quarters of a day were resampled, which do not"
@@ -133,10 +137,10 @@ def _new(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _costs(costs: pd.DataFrame) -> list[str]:
-    """What training, retraining and forecasting take."""
+def costs_in_words(costs: pd.DataFrame) -> str:
+    """What training, retraining and forecasting take, by a comparison's table `costs`; empty where it lacks either."""
     if costs.empty or not {"micromodel", "macromodel"} <= set(costs["model"]):
-        return []
+        return ""
     total = costs.groupby("model")[["fit_seconds", "bytes", "fit_energy_j"]].sum()
     mean = costs.groupby("model")[["latency_ms_p50", "latency_ms_p99", "retrain_seconds"]].max()
     micro, macro = total.loc["micromodel"], total.loc["macromodel"]
@@ -156,7 +160,7 @@ def _costs(costs: pd.DataFrame) -> list[str]:
         text += f" Retraining one zone takes {a['retrain_seconds']:.2f} s"
         alone = f" against {b['retrain_seconds']:.2f} s for the whole macromodel."
         text += alone if np.isfinite(b["retrain_seconds"]) else "; the macromodel is only retrained as a whole."
-    return [*lines, text]
+    return "\n".join([*lines, text])
 
 
 def _size(count: float) -> str:

@@ -18,6 +18,8 @@ from models.errors import ModelFileError, RegistryError
 
 Key = tuple[str, str]  # zone and target
 CARD = "card.json"
+#: Format of a card's sections (see `cards`). One that names no format, or 1, has fewer of them, and is read as it is.
+CARD_FORMAT = 2
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _AGAIN = "promote an older version or train again"
 
@@ -67,7 +69,7 @@ class Versions:
             card = json.loads(self.store.get(path)) if version.isdigit() else None
         except KeyError:
             card = None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ModelFileError(f"{path} is damaged ({error}); {_AGAIN}") from error
         else:
             if card is not None:
@@ -102,6 +104,13 @@ class Versions:
 def _checked(card: Any, key: Key, version: str, path: str) -> dict[str, Any]:
     if not isinstance(card, dict) or not {"version", "family", "files"} <= card.keys():
         raise ModelFileError(f"{path} is damaged: version, family or files is missing; {_AGAIN}")
+    if isinstance(card.get("format"), int) and card["format"] > CARD_FORMAT:
+        raise ModelFileError(
+            f"{path} is a card of format {card['format']}, this release reads {CARD_FORMAT}: a newer Zonewise wrote it."
+            " Use that release, or promote an older version"
+        )
+    if not isinstance(card["files"], dict):
+        raise ModelFileError(f"{path} is damaged: its files are no mapping; {_AGAIN}")
     told = (card.get("zone_id"), card.get("target"), card["version"])
     if told != (*key, version):
         raise ModelFileError(f"{path} is the card of another model, {told}; {_AGAIN}")
@@ -124,10 +133,12 @@ def card_of(
         Version that was in force when this one was stored.
     """
     size = {"parameters": float(forecaster._n_parameters()), "bytes": float(sum(map(len, files.values())))}
+    plugin = forecaster.brought_by()
+    brought = {} if plugin is None else {"plugin": plugin.told()}
     lineage = {"teacher": None, "training_run": told.get("training_run"), **dict(told.get("lineage") or {})}
     return encoded(
         {
-            **told, "zone_id": key[0], "target": key[1], "version": version, "family": forecaster.name,
+            **told, **brought, "zone_id": key[0], "target": key[1], "version": version, "family": forecaster.name,
             "train_end": forecaster.train_end, "settings": forecaster.settings(), "complexity": size,
             "saved": datetime.now(UTC).isoformat(timespec="seconds"), "lineage": {**lineage, "parent": parent},
             "files": {name: hashlib.sha256(value).hexdigest() for name, value in files.items()},

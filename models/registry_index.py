@@ -36,7 +36,7 @@ def read(store: SharedStore) -> dict[str, dict[str, Any]]:
         return {
             str(key): dict(found) for key, found in rows.items() if {"family", "train_end", "bytes"} <= found.keys()
         }
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -46,17 +46,14 @@ def rows(store: SharedStore, wanted: Iterable[str], opened: Any) -> dict[str, di
     A version whose card is damaged has no row. A folder that may not be written to is listed all the same.
     """
     held = read(store)
-    keys = list(wanted)
     found: dict[str, dict[str, Any]] = {}
-    missing = 0
-    for key in keys:
+    for key in wanted:
         if key in held:
             found[key] = held[key]
             continue
-        missing += 1
         with suppress(RegistryError, ModelFileError):
             found[key] = row(opened(key))
-    if missing and any(key not in held for key in found):
+    if any(key not in held for key in found):
         with suppress(StoreError):
             write(store, found)
     return found

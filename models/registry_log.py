@@ -84,7 +84,7 @@ def _parsed(line: str) -> dict[str, Any] | None:
     """An entry, or None for what is not one."""
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     whole = isinstance(found, dict) and {*COLUMNS, "change"} <= found.keys()
     if not whole or not (found["change"] is None or isinstance(found["change"], int)):

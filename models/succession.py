@@ -23,12 +23,12 @@ from models.errors import ModelFileError, RegistryError
 from models.horizons import followed
 from models.intervals import QUANTILES
 from models.panel import Panel
-from models.promotion import drawn
+from models.promotion import LEAST_SKILL, drawn
 from models.registry import Registry
 from models.registry_files import Key
 from models.significance import PairSums, paired_test
 
-TOLERANCE = 0.005  # errors nearer than this are the same, and the newer version goes first (as `promotion.LEAST_SKILL`)
+TOLERANCE = LEAST_SKILL  # errors nearer than this are the same, and the newer version goes first
 LEAST_DAYS = 2.0  # of readings left out, below which nothing is compared (assumed)
 MOST_ORIGINS = 672  # scored at most, evenly spread (a week of 15-minute steps)
 

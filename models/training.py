@@ -9,28 +9,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from data.schemas import CHOICES, TARGETS, validate
+from data.work import spread
 from models.assign import check_overrides
 from models.baselines import BASELINES
-from models.candidates import Candidate, candidates, variants
+from models.candidates import candidates, variants
 from models.choosing import USUAL, assignment, choose, validation_scores, with_tasks
-from models.contract import Forecaster, validation_start
-from models.design import Workbench
+from models.contract import Forecaster
 from models.ensemble import EnsembleForecaster
 from models.errors import NoDataError, SettingsError, ShortHistoryError
-from models.guard import Apparent, apparent
+from models.finished import Finished, digest_of
+from models.fitting import Plan, fit_all, flat, race_all
+from models.guard import Apparent
+from models.learner import Learner
 from models.learner import families as choosable
-from models.operation import Allowance, Operated, operate
+from models.operation import Allowance
 from models.panel import Panel
+from models.recipes import with_losses, with_moments, with_recipes
 from models.select import Rule
 
 Progress = Callable[[int, int, str], None]
-_TUNED_ZONES = 60  # settings are tried on a sample of so many zones (assumed: zones agree on settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +125,7 @@ def train(
     calibrate_from: pd.Timestamp | None = None,
     steps: Sequence[int] | None = None,
     effort: str = "quick",
-    families: Sequence[str] | None = None,
+    families: Sequence[str | type[Learner]] | None = None,
     tries: int = 0,
     tuner: str = "random",
     seed: int = 0,
@@ -134,6 +136,9 @@ def train(
     settings: int = 1,
     prune: bool = False,
     budget: Allowance | None = None,
+    losses: Sequence[str] = (),
+    recipes: Sequence[str] = (),
+    refreshable: bool = False,
     progress: Progress | None = None,
 ) -> Training:
     """Fit, choose and assign; nothing at or after `train_end` is read.
@@ -151,8 +156,8 @@ def train(
         Horizons to learn, in steps; None takes `horizons.anchor_steps`.
     effort : {"quick", "standard", "thorough"}
         Which families compete; see `candidates`.
-    families : sequence of str or None
-        These instead of an effort's.
+    families : sequence of str or type of Learner, or None
+        These instead of an effort's: by name, also those of other packages, or as classes of your own.
     tries : int
         Settings tried of each family, in rolling folds before the validation part; 0 takes those of the candidates.
     tuner : {"grid", "random", "optuna"}
@@ -173,6 +178,13 @@ def train(
         Whether hopeless candidates are given up after a fold, see `models.operation`.
     budget : Allowance or None
         What fitting may spend over all targets; who is left out for it is told in every reason.
+    losses : sequence of {"absolute", "squared", "huber"}
+        Each candidate competes once for each of these that its family can minimise; none: with its own.
+    recipes : sequence of {"start", "line"}
+        Candidates compete with another start, or without the line that comes first, too; see `recipes`.
+    refreshable : bool
+        Families that can keep the moments of what they learned, so that `refresh` adds new readings to them without
+        the rows of before; files grow by them.
     progress : callable or None
         Called with (done, total, message).
 
@@ -191,27 +203,31 @@ def train(
             f"test_from {test_from} lies before train_end {train_end}: the test would be trained on"
         )
     local = tuple(c.name for c in candidates(effort, families) if c.learner.scope == "zone")
-    by_hand = check_overrides(overrides, panel, tuple(dict.fromkeys((USUAL, *local, *choosable("zone")))))
+    by_name = () if overrides is None else choosable("zone")
+    by_hand = check_overrides(overrides, panel, tuple(dict.fromkeys((USUAL, *local, *by_name))))
     wanted = candidates(effort, families, also=[name for name in by_hand["family"] if name not in ("", USUAL)])
     if budget is not None and tries:
         raise SettingsError(f"a budget goes with settings={settings}, not with tries={tries}, which spend another")
+    wanted = with_recipes(with_losses(wanted, losses), recipes)
+    if refreshable:
+        wanted = with_moments(wanted)
     wanted = variants(wanted, settings, seed=seed)
     past = panel.until(panel.known_by(train_end))
     sensed = {target: zones for target in targets if (zones := _learnable(past, target))}
     if not sensed:
         raise NoDataError(f"no zone senses any of {list(targets)} before {train_end}")
     when = {"train_end": train_end, "calibrate_from": calibrate_from, "steps": steps}
-    plan = _Plan(tries, tuner, seed)
+    plan = Plan(tries, tuner, seed)
     left_out: dict[tuple[str, str], str] = {}
     told_out: dict[str, str] = {}
     if prune or budget is not None:
         keep = [name for name in by_hand["family"] if name]
-        raced = _operate_all(past, sensed, wanted, when, plan, n_jobs, progress, budget, prune, keep)
+        raced = race_all(past, sensed, wanted, when, plan, n_jobs, progress, budget, prune, keep)
         fitted = {(c.name, t): raced[t].fitted[c.name] for t in sensed for c in wanted if c.name in raced[t].fitted}
-        seconds, tuned, seen = _flat(raced, "seconds"), _flat(raced, "tuned"), _flat(raced, "seen")
-        left_out, told_out = _flat(raced, "left_out"), {target: found.words for target, found in raced.items()}
+        seconds, tuned, seen = flat(raced, "seconds"), flat(raced, "tuned"), flat(raced, "seen")
+        left_out, told_out = flat(raced, "left_out"), {target: found.words for target, found in raced.items()}
     else:
-        fitted, seconds, tuned, seen = _fit_all(past, sensed, wanted, when, plan, n_jobs, progress)
+        fitted, seconds, tuned, seen = fit_all(past, sensed, wanted, when, plan, n_jobs, progress)
     baselines: dict[tuple[str, str], Forecaster] = {}
     for target, zones in sensed.items():
         for kind in BASELINES:
@@ -278,14 +294,26 @@ def refit(
         )
         if chosen or weighs or training.macromodels.get(target) is model:
             needed[name, target] = model
-    keys = list(needed)
-    jobs = [(past, end, needed[key].bare()) for key in keys]
+    finished = Finished(past, end, training.seed)
     done: dict[tuple[str, str], Forecaster] = {}
     seconds: dict[tuple[str, str], float] = {}
-    for key, (model, taken) in zip(keys, _parallel(_refit_one, jobs, n_jobs)):
+    marks = {key: digest_of(model.bare().save()) for key, model in needed.items()} if finished else {}
+    for key in needed:
+        there = finished.find("refit", *key, marks.get(key))
+        if there is not None:
+            done[key], seconds[key] = there[0], there[1]["seconds"]
+    keys = [key for key in needed if key not in done]
+
+    def keep(k: int, found: tuple[Forecaster, float]) -> None:
+        finished.keep(found[0], {"seconds": found[1]}, None, "refit", *keys[k], marks[keys[k]])
+
+    jobs = [(past, end, needed[key].bare()) for key in keys]
+    made = spread(_refit_one, jobs, n_jobs=n_jobs, keep=keep if finished else None)
+    for key, (model, taken) in zip(keys, made):
         done[key], seconds[key] = model, taken
         if progress is not None:
-            progress(len(done), len(keys), "Refitting the chosen models")
+            progress(len(done), len(needed), "Refitting the chosen models")
+    done = {key: done[key] for key in needed}
     baselines = {key: model.refit(past, train_end=end) for key, model in training.baselines.items()}
     again = {id(training.candidates[key]): model for key, model in done.items()}
     again |= {id(training.baselines[key]): model for key, model in baselines.items()}
@@ -305,9 +333,6 @@ def refit(
     )  # fmt: skip
 
 
-# ---------------------------------------------------------------------- work for the processes
-
-
 def _learnable(past: Panel, target: str) -> tuple[str, ...]:
     """Zones with enough readings of a target to learn from: a fifth of the grid, and a day in its first half."""
     zones = past.sensed(target)
@@ -318,115 +343,6 @@ def _learnable(past: Panel, target: str) -> tuple[str, ...]:
     return tuple(zone for zone, good in zip(zones, enough) if good)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """How settings are tuned, and the seed of everything."""
-
-    tries: int
-    tuner: str
-    seed: int
-
-
-def _fit_all(past, sensed, wanted, when, plan, n_jobs, progress):  # type: ignore[no-untyped-def]
-    """Every candidate of every target, by (name, target), the processor seconds, why their settings, and `Apparent`."""
-    if len(sensed) >= n_jobs:  # the features of a target are made once for all its candidates
-        groups = [(target, wanted) for target in sensed]
-    else:  # fewer targets than processes: the citywide candidates, which take longest, go first and alone
-        city = tuple(c for c in wanted if c.learner.scope == "city")
-        local = tuple(c for c in wanted if c.learner.scope == "zone")
-        groups = [(t, (c,)) for t in sensed for c in city] + [(t, local) for t in sensed]
-    fitted: dict[tuple[str, str], Forecaster] = {}
-    seconds: dict[tuple[str, str], float] = {}
-    tuned: dict[tuple[str, str], str] = {}
-    seen: dict[tuple[str, str], Apparent] = {}
-    total = len(wanted) * len(sensed)
-    arguments = [(past, target, sensed[target], group, when, plan) for target, group in groups]
-    for (target, group), found in zip(groups, _parallel(_fit_group, arguments, n_jobs)):
-        for candidate, (model, taken, why, own) in zip(group, found):
-            fitted[candidate.name, target], seconds[candidate.name, target] = model, taken
-            seen[candidate.name, target] = own
-            if why:
-                tuned[candidate.name, target] = why
-        if progress is not None:
-            progress(len(fitted), total, "Training the micromodels and the macromodel")
-    ordered = [(c.name, target) for target in sensed for c in wanted]
-    return {key: fitted[key] for key in ordered}, seconds, tuned, seen
-
-
-def _operate_all(past, sensed, wanted, when, plan, n_jobs, progress, budget, prune, keep):  # type: ignore[no-untyped-def]
-    """What became of every target's candidates, by target: fold by fold, with equal shares of the budget."""
-    share = None if budget is None else budget.part(len(sensed))
-    jobs = [(past, t, zones, wanted, when, plan, share, prune, keep) for t, zones in sensed.items()]
-    found: dict[str, Operated] = {}
-    for target, done in zip(sensed, _parallel(_operate_group, jobs, n_jobs)):
-        found[target] = done
-        if progress is not None:
-            progress(len(found), len(sensed), "Training the micromodels and the macromodel")
-    return found
-
-
-def _operate_group(
-    past: Panel, target: str, zones: tuple[str, ...], group: tuple[Candidate, ...], when: dict[str, Any], plan: _Plan,
-    share: Allowance | None, prune: bool, keep: Sequence[str],
-) -> Operated:  # fmt: skip
-    """Settings first, where they are tuned, then `operate`."""
-    tuned: dict[str, str] = {}
-    if plan.tries:
-        bench = Workbench(past, target=target, zone_ids=zones, steps=when["steps"])
-        found = [_tuned(c, bench, when, plan) if c.learner.space else (c, "") for c in group]
-        tuned = {candidate.name: why for candidate, why in found if why}
-        group = tuple(candidate for candidate, _ in found)
-    done = operate(past, target, zones, group, when, seed=plan.seed, allowance=share, prune=prune, keep=keep)
-    return replace(done, tuned=tuned)
-
-
-def _flat(found: dict[str, Operated], name: str) -> dict[tuple[str, str], Any]:
-    """One attribute of all targets, by (candidate, target)."""
-    return {(key, target): value for target, done in found.items() for key, value in getattr(done, name).items()}
-
-
-def _fit_group(
-    past: Panel, target: str, zones: tuple[str, ...], group: tuple[Candidate, ...], when: dict[str, Any], plan: _Plan
-) -> list[tuple[Forecaster, float, str, Apparent]]:
-    """Fit some candidates of one target on features made once."""
-    bench = Workbench(past, target=target, zone_ids=zones, steps=when["steps"])
-    found: list[tuple[Forecaster, float, str, Apparent]] = []
-    for candidate in group:
-        begun = time.process_time()
-        used, why = _tuned(candidate, bench, when, plan) if plan.tries and candidate.learner.space else (candidate, "")
-        model = used.forecaster(plan.seed).fit(past, target=target, zone_ids=zones, bench=bench, **when)
-        own = apparent(model, bench, past.known_by(when["train_end"]))
-        found.append((model, time.process_time() - begun, why, own))
-    return found
-
-
-def _tuned(candidate: Candidate, bench: Workbench, when: dict[str, Any], plan: _Plan) -> tuple[Candidate, str]:
-    """The candidate with the settings that forecast best, on rows before the validation part, and why."""
-    from models.tuning import tune
-
-    panel, named = bench.panel, when["calibrate_from"]
-    start = validation_start(panel, len(panel)) if named is None else panel.known_by(named)
-    design = bench.design(min(max(start, panel.steps_per_day), len(panel)), candidate.reference)
-    result = tune(
-        candidate.family, design.rows, design.outcome, method=plan.tuner, budget=plan.tries, folds=2, seed=plan.seed,
-        zone_features=design.zone_features, fixed=candidate.settings, day=panel.calendar.day[design.known + 1],
-        max_zones=_TUNED_ZONES,
-    )  # fmt: skip
-    return replace(candidate, settings={**candidate.settings, **result.best}), result.reason
-
-
 def _refit_one(past: Panel, end: pd.Timestamp, model: Forecaster) -> tuple[Forecaster, float]:
     begun = time.process_time()
     return model.refit(past, train_end=end), time.process_time() - begun
-
-
-def _parallel(function: Callable[..., Any], arguments: list[tuple[Any, ...]], n_jobs: int) -> Any:
-    """Results in order; in this process where one job is asked for."""
-    if n_jobs == 1 or len(arguments) == 1:
-        return (function(*a) for a in arguments)
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-        return Parallel(return_as="generator", pre_dispatch="all", batch_size=1)(
-            delayed(function)(*a) for a in arguments
-        )

@@ -111,6 +111,11 @@ class DistilledForecaster(LearnedForecaster):
         self.belief = np.asarray(self.beliefs)[chosen]
         self.learner = self._taught(lesson, self.belief, n)
 
+    @property
+    def can_refresh(self) -> bool:
+        """Never: it learns from its teacher, too, which new readings do not bring."""
+        return False
+
     def _taught(self, lesson, belief: np.ndarray, stop: int):  # type: ignore[no-untyped-def]
         """A learner of the first `stop` rows and of those invented between them, by belief (S,)."""
         design = lesson.design

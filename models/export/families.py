@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from models.families.mlp import ZoneMLP
 from models.families.model_tree import ModelTree
 from models.families.network import _CLIP
 from models.families.pooled_ridge import PooledRidge
+from models.families.read_boosters import breadth_first
 from models.families.regime import RegimeLearner, bent_features, state_map
 from models.forecasting import LearnedForecaster
 from models.learner import Learner
@@ -156,7 +156,7 @@ def _xgboost(learner: XGBoost, layout: Layout) -> list[Part]:
     if booster is None:
         return parts
     told = json.loads(bytes(booster.save_raw("json")))["learner"]
-    trees = [_breadth_first(tree) for tree in told["gradient_booster"]["model"]["trees"]]
+    trees = [breadth_first(tree) for tree in told["gradient_booster"]["model"]["trees"]]
     horizons, roots = len(layout.steps), np.cumsum([0, *(len(tree[0]) for tree in trees)])[:-1]
     base = float(str(told["learner_model_param"]["base_score"]).strip("[]").split(",")[0])
     feature, threshold, left, value = (np.concatenate([tree[k] for tree in trees]) for k in range(4))
@@ -174,24 +174,6 @@ def _xgboost(learner: XGBoost, layout: Layout) -> list[Part]:
         )
     )
     return parts
-
-
-def _breadth_first(tree: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """A tree of XGBoost's JSON, its nodes in an order in which the second child follows the first."""
-    lefts, rights = tree["left_children"], tree["right_children"]
-    order, place = [0], 0
-    first: dict[int, int] = {}
-    while place < len(order):
-        node = order[place]
-        if lefts[node] >= 0:
-            first[node] = len(order)
-            order += [lefts[node], rights[node]]
-        place += 1
-    inner = np.array([lefts[node] >= 0 for node in order])
-    split = np.array([tree["split_conditions"][node] for node in order])
-    feature = np.where(inner, [tree["split_indices"][node] for node in order], -1)
-    left = np.array([first.get(node, -1) for node in order])
-    return feature, np.where(inner, split, 0.0), left, np.where(inner, 0.0, split)
 
 
 def _model_tree(learner: ModelTree, layout: Layout) -> list[Part]:

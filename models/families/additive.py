@@ -43,6 +43,7 @@ class Additive(Learner):
 
     family = "additive"
     rank = 3.0
+    losses = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "curved": ("own_lag_0", "own_mean_1h", "own_usual", "neighbours_lag_0"),
@@ -66,7 +67,7 @@ class Additive(Learner):
         places = self._curved()
         share = np.linspace(FIRST_KNOT, LAST_KNOT, count) if count > 1 else np.array([0.5])
         self.knot = np.quantile(rows.common[:, :, places], share, axis=0).transpose(1, 2, 0).astype(np.float32)
-        self.spread = np.maximum(rows.common[:, :, places].std(axis=0), 1e-3).astype(np.float32)
+        self.spread = np.maximum(rows.common[:, :, places].std(axis=0, dtype=np.float64), 1e-3).astype(np.float32)
         self.offset = np.zeros((*self.knot.shape,), np.float32)
         bends = self._bends(rows, None)
         self.offset = bends.mean(axis=0, dtype=np.float64).astype(np.float32).reshape(self.knot.shape)

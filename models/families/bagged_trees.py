@@ -45,6 +45,7 @@ class BaggedTrees(ForestLearner):
 
     family = "bagged_trees"
     rank = 6.0
+    losses = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "trees": 40, "max_leaves": 64, "max_depth": 12, "min_leaf": 20, "features": 0.4, "extra": True, "blocks": 32,
         "shrink": 5.0, "max_bin": 32, "budget": 8_000, "linear_first": True,

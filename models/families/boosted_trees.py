@@ -56,6 +56,7 @@ class BoostedTrees(ForestLearner):
 
     family = "boosted_trees"
     rank = 4.9
+    losses = ("absolute", "squared", "pinball")
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "loss": "absolute", "level": 0.5, "rounds": 100, "eta": 0.1, "max_depth": 4, "min_leaf": 30, "max_bin": 32,
         "shrink": 5.0, "sample": 0.7, "features": 0.7, "patience": 10, "folds": 3, "standard_errors": 0.5,

@@ -10,7 +10,9 @@ import numpy as np
 
 from models.families.boosted_trees import check_boosting
 from models.families.first_line import FirstLine
+from models.families.forest import Forest
 from models.families.pairs import pairs_of
+from models.families.read_boosters import forest_of
 from models.learner import Learner, State
 from models.rows import Layout, Rows
 
@@ -40,6 +42,7 @@ class XGBoost(Learner):
 
     family = "xgboost"
     rank = 5.0
+    losses = ("absolute", "squared", "pinball")
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "loss": "absolute", "level": 0.5, "rounds": 100, "eta": 0.1, "max_depth": 4, "min_child_weight": 10.0,
         "max_bin": 32, "shrink": 5.0, "sample": 0.7, "features": 0.7, "patience": 10, "holdout": 0.2,
@@ -55,13 +58,14 @@ class XGBoost(Learner):
         check_boosting(self.family, self.settings)
         self.line: FirstLine | None = None
         self._boosters: list[Any] = []  # None: a zone without data
+        self._forest: tuple[Forest, np.ndarray] | None = None  # the same trees as they forecast, once asked for
 
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         """As the contract says; zone by zone."""
         self.layout = rows.layout
         zones = rows.shape[1]
         self.line = FirstLine.fit(rows, y) if self.settings["linear_first"] else None
-        self._boosters = []
+        self._boosters, self._forest = [], None
         for z in range(zones):
             place = np.array([z])
             mine, rest = rows.pick(place), y[:, place]
@@ -81,15 +85,12 @@ class XGBoost(Learner):
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:
         """As the contract says."""
         places = np.arange(len(self._boosters)) if places is None else np.asarray(places, dtype=np.int64)
-        n, _, horizons = rows.shape
-        out = np.zeros((n, places.size, horizons), dtype=np.float32)
-        step = np.broadcast_to(step_feature(rows.layout)[:, None], (n, horizons, 1))
-        for k, place in enumerate(places):
-            booster = self._boosters[place]
-            if booster is not None:
-                common = np.broadcast_to(rows.common[:, k, None], (n, horizons, rows.common.shape[2]))
-                x = np.concatenate([common, rows.ahead[:, k], step], axis=2)
-                out[:, k] = booster.inplace_predict(x.reshape(n * horizons, -1)).reshape(n, horizons)
+        if self._forest is None:
+            self._forest = forest_of(self._boosters)
+        forest, base = self._forest
+        step = np.broadcast_to(step_feature(rows.layout)[:, None], (*rows.shape, 1))
+        asked = Rows(rows.common, np.concatenate([rows.ahead, step], axis=3), rows.layout)
+        out = forest.predict(asked, places, np.zeros(rows.shape[2], np.int64)) + base[places][:, None]
         return out if self.line is None else out + self.line.predict(rows, places)
 
     def contributions(self, rows: Rows, horizon: int, place: int) -> np.ndarray:
@@ -121,7 +122,7 @@ class XGBoost(Learner):
     def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         """As the contract says."""
         self.line = FirstLine.restored(meta, arrays, self.layout)
-        self._boosters = restored(blobs, int(meta["zones"]))
+        self._boosters, self._forest = restored(blobs, int(meta["zones"])), None
 
 
 def step_feature(layout: Layout) -> np.ndarray:

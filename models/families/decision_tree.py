@@ -90,6 +90,7 @@ class DecisionTree(ForestLearner):
 
     family = "tree"
     rank = 2.0
+    losses = ("absolute", "squared")
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "max_leaves": 32, "max_depth": 8, "min_leaf": 15, "max_bin": 64, "shrink": 10.0, "loss": "absolute", "folds": 5,
         "standard_errors": 0.5, "budget": 20_000, "first_line": "own",

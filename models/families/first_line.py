@@ -110,7 +110,8 @@ class FirstLine:
 def _seen(rows: Rows, columns: np.ndarray | None) -> Rows:
     if columns is None:
         return rows
-    return Rows(rows.common[:, :, columns], rows.ahead[..., :0], _columns(rows.layout, columns))
+    common = np.ascontiguousarray(rows.common[:, :, columns])  # the same sums however many zones there are
+    return Rows(common, rows.ahead[..., :0], _columns(rows.layout, columns))
 
 
 def _columns(layout: Layout, columns: np.ndarray) -> Layout:

@@ -312,7 +312,8 @@ def searched_penalties(
                         error[r, lane] += square[lane]
             for r in range(count):
                 for lane in range(LANES):
-                    if error[r, lane] < least[lane]:
+                    asked = stage < 2 or best[lane] == tried - 2  # not what another lane asked for
+                    if asked and error[r, lane] < least[lane]:
                         least[lane], best[lane] = error[r, lane], place[r, lane]
         for lane in range(min(LANES, systems - first)):
             out[first + lane] = best[lane]

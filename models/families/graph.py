@@ -93,6 +93,7 @@ class GraphLearner(LineLearner):
     family: ClassVar[str] = "graph"
     scope: ClassVar[Literal["zone", "city"]] = "zone"
     rank: ClassVar[float] = 4.0
+    losses: ClassVar[tuple[str, ...]] = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"penalties": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0), "decays": (0.0, 0.5, 1.0),
          "hop_decay": 0.5, "filters": (1, 2), "folds": 5, "spared": {"own_lag_0": 0.01}, "sweeps": 6}

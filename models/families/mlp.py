@@ -73,6 +73,7 @@ class ZoneMLP(Learner):
     family = "mlp"
     scope = "zone"
     rank = 6.0
+    losses = LOSSES
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "hidden": 16,

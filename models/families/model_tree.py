@@ -48,6 +48,7 @@ class ModelTree(Learner):
 
     family = "model_tree"
     rank = 3.0
+    losses = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "max_leaves": 6, "min_leaf": 60, "line_features": 4, "leaf_ridge": 100.0, "smooth": 30.0,
         "max_bin": 16, "folds": 4, "standard_errors": 0.5, "budget": 8_000,

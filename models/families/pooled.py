@@ -99,6 +99,7 @@ class PooledNetwork(Learner):
 
     scope = "city"
     rank = 9.0
+    losses = LOSSES
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "loss": "absolute",

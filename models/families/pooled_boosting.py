@@ -49,6 +49,7 @@ class PooledXGBoost(Learner):
     family = "macro_xgboost"
     scope = "city"
     rank = 8.0
+    losses = ("absolute", "squared", "pinball")
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType({
         "loss": "absolute", "level": 0.5, "rounds": 300, "eta": 0.08, "max_depth": 6, "min_child_weight": 30.0,
         "max_bin": 64, "shrink": 5.0, "sample": 0.7, "features": 0.6, "patience": 15, "holdout": 0.15,

@@ -26,6 +26,7 @@ class PooledRidge(Learner):
     family = "macro_ridge"
     scope = "city"
     rank = 1.2
+    losses = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = Ridge.defaults
     space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({"share": (0.0, 0.5, 1.0)})
 
@@ -34,6 +35,14 @@ class PooledRidge(Learner):
     def fit(self, rows: Rows, y: np.ndarray, *, zone_features: np.ndarray | None = None) -> Self:
         self.layout = rows.layout
         self.line = Ridge(seed=self.seed, **self.settings).fit(_stacked(rows), y.reshape(-1, 1, y.shape[2]))
+        return self
+
+    @property
+    def can_update(self) -> bool:
+        return self.line.can_update
+
+    def update(self, rows: Rows, y: np.ndarray) -> Self:
+        self.line.update(_stacked(rows), y.reshape(-1, 1, y.shape[2]))
         return self
 
     def predict(self, rows: Rows, places: np.ndarray | None = None) -> np.ndarray:

@@ -55,6 +55,7 @@ class QuantileLinear(LineLearner):
 
     family = "quantile_linear"
     rank = 2.0
+    losses = ("absolute", "huber")
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "loss": "absolute",

@@ -89,6 +89,7 @@ class RegimeLearner(Learner):
     family: ClassVar[str] = "regime"
     scope: ClassVar[Literal["zone", "city"]] = "zone"
     rank: ClassVar[float] = 4.0
+    losses: ClassVar[tuple[str, ...]] = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"most": 4, "bent": 24, "shrinks": (0.05, 0.2, 1.0, 5.0, 1000.0), "blocks": 5, "caution": 1.0,
          "penalties": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0), "spared": {"own_lag_0": 0.01}}

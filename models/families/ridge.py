@@ -34,7 +34,7 @@ class Ridge(LineLearner):
     share : float, 0 to 1
         How far a horizon listens to the other horizons of its zone when it chooses its penalty.
     refreshable : bool
-        Keep the Gram matrices, so that `update` can add rows; 4 bytes times the square of the features a line.
+        Keep the Gram matrices, so that `update` can add rows; 2 bytes times the square of the features a line.
 
     References
     ----------
@@ -44,6 +44,7 @@ class Ridge(LineLearner):
 
     family = "ridge"
     rank = 1.0
+    losses = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {
             "penalties": (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0),
@@ -72,6 +73,10 @@ class Ridge(LineLearner):
             if self.gram is not None:
                 self.gram[some] = gram
         self.coefficient = coefficient
+
+    @property
+    def can_update(self) -> bool:
+        return self.gram is not None
 
     def update(self, rows: Rows, y: np.ndarray) -> Self:
         """Learn from new rows as well; the penalties stay.
@@ -102,8 +107,19 @@ class Ridge(LineLearner):
         meta, arrays, blobs = super().state()
         arrays["penalty"] = self.penalty
         if self.gram is not None:
-            arrays["gram"] = self.gram
+            low = np.tril_indices(self.gram.shape[-1])  # all that the kernels read
+            arrays["gram"] = self.gram[..., low[0], low[1]]
         return meta, arrays, blobs
+
+    def restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
+        super().restore(meta, {key: value for key, value in arrays.items() if key != "gram"}, blobs)
+        if "gram" in arrays:
+            packed = arrays["gram"]
+            width = self.lines().shape[-1] + 1
+            low = np.tril_indices(width)
+            self.gram = np.zeros((*packed.shape[:2], width, width), np.float32)
+            self.gram[..., low[0], low[1]] = packed
+            self.gram[..., low[1], low[0]] = packed
 
 
 def ridge_parts(

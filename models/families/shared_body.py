@@ -43,6 +43,7 @@ class SharedBody(Learner):
     family = "shared_body"
     scope = "city"
     rank = 7.0
+    losses = PooledMLP.losses
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {**{k: v for k, v in PooledMLP.defaults.items() if k != "members"}, "width": 64, "blocks": 1, "holdout": 0.2}
     )

@@ -44,6 +44,7 @@ class ElasticNet(LineLearner):
 
     family = "elastic_net"
     rank = 1.5
+    losses = ("squared",)
     defaults: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {"mix": 0.5, "path": 16, "reach": 0.0003, "folds": 5, "caution": 0.0, "spared": {"own_lag_0": 0.01}}
     )

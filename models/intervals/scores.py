@@ -129,7 +129,7 @@ def interval_score(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray, *, 
 
     Examples
     --------
-    >>> float(interval_score(np.array(12.0), np.array(0.0), np.array(10.0)))
+    >>> round(float(interval_score(np.array(12.0), np.array(0.0), np.array(10.0))), 6)
     50.0
     """
     missed = np.maximum(lower - actual, 0.0) + np.maximum(actual - upper, 0.0)

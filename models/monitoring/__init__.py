@@ -3,13 +3,15 @@
 Read `residuals` (what a forecaster got wrong, step by step), `reference` (what it usually gets wrong), `windows` (sums
 of the last hours that change when something changes), `thresholds` (how large they must be to count, for a rate of
 false alarms that was asked for), `inputs` (readings missing, stuck or out of range), `monitor` (all of it while time
-runs), `alarms` (what is told, kept and acknowledged) and `policies` (when to train again). Arrays in, arrays out.
+runs), `alarms` (what is told, kept and acknowledged), `policies` (when to train again) and `keeper` (the same for one
+zone, day by day). Arrays in, arrays out.
 """
 
 from __future__ import annotations
 
 from models.monitoring.alarms import ALARMS, Alarm, AlarmBook, alarm_table
 from models.monitoring.fleet import followers, monitors, references, series_of_zones
+from models.monitoring.keeper import Keeper
 from models.monitoring.monitor import Monitor
 from models.monitoring.reference import Reference, reference_of
 from models.monitoring.residuals import Series, watched
@@ -20,6 +22,7 @@ __all__ = [
     "KINDS",
     "Alarm",
     "AlarmBook",
+    "Keeper",
     "Monitor",
     "MonitorSettings",
     "Reference",

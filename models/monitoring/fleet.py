@@ -10,13 +10,10 @@ import pandas as pd
 from models.contract import Forecaster, validation_start
 from models.following import Follower
 from models.monitoring.monitor import Monitor
-from models.monitoring.reference import WISHED_DAYS, Reference, optimism
+from models.monitoring.reference import OPTIMISM, WISHED_DAYS, Reference, optimism
 from models.monitoring.residuals import Series, joined, watched
 from models.monitoring.settings import MonitorSettings
 from models.panel import Panel
-
-#: Errors out of fold over those of readings that a model has seen, where no validation tells (assumed).
-_OPTIMISM = 1.1
 
 
 def references(
@@ -45,7 +42,7 @@ def references(
         parts = [watched(model, panel, start, stop) for model in mine.values()]
         ratio = np.concatenate(
             [
-                np.full(1, _OPTIMISM) if m.validation is None else optimism(m, s, start)
+                np.full(1, OPTIMISM) if m.validation is None else optimism(m, s, start)
                 for m, s in zip(mine.values(), parts)
             ]
         )

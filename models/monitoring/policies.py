@@ -115,7 +115,7 @@ def replay(
     service = [model.bare()] * len(model.zone_ids)
     alone = [model.bare().one(zone) for zone in model.zone_ids] if policy.kind == "on drift" else []
     monitor = Monitor(model.target, model.zone_ids, reference, policy.settings)
-    lessons = _Lessons(len(model.zone_ids))
+    lessons = Lessons(len(model.zone_ids))
     errors, retrained, spent, watched_s = [], [], 0.0, 0.0
     whole: Forecaster | None = model.bare()
     for begin in range(start, stop, day):
@@ -131,7 +131,7 @@ def replay(
             begun = time.process_time()
             done = []
             for place, since in lessons.due(last, day):
-                new = _better(alone[place], service[place], place, panel, since, last)
+                new = better(alone[place], service[place], place, panel, since, last)
                 if new is not None:
                     service[place], whole = new, None
                     done.append(place)
@@ -152,7 +152,7 @@ def replay(
     )
 
 
-class _Lessons:
+class Lessons:
     """Zones whose world has changed, since when, and how often they were trained since."""
 
     def __init__(self, zones: int) -> None:
@@ -180,10 +180,19 @@ class _Lessons:
         return found
 
 
-def _better(
-    alone: Forecaster, serving: Forecaster, place: int, panel: Panel, since: int, now: int
-) -> Forecaster | None:
-    """A zone's model learned from what came since a change, where it beats the one in service on the last day."""
+def better(alone: Forecaster, serving: Forecaster, place: int, panel: Panel, since: int, now: int) -> Forecaster | None:
+    """A zone's model learned from what came since a change, where it beats the one in service on the last day.
+
+    Parameters
+    ----------
+    alone : Forecaster
+        The zone's first model, whose recipe is learned again.
+    serving : Forecaster
+        The one in service, of one zone or of many; `place` is the zone's among many.
+    panel : Panel
+    since, now : int
+        Positions of the change, and of the first interval that is not known.
+    """
     day = panel.steps_per_day
     trial_end = now - int(_JUDGED_DAYS * day)
     if trial_end - since < MIN_DAYS * day - day // 2:

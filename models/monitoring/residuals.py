@@ -81,12 +81,9 @@ def watched(model: Forecaster, panel: Panel, start: int, end: int) -> Series:
     Series
     """
     known = np.arange(max(start, 1) - 1, end - 1)
-    step = (model.anchors[0],)
-    if step != (1,):
-        step = (1,)
     places = np.arange(len(model.zone_ids))
     chunks = np.array_split(known, max(1, -(-known.size // _AT_ONCE)))
-    levels = [model._point(panel, part, places, step) for part in chunks if part.size]
+    levels = [model._point(panel, part, places, (1,)) for part in chunks if part.size]
     level = np.concatenate(levels)[:, :, 0] if levels else np.empty((0, places.size))
     return series_of(model, panel, known, level)
 

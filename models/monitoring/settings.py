@@ -16,7 +16,6 @@ WINDOWS_H: dict[str, tuple[float, ...]] = {
     "mean": (6.0, 24.0), "variance": (18.0,), "pattern": (24.0, 72.0), "coverage": (72.0,),
     "drift": (24.0, 72.0),
 }  # fmt: skip
-LONGEST_H = max(hours for windows in WINDOWS_H.values() for hours in windows)
 PATTERN_BINS = 8  # stretches of three hours in which a day's pattern is told
 
 

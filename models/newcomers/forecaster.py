@@ -102,6 +102,11 @@ class TransferredForecaster(EnsembleForecaster):
         again.profile = first.profile
         return again
 
+    @property
+    def can_refresh(self) -> bool:
+        """Never: its usual day moves with every reading, so that it is refitted, warm."""
+        return False
+
     def one(self, zone_id: str) -> Self:
         """Itself: it serves one zone."""
         self.places([zone_id])

@@ -26,6 +26,7 @@ class WarmLine(LineLearner):
 
     family = "warm_line"
     rank = 1.1
+    losses = ("squared",)
     wrapper: ClassVar[bool] = True
     prior: np.ndarray | None = None
     worth: np.ndarray

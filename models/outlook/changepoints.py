@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from models.outlook.memory import fitted, held, noise
+from models.outlook.memory import fitted, held, noise, whitened
 from models.outlook.trend import SEASON_DAYS, design
 
 LEAST_DAYS = 28  # known days without which no change is looked for (assumed)
@@ -107,17 +107,13 @@ def divided(value: np.ndarray, cost: float) -> list[int]:
 
 def _steady(day: np.ndarray, value: np.ndarray, cuts: list[int]) -> bool:
     """Whether a straight line tells the days better than steps."""
-    n = day.size
-    line, level = design(day, (), slope=True, seasons=False), design(
-        day, tuple(int(day[c]) for c in cuts), slope=False, seasons=False
-    )  # fmt: skip
+    line = design(day, (), slope=True, seasons=False)
+    level = design(day, tuple(int(day[c]) for c in cuts), slope=False, seasons=False)
     memory = fitted(level, value, day)[2]  # the same for both: a step that is missed looks like memory
-    return bool(_criterion(line, value, day, memory, 0) <= _criterion(level, value, day, memory, len(cuts)) and n > 0)
+    return bool(_criterion(line, value, day, memory, 0) <= _criterion(level, value, day, memory, len(cuts)))
 
 
 def _criterion(x: np.ndarray, y: np.ndarray, day: np.ndarray, memory: float, dates: int) -> float:
-    from models.outlook.memory import whitened
-
     moved = whitened(np.column_stack([x, y]), day, memory)
     beta = np.linalg.lstsq(moved[:, :-1], moved[:, -1], rcond=None)[0]
     rest = float(((moved[:, -1] - moved[:, :-1] @ beta) ** 2).sum())

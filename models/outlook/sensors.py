@@ -117,7 +117,6 @@ def sensor_worth(panel: Panel, target: str, *, until: int | None = None) -> pd.D
 def distances(panel: Panel) -> np.ndarray:
     """Distances of zones, m, shape (Z, Z); `nan` for a zone without a place."""
     table = panel.zones
-    count = len(panel.zone_ids)
     if table is not None and {"lat", "lon"} <= set(table.columns) and table["lat"].notna().sum() >= LEAST_ZONES:
         lat, lon = (np.radians(table[c].to_numpy(dtype=float, na_value=np.nan)) for c in ("lat", "lon"))
         half = np.sin((lat[:, None] - lat) / 2) ** 2 + np.cos(lat[:, None]) * np.cos(lat) * (
@@ -131,7 +130,7 @@ def distances(panel: Panel) -> np.ndarray:
 
     steps = shortest_path((panel.neighbours > 0).astype(float), directed=False, unweighted=True)
     far = np.isfinite(steps)
-    return np.where(far, steps, 2 * max(steps[far].max(initial=1.0), 1.0) + 0 * np.zeros((count, count))) * 1000.0
+    return np.where(far, steps, 2 * steps[far].max(initial=1.0)) * 1000.0
 
 
 def correlations(away: np.ndarray) -> np.ndarray:
@@ -180,7 +179,7 @@ def _explained(field: Field, apart: np.ndarray, sensors: np.ndarray, place: int)
 
 def _nearby(apart_m: np.ndarray, value: np.ndarray) -> float:
     """Value of the nearest places, weighted by inverse distance."""
-    order = np.argsort(apart_m, kind="stable")[: max(_NEAR, 1)]
+    order = np.argsort(apart_m, kind="stable")[:_NEAR]
     weight = 1 / np.maximum(apart_m[order], 1.0)
     return float((weight * value[order]).sum() / weight.sum())
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from models.contract import Forecaster
 from models.intervals import QUANTILES
+from models.monitoring.reference import OPTIMISM
 from models.panel import Panel
 
 VERDICTS = ("check the sensor", "train again", "watch", "leave it")
@@ -19,7 +20,6 @@ MOST_DAYS = 28  # days of errors on each side
 LEAST_DAYS = 3  # without which nothing is said of growth (assumed)
 _PER_DAY = 24
 _RESAMPLES = 400
-_SEEN = 1.1  # errors out of fold over those of readings that a model has seen (assumed, as in monitoring)
 
 
 @dataclass(frozen=True)
@@ -126,9 +126,9 @@ def _growth(
         plain.append(total.sum() / count.sum())
     if plain[0] <= 0:
         return nothing
-    ratio = drawn[1] / np.maximum(drawn[0] * _SEEN, 1e-12)
+    ratio = drawn[1] / np.maximum(drawn[0] * OPTIMISM, 1e-12)
     low, high = np.quantile(ratio, (0.05, 0.95))
-    return float(plain[1] / (plain[0] * _SEEN)), float(low), float(high)
+    return float(plain[1] / (plain[0] * OPTIMISM)), float(low), float(high)
 
 
 def _errors(model: Forecaster, panel: Panel, zone_id: str, known: np.ndarray, step: int) -> np.ndarray:

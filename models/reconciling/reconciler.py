@@ -160,13 +160,6 @@ class Reconciler:
         self._offsets = np.concatenate(parts)
         return self
 
-    def with_models(self, zone_point: ZonePoint, upper_model: Forecaster) -> Reconciler:
-        """The same with models that were learned again; what is known of their errors stays."""
-        again = Reconciler(self.hierarchy, self.target, zone_point, upper_model, self._usual)
-        again.errors, again.methods = self.errors, self.methods
-        again._w, again._stray, again._offsets = self._w, self._stray, self._offsets
-        return again
-
     def covariance(self, step: int) -> np.ndarray:
         """Covariance (N, N) of reconciled forecasts' errors at a horizon: S G W G' S', so that levels agree in it too.
 
@@ -263,7 +256,7 @@ def _one(model: Forecaster, zone_ids: Sequence[str]) -> tuple[Validation, ZonePo
 def _in_use(training: Training, target: str, zone_ids: Sequence[str]) -> tuple[Validation, ZonePoint, tuple[int, ...]]:
     """What serves each zone: its record beside the others', and its forecasts, asked by model and not by zone."""
     rows = training.choices[training.choices["target"] == target].set_index("zone_id")
-    whole: dict[int, Forecaster] = {}
+    models: list[Forecaster] = []
     served: dict[int, list[int]] = {}
     for z, zone in enumerate(zone_ids):
         kind = str(rows.loc[zone, "model_in_use"])
@@ -274,18 +267,14 @@ def _in_use(training: Training, target: str, zone_ids: Sequence[str]) -> tuple[V
         else:
             name = training.micromodels[zone, target].name
             model = training.candidates.get((name, target)) or training.baselines[name, target]
-        whole[id(model)] = model
+        models.append(model)
         served.setdefault(id(model), []).append(z)
-    records: list[Validation] = []
-    for zone in zone_ids:
-        model = next(whole[key] for key, of in served.items() if zone_ids.index(zone) in of)
-        records.append(_one(model, [zone])[0])
+    records = [_one(model, [zone])[0] for model, zone in zip(models, zone_ids)]
 
     def point(panel: Panel, origins: pd.DatetimeIndex, steps: Sequence[int]) -> np.ndarray:
         out = np.empty((len(origins), len(zone_ids), len(steps)))
-        for key, of in served.items():
-            out[:, of] = _one(whole[key], [zone_ids[z] for z in of])[1](panel, origins, steps)
+        for of in served.values():
+            out[:, of] = _one(models[of[0]], [zone_ids[z] for z in of])[1](panel, origins, steps)
         return out
 
-    first = next(iter(whole.values()))
-    return joined(records), point, first.anchors
+    return joined(records), point, models[0].anchors

@@ -53,12 +53,16 @@ def worst_within(
     columns, origins = panel.columns(list(zone_ids)), panel.origins(known)
     grid = panel.values[model.target]
 
-    def forecast(change: np.ndarray) -> np.ndarray:
+    def changed(change: np.ndarray) -> Panel:
+        """The panel with a `change` (n, lags, Z) of its last readings, in tolerances."""
         told = grid.copy()
         at = known[:, None] - np.arange(lags)  # (n, lags)
         told[at[:, :, None], columns] = grid[at[:, :, None], columns] * (1 + tolerance * change)
-        part = replace(panel, values={**panel.values, model.target: told})
-        return np.asarray(model.forecast(part, origins=origins, zone_ids=zone_ids, steps=(step,))[:, :, 0, _MEDIAN])
+        return replace(panel, values={**panel.values, model.target: told})
+
+    def forecast(change: np.ndarray) -> np.ndarray:
+        found = model.forecast(changed(change), origins=origins, zone_ids=zone_ids, steps=(step,))
+        return np.asarray(found[:, :, 0, _MEDIAN])
 
     n, zones = known.size, columns.size
     still = np.zeros((n, lags, zones))
@@ -75,7 +79,4 @@ def worst_within(
     change = up * side[:, None]
     better = np.maximum(high, low) >= np.abs(base - actual)  # where nothing spoils it, leave it
     change *= better[:, None]
-    told = grid.copy()
-    at = known[:, None] - np.arange(lags)
-    told[at[:, :, None], columns] = grid[at[:, :, None], columns] * (1 + tolerance * change)
-    return replace(panel, values={**panel.values, model.target: told})
+    return changed(change)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.contract import Forecaster
+from models.horizons import followed
 from models.intervals import QUANTILES
 from models.panel import Panel
 
@@ -43,10 +44,8 @@ def losses(
     """Absolute errors (n, Z, S) of median forecasts made from `panel`, against the readings of `truth`."""
     origins = panel.origins(known)
     found = model.forecast(panel, origins=origins, zone_ids=zone_ids, steps=steps)[..., _MEDIAN]
-    aim = known[:, None] + np.asarray(steps)
     grid = truth.values[model.target][:, truth.columns(list(zone_ids))]
-    actual = np.where((aim < len(grid))[..., None], grid[np.minimum(aim, len(grid) - 1)], np.nan).transpose(0, 2, 1)
-    return np.abs(found - actual)
+    return np.abs(found - followed(grid, known[:, None] + np.asarray(steps)))
 
 
 def error_growth(loss: np.ndarray, clean: np.ndarray, day: np.ndarray, *, seed: int) -> Growth:

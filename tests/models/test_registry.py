@@ -95,6 +95,9 @@ def test_damaged_cards_and_pointers_are_named(model):
     store.put("Z01/speed_mps/0001/card.json", json.dumps({"version": "0001"}).encode())
     with pytest.raises(ModelFileError, match=r"card.json.*train"):
         registry.load("Z01", "speed_mps", "0001")
+    store.put("Z01/speed_mps/0001/card.json", b"[" * 200_000)  # deeper than any reader goes
+    with pytest.raises(ModelFileError, match=r"card.json is damaged"):
+        registry.load("Z01", "speed_mps", "0001")
 
 
 def test_asking_for_what_is_not_there_is_answered_in_words(store):

@@ -97,3 +97,16 @@ def test_pairs_heard_at_different_times_still_give_a_covariance():
     found = shrunk_covariance(errors)
     assert np.linalg.eigvalsh(found)[0] > 0
     assert found[0, 1] > 0.3 * found[0, 0] and found[0, 2] < -0.3 * found[0, 0]
+
+
+@pytest.mark.parametrize(("own", "nixtla"), [("ols", "ols"), ("structural", "wls_struct"), ("mint", "mint_shrink")])
+def test_the_projection_is_that_of_hierarchicalforecast(own, nixtla):
+    """Five zones, two districts and a city, errors of all nodes correlated: the same forecasts to a millionth."""
+    methods = pytest.importorskip("hierarchicalforecast.methods")
+    rng = np.random.default_rng(1)
+    upper = np.array([[1.0, 1, 1, 1, 1], [1, 1, 0, 0, 0], [0, 0, 1, 1, 1]])
+    errors, base = rng.normal(size=(300, 8)) @ rng.normal(size=(8, 8)), rng.uniform(50, 100, (4, 8))
+    seen = {"y_insample": np.zeros((8, 300)), "y_hat_insample": errors.T} if own == "mint" else {}
+    found = methods.MinTrace(method=nixtla).fit_predict(S=np.vstack([upper, np.eye(5)]), y_hat=base.T, **seen)
+    mine = reconcile(base, upper, error_matrix(own, upper, errors), nonnegative=False)
+    assert mine == pytest.approx(found["mean"].T, abs=1e-4) and np.abs(mine - base).max() > 10

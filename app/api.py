@@ -1,21 +1,27 @@
-"""What the map fetches: geometry and the day, each once, named by their runs, with ETag, gzip and a long life."""
+"""What the map fetches: geometry and the day, each once, named by their runs, with ETag, gzip and a long life.
+
+`/api/now` alone is asked again and again: it names the day that is the newest.
+"""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 
 from flask import Flask, Response, abort, request
 
 from app import air_views, map_views
 from app.queries import Queries
-from data.errors import StoreError
+from app.sensor_views import header_status
+from app.texts import language
+from data.errors import StoreError, ZonewiseError
 
 _LIFE = "private, max-age=31536000, immutable"
 
 
 def register(server: Flask, queries: Queries) -> None:
-    """Add the routes `/api/<run>/geo.json`, `/api/<key>/day.json`, `/api/<key>/links.bin` and `/api/<key>/air.json`."""
+    """Add the routes: `geo.json`, `day.json`, `links.bin` and `air.json` below `/api/<key>/`, and `/api/now`."""
 
     @server.get("/api/<run>/geo.json")
     def geo(run: str) -> Response:
@@ -28,9 +34,8 @@ def register(server: Flask, queries: Queries) -> None:
     def day(key: str) -> Response:
         if key != day_key(queries):
             abort(404)
-        return _answer(
-            queries.keep(("gz", "day", key), lambda: _packed(map_views.day_json(queries))), "application/json"
-        )
+        body = queries.keep(("gz", "day", language(), key), lambda: _packed(map_views.day_json(queries)))
+        return _answer(body, "application/json")
 
     @server.get("/api/<key>/links.bin")
     def links(key: str) -> Response:
@@ -47,11 +52,21 @@ def register(server: Flask, queries: Queries) -> None:
             queries.keep(("gz", "air", key), lambda: _packed(air_views.air_json(queries))), "application/json"
         )
 
+    @server.get("/api/now")
+    def now() -> Response:
+        try:
+            told = {"key": day_key(queries), "time": header_status(queries)[0]}
+        except ZonewiseError:
+            abort(404)
+        response = Response(json.dumps(told), mimetype="application/json")
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
 
 def day_key(queries: Queries) -> str:
     """Name of the live day as shown: changes with the runs behind it and with `now`."""
     info = queries.info()
-    text = f"{info.runs.get('simulation')} {info.runs.get('training')} {info.now}"
+    text = f"{language()} {info.runs.get('simulation')} {info.runs.get('training')} {info.now}"
     return f"{info.runs['live']}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from app.display import DISPLAY
 from app.texts import ahead, model_name
-from data.units import DISPLAY
 
 _MOST_FEATURES = 8
 _PLACES = {"_city": "the whole city (macromodel)", "_mix": "all zones (mix of models)"}
@@ -114,6 +114,8 @@ def _lineage(card: Mapping[str, Any]) -> list[str]:
         "learned_again_from": "chosen and judged with readings up to", "transferred_from": "transferred from",
     }  # fmt: skip
     rows = [f"{words.get(key, key)}: {value}" for key, value in lineage.items() if value]
+    if plugin := card.get("plugin"):
+        rows.append(f"family of package {plugin['package']} {plugin['version']} ({plugin['place']})")
     if card.get("seed") is not None:
         rows.append(f"seed {card['seed']}, code {card.get('code_version') or 'unknown'}")
     settings = {k: v for k, v in dict(card.get("settings") or {}).items() if k != "seed"}

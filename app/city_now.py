@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from app import live_views, zone_views
+from app.display import DISPLAY
 from app.limits import EU_2030
 from app.queries import Queries
-from app.texts import signed, t
-from data.units import DISPLAY, KMH_PER_MPS, SECONDS_PER_HOUR
+from app.texts import language, number, signed, t
+from data.units import KMH_PER_MPS, SECONDS_PER_HOUR
 
 LIKELY, POSSIBLE = 0.5, 0.1  # chances from which a zone counts as likely, as possibly over a limit
 
@@ -36,7 +37,7 @@ def city_figures(queries: Queries) -> list[Figure]:
         from app.measured_now import measured_figures
 
         return measured_figures(queries)
-    key = ("figures", info.runs["live"], info.runs.get("comparison"), info.runs.get("training"), info.now)
+    key = ("figures", language(), info.runs["live"], info.runs.get("comparison"), info.runs.get("training"), info.now)
     return queries.keep(key, lambda: [*_traffic(queries), _no2(queries), _over(queries), _error(queries)])
 
 
@@ -138,7 +139,7 @@ def _error(queries: Queries) -> Figure:
         change = "" if not tone else change
     return Figure(
         label=label,
-        value=f"{value:.1f}",
+        value=number(value, 1),
         unit=t("kpi.mae", unit=DISPLAY[column][0]),
         note=note,
         change=change,
@@ -147,7 +148,7 @@ def _error(queries: Queries) -> Figure:
 
 
 def _text(value: float, digits: int) -> str:
-    return "–" if not np.isfinite(value) else f"{value:,.{digits}f}"
+    return "–" if not np.isfinite(value) else number(value, digits)
 
 
 def _mean(grid: np.ndarray) -> np.ndarray:

@@ -15,20 +15,26 @@ import click
 from app import logs
 from app.commands.air import air
 from app.commands.calibration import calibrate
+from app.commands.care import backup, doctor, restore
 from app.commands.edge import edge
 from app.commands.forecasts import forecast
 from app.commands.importing import import_group
-from app.commands.jobs import compare, demo, serve_workspace, simulate, train
+from app.commands.jobs import compare, demo, simulate, train
 from app.commands.models import models
 from app.commands.monitoring import monitor
 from app.commands.options import JSON, RUN, WORKSPACE, existing
 from app.commands.outlook import outlook
 from app.commands.output import show
 from app.commands.planning import PLANNING
+from app.commands.plugins import plugins
+from app.commands.queue import jobs
+from app.commands.refreshing import refresh
 from app.commands.runs import runs
 from app.commands.scenarios import scenario
+from app.commands.serving import serve_app, users
+from app.commands.validation import report
 from app.commands.watching import watch
-from data.errors import InputError, RunNotFoundError, ZonewiseError
+from data.errors import RunNotFoundError, ZonewiseError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -50,19 +56,6 @@ def cli(context: click.Context, chosen: str | None, verbose: int) -> None:
     """
     logs.set_up(verbose)
     context.obj = chosen
-
-
-@cli.command("app")
-@WORKSPACE
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8050, show_default=True)
-@click.option("--workers", type=click.IntRange(1, 64), default=2, show_default=True)
-@click.pass_obj
-def serve_app(chosen: str | None, workspace: str | None, host: str, port: int, workers: int) -> None:
-    """Open the map app on a workspace."""
-    if host not in ("127.0.0.1", "localhost", "::1"):
-        raise InputError(f"--host {host}: the app has no sign-in yet, so it serves this machine only; use 127.0.0.1")
-    serve_workspace(existing(workspace or chosen), host, port, workers)
 
 
 @cli.command()
@@ -127,9 +120,18 @@ for _command in (
     runs,
     import_group,
     watch,
+    refresh,
     edge,
     monitor,
     outlook,
+    jobs,
+    doctor,
+    backup,
+    restore,
+    serve_app,
+    users,
+    plugins,
+    report,
 ):
     cli.add_command(_command)
 for _command in PLANNING:
@@ -148,6 +150,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _fail(str(error))
     except ZonewiseError as error:
         _fail(str(error))
+    except OSError as error:  # a full disk, a file that may not be read: nothing finished is lost by it
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"{error.strerror or error}{where}; check the disk and the permissions, then repeat the command")
+    except MemoryError:
+        _fail("not enough memory; take fewer zones, days or processes (--n-jobs 1). Finished steps are kept")
     except KeyboardInterrupt:
         click.echo("stopped; finished steps are kept", err=True)
         sys.exit(130)

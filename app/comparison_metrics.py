@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from app import comparison_views as views
+from app.display import DISPLAY
 from app.queries import Queries
-from app.texts import EN, ahead, t
-from data.units import DISPLAY
+from app.texts import ahead, spoken, t
 
 #: Metrics that the page offers where they were stored, in order; less is better but for coverage, which has an aim.
 METRICS = ("mae", "rmse", "pinball", "coverage_90")
@@ -32,7 +32,7 @@ def metrics(queries: Queries, target: str) -> list[str]:
 def periods(queries: Queries, target: str, horizon_s: float) -> list[str]:
     """All test days, and the situations that both models met on them."""
     rows = views.regimes(queries, target, horizon_s)
-    return [ALL, *(str(r) for r in rows["regime"] if str(r) != ALL and f"regime.{r}" in EN)]
+    return [ALL, *(str(r) for r in rows["regime"] if str(r) != ALL and f"regime.{r}" in spoken())]
 
 
 def factor_of(target: str, metric: str) -> float:
@@ -96,7 +96,7 @@ def _verdicts(joined: pd.DataFrame, loss: dict[str, np.ndarray], metric: str) ->
 def period_rows(queries: Queries, target: str, horizon_s: float) -> pd.DataFrame:
     """Situations as rows of a dumbbell: `label`, `micro_mae`, `macro_mae`, `difference`, `verdict`, `regime`, `n`."""
     rows = views.regimes(queries, target, horizon_s)
-    rows = rows[np.array([f"regime.{r}" in EN for r in rows["regime"]], dtype=bool)]
+    rows = rows[np.array([f"regime.{r}" in spoken() for r in rows["regime"]], dtype=bool)]
     label = [t(f"regime.{r}") for r in rows["regime"]]
     return rows.assign(label=label, difference=rows["micro_mae"] - rows["macro_mae"]).reset_index(drop=True)
 

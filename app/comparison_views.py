@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
 from app.queries import NotReadyError, Queries, targets_of
 from app.texts import ahead, t
-from data.units import DISPLAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
 from app.jobs import Job, Jobs
 from app.model_lists import about, test_scores
 from app.model_views import card, panel
 from app.queries import Queries, targets_of
-from data.units import DISPLAY
 
 #: The steps, in order; each has words under `create.step.<name>`.
 STEPS = ("objective", "data", "technique", "validation", "deployment", "monitoring")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from simulation.city import City
     from simulation.count_calibration import Calibrated
     from simulation.demand.spec import DemandSpec
+    from simulation.speed_calibration import SpeedCalibrated
 
 #: The calibrated demand of a workspace; its job reads it from then on.
 FILE = "demand.csv"
@@ -38,6 +40,20 @@ def demand_of_file(city: City, path: str) -> DemandSpec:
     return demand_from_od(
         city.demand, read_od(path), names=names, day_variation=True, weekend_factor=city.demand.weekend_factor
     )
+
+
+def with_profiles(demand: DemandSpec, path: str) -> DemandSpec:
+    """The demand with departure profiles from a file; what the file leaves out stays.
+
+    Raises
+    ------
+    InputError, FileFormatError, DemandError
+        If the file cannot be read, or holds no profiles.
+    """
+    from data.readers.od import read_departure_profiles
+    from simulation.demand.given import profile_array
+
+    return replace(demand, profiles=profile_array(read_departure_profiles(path), demand.profiles))
 
 
 def calibrate_workspace(
@@ -72,33 +88,96 @@ def calibrate_workspace(
     InputError, FileFormatError, DemandError
         If the workspace has no simulated city, or the counts do not fit it; nothing is written then.
     """
-    from app.code_version import code_version
-    from app.job_spec import file_digest
-    from app.pipeline import stored_city
     from data.readers.link_counts import read_link_counts
     from simulation.count_calibration import calibrate_demand
 
-    if space.describe().get("source") == "measured":
-        raise InputError(f"workspace '{space.name}' is of measured data alone; there is no demand to calibrate")
-    city = stored_city(space)
+    city = _city_of(space)
     table = read_link_counts(counts, city.links)
     found = calibrate_demand(
         city, table[["link_id", "hour", "veh_per_h"]], count_days=float(table["days"].median()), progress=progress,
         **options,
     )  # fmt: skip
-    od = od_table(found.demand)
-    parent = space.describe()["runs"]["city"]
-    spec = {"code": code_version()["city"], "parent": parent, "counts": file_digest(str(counts)), "options": options}
-    with space.runs.write("demand", spec, parents=(parent,), seed=options.get("seed", 1)) as run:
-        run.table("od_day", od)
-        run.table("count_fit", found.quality)
-        run.table("counted_links", found.links)
-        run.table("rounds", found.rounds)
-    if found.taken:
-        _keep(space, od)
+    tables = {"count_fit": found.quality, "counted_links": found.links, "rounds": found.rounds}
+    return _stored(space, found, tables, {"counts": counts}, options), found
+
+
+def calibrate_workspace_speeds(
+    space: Workspace,
+    speeds: Path | str,
+    counts: Path | str | None = None,
+    *,
+    progress: Callable[[int, int, str], Any] | None = None,
+    **options: Any,
+) -> tuple[str, SpeedCalibrated]:
+    """Calibrate how much of a workspace's demand drives to measured speeds, as `calibrate_workspace` does to counts.
+
+    Parameters
+    ----------
+    space : Workspace
+        With a city.
+    speeds : Path or str
+        As `data.readers.link_counts.read_link_speeds` reads it.
+    counts : Path or str, optional
+        Fitted together with the speeds.
+    progress : callable, optional
+    **options
+        Of `simulation.speed_calibration.calibrate_to_speeds`.
+
+    Returns
+    -------
+    run : str
+        Id of the run with tables `od_day`, `speed_fit`, `measured_links`, `factors`, `rounds`.
+    calibrated : SpeedCalibrated
+
+    Raises
+    ------
+    InputError, FileFormatError, DemandError
+        If the workspace has no simulated city, or the speeds do not fit it; nothing is written then.
+    """
+    from data.readers.link_counts import read_link_counts, read_link_speeds
+    from simulation.speed_calibration import calibrate_to_speeds
+
+    city = _city_of(space)
+    table = read_link_speeds(speeds, city.links)
+    beside = None if counts is None else read_link_counts(counts, city.links)[["link_id", "hour", "veh_per_h"]]
+    found = calibrate_to_speeds(city, table[["link_id", "hour", "speed_mps"]], beside, progress=progress, **options)
+    tables = {
+        "speed_fit": found.quality, "measured_links": found.links, "factors": found.factors, "rounds": found.rounds,
+    }  # fmt: skip
+    files = {"speeds": speeds} if counts is None else {"speeds": speeds, "counts": counts}
+    return _stored(space, found, tables, files, options), found
+
+
+def _city_of(space: Workspace) -> City:
+    from app.pipeline import stored_city
+
+    if space.describe().get("source") == "measured":
+        raise InputError(f"workspace '{space.name}' is of measured data alone; there is no demand to calibrate")
+    return stored_city(space)
+
+
+def _stored(
+    space: Workspace,
+    found: Calibrated | SpeedCalibrated,
+    tables: dict[str, pd.DataFrame],
+    files: dict[str, Path | str],
+    options: dict[str, Any],
+) -> str:
+    """Keep a calibration's report as a run, and its demand for the next job where it was taken; the run's id."""
+    from app.code_version import code_version
+    from app.job_spec import file_digest
     from data.store.runs import run_id
 
-    return run_id("demand", spec), found
+    od, parent = od_table(found.demand), space.describe()["runs"]["city"]
+    read = {name: file_digest(str(path)) for name, path in files.items()}
+    spec = {"code": code_version()["city"], "parent": parent, **read, "options": options}
+    with space.runs.write("demand", spec, parents=(parent,), seed=options.get("seed", 1)) as run:
+        run.table("od_day", od)
+        for name, table in tables.items():
+            run.table(name, table)
+    if found.taken:
+        _keep(space, od)
+    return run_id("demand", spec)
 
 
 def import_demand(space: Workspace, path: Path | str) -> DemandSpec:

@@ -81,14 +81,14 @@ class _Followed:
     """Adaptive intervals of stored models, brought up to `now` with the readings of a live run."""
 
     def __init__(self, workspace: Workspace, training: str, live: str, horizon_s: float) -> None:
-        from app.live_forecasts import stored_models
         from app.monitoring import watched_panel
         from app.pipeline import LIVE_MODELS
+        from app.renewed import serving_models
 
         self._runs, self._training, self._horizon_s = workspace.runs, training, horizon_s
         self._panel = watched_panel(workspace, live)
         self._now = pd.Timestamp(workspace.describe()["now"])
-        self._models = stored_models(workspace.runs, training, LIVE_MODELS)
+        self._models = serving_models(workspace, training, LIVE_MODELS)
         self._kept: dict[tuple[str, ...], pd.DataFrame] = {}
         if not (workspace.runs.root / training / "following").is_dir():
             raise InputError(
@@ -117,7 +117,7 @@ class _Followed:
             return None
         model, panel = self._models[key], self._panel
         last = int(panel.known(self._now)[0])
-        first = max(panel.known_by(pd.Timestamp(model.train_end)) - 1, 0)
+        first = min(max(panel.known_by(pd.Timestamp(model.train_end)) - 1, 0), last)
         fan = follower.advance(model, panel, pd.DatetimeIndex([panel.origin(k) for k in range(first, last + 1)]))[-1]
         step = model.anchors.index(round(self._horizon_s / panel.step_s))
         return pd.DataFrame(fan[:, step], index=list(model.zone_ids), columns=list(follower.live.calibration.quantiles))

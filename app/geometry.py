@@ -47,14 +47,10 @@ def city_geometry(zones: gpd.GeoDataFrame, links: gpd.GeoDataFrame, basemap: gpd
         {"id": str(z), "name": str(n), "at": [round(p.x, 6), round(p.y, 6)], "rings": _rings(g, origin)}
         for z, n, p, g in zip(zones["zone_id"], zones["name"], inner, zones.geometry)
     ]
+    lines = _lines(links, origin)
     link_list = [
-        {
-            "n": "" if n is None or n != n else str(n),
-            "c": rank(c),
-            "v": round(float(v) * 3.6, 1),
-            "line": _flat(g, origin),
-        }
-        for n, c, v, g in zip(links["name"], links["road_class"], links["free_flow_speed_mps"], links.geometry)
+        {"n": "" if n is None or n != n else str(n), "c": rank(c), "v": round(float(v) * 3.6, 1), "line": line}
+        for n, c, v, line in zip(links["name"], links["road_class"], links["free_flow_speed_mps"], lines)
     ]
     return {
         "origin": [float(v) for v in origin], "scale": SCALE, "bounds": bounds, "zones": zone_list, "links": link_list,
@@ -64,7 +60,15 @@ def city_geometry(zones: gpd.GeoDataFrame, links: gpd.GeoDataFrame, basemap: gpd
 
 def _flat(geometry: BaseGeometry, origin: np.ndarray) -> list[int]:
     points = shapely.get_coordinates(geometry)
-    return [int(v) for v in np.rint((points - origin) * SCALE).ravel()]
+    return np.rint((points - origin) * SCALE).astype(np.int64).ravel().tolist()
+
+
+def _lines(rows: gpd.GeoDataFrame, origin: np.ndarray) -> list[list[int]]:
+    """`_flat` of every row at once."""
+    points, row = shapely.get_coordinates(rows.geometry.to_numpy(), return_index=True)
+    whole = np.rint((points - origin) * SCALE).astype(np.int64)
+    ends = np.cumsum(np.bincount(row, minlength=len(rows)))
+    return [part.ravel().tolist() for part in np.split(whole, ends[:-1])] if len(rows) else []
 
 
 def _rings(geometry: BaseGeometry, origin: np.ndarray) -> list[list[int]]:

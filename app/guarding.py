@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,9 +41,9 @@ def present_guarded(
     InputError
         If the workspace has no forecasts yet, or zone, target or horizon is not among them.
     """
-    from app.live_forecasts import stored_models
     from app.monitoring import watched_panel
     from app.pipeline import LIVE_MODELS
+    from app.renewed import serving_models
     from models.robustness import Defence
     from models.robustness.defence import LOOK_BACK_DAYS
 
@@ -50,7 +51,7 @@ def present_guarded(
     runs = told.get("runs", {})
     if "live" not in runs:
         raise InputError(f"workspace '{workspace.name}' has no forecasts yet; 'zonewise demo' makes them")
-    models = stored_models(workspace.runs, str(runs["training"]), LIVE_MODELS)
+    models = serving_models(workspace, str(runs["training"]), LIVE_MODELS)
     panel = watched_panel(workspace, run or runs["live"])
     choices = _wanted(workspace.runs.read(runs["training"], "choices"), zone, target)
     now = int(panel.known(pd.Timestamp(told["now"]))[0])
@@ -90,7 +91,7 @@ def _wanted(choices: pd.DataFrame, zone: str | None, target: str | None) -> pd.D
 
 
 def _quantiles(
-    models: dict[tuple[str, ...], Forecaster], choice: object, panel: Panel, defence: Defence, cleaned: Cleaned,
+    models: Mapping[tuple[str, ...], Forecaster], choice: object, panel: Panel, defence: Defence, cleaned: Cleaned,
     now: int, horizon_s: float,
 ) -> tuple[np.ndarray, bool]:  # fmt: skip
     """Quantiles 0.05, 0.5, 0.95 of the model in use, and whether the zone's own sensor is believed."""
@@ -117,7 +118,7 @@ def _quantiles(
 
 
 def _parts(
-    models: dict[tuple[str, ...], Forecaster], zone: str, target: str, name: str, weight: float
+    models: Mapping[tuple[str, ...], Forecaster], zone: str, target: str, name: str, weight: float
 ) -> list[tuple[Forecaster, float]]:
     """Models whose forecasts add up to the one in use, with their shares."""
     own, city = models.get(("micromodel", zone, target)), models.get(("macromodel", target))

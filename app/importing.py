@@ -11,14 +11,16 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from app.job_spec import EFFORTS, file_digest
+from app.job_spec import file_digest
 from app.measured import SOURCE, MeasuredJob, MeasuredSpec
 from app.pipeline import Report
-from data.errors import InputError
+from app.training_options import EFFORTS
+from data.errors import InputError, StoreError
 from data.readers.clocks import iana
 from data.readers.places_of_sensors import checked_places
 from data.readers.readings import Readings
 from data.schemas import LINKS, NODES, SENSORS, empty, validate
+from data.store.locks import locked
 from data.store.observations import Observations, joined_places, table_digest
 from data.store.runs import run_id
 from data.store.workspace import Workspace
@@ -137,15 +139,19 @@ def import_readings(
     for r in readings:
         for name, count in r.duplicates.items():
             duplicates[name] = duplicates.get(name, 0) + count
-    observed.put_places(raw)
-    batch, new = observed.append(table, source=source)
-    if not workspace.runs.has(job.city_run):
-        with workspace.runs.write("city", spec) as run:
-            for name, held in city.items():
-                run.table(name, held)
-            run.json("city", {"name": workspace.name, "label": label, "timezone": job.timezone})
-            run.json("import", {"notes": notes, "coordinates": verdict.to_dict(), "duplicates": duplicates})
-    workspace.update(job=asdict(job), source=SOURCE, country=options.country, city=label, label=label)
+    workspace.room.check()
+    with workspace.at_work(), locked(workspace.root / ".import.lock"):
+        if not observed.places().equals(before):
+            raise StoreError(f"another import into workspace '{workspace.name}' came in between; repeat this one")
+        observed.put_places(raw)
+        batch, new = observed.append(table, source=source)
+        if not workspace.runs.has(job.city_run):
+            with workspace.runs.write("city", spec) as run:
+                for name, held in city.items():
+                    run.table(name, held)
+                run.json("city", {"name": workspace.name, "label": label, "timezone": job.timezone})
+                run.json("import", {"notes": notes, "coordinates": verdict.to_dict(), "duplicates": duplicates})
+        workspace.update(job=asdict(job), source=SOURCE, country=options.country, city=label, label=label)
     made = MeasuredJob(workspace, job, report or (lambda step, done, total, message: None))
     made.run("simulation")
     return {

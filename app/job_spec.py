@@ -11,17 +11,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from app.training_options import TrainingOptions, check_training, told_training
+from data import plugins
 from data.errors import InputError
 
 #: Steps of every job, in order; `calibration` comes before the simulation where air stations are given.
 STEPS = ("city", "simulation", "training", "comparison", "live")
 CALIBRATION = "calibration"
-#: As `models.candidates.EFFORTS`, which would load half of the packages to say so.
-EFFORTS = ("quick", "standard", "thorough")
+#: As `zones.spec.KINDS`; other names are those of partitions that packages bring.
+ZONE_KINDS = ("hex", "square", "polygons", "administrative", "voronoi", "functional")
 
 
 @dataclass(frozen=True, kw_only=True)
-class JobSpec:
+class JobSpec(TrainingOptions):
     """What to do. Equal specs give equal runs."""
 
     city: str = "helsinki"
@@ -31,6 +33,9 @@ class JobSpec:
     sensors: str | None = None  # path of a table of places, for zones around sensors
     fleet: str | None = None  # path of a table of vehicle kinds
     demand: str | None = None  # path of an OD table; estimated without
+    profiles: str | None = None  # path of departure profiles; assumed ones without
+    events: str | None = None  # path of a table of events that draw people to a place
+    rain_factor: float = 1.0  # trips in rain per trip in dry weather
     days: int = 28
     test_days: int = 7
     seed: int = 1
@@ -47,10 +52,6 @@ class JobSpec:
     missing: str | None = None  # codes for a gap in these files, "-999,99.9"
     on_fault: str = "raise"  # or "missing": impossible values in these files become gaps
     assignment: str | None = None  # path of a table or YAML of choices made by hand
-    effort: str = "quick"  # of EFFORTS: how many families of models compete
-    families: str | None = None  # these instead, "ridge,mlp,macro_xgboost"
-    settings: int = 1  # that each family competes with
-    budget: float = 0.0  # CPU seconds that fitting may take; 0 for no limit
 
     def __post_init__(self) -> None:
         if self.days < 8:
@@ -59,12 +60,13 @@ class JobSpec:
             raise InputError(f"test_days={self.test_days}: allowed are 1 to {self.days - 6} of {self.days} days")
         if self.step_s <= 0 or 86_400 % self.step_s:
             raise InputError(f"step_s={self.step_s}: a step must divide a day of 86,400 s, e.g. 900")
+        if not 0.0 <= self.rain_factor <= 3.0:
+            raise InputError(f"rain_factor={self.rain_factor}: allowed are 0 to 3; 1 changes nothing")
         if self.on_fault not in ("raise", "missing"):
             raise InputError(f"on_fault={self.on_fault!r}; allowed are 'raise' and 'missing'")
         if self.station_places is not None and self.stations is None:
             raise InputError("station places without stations: give the measured air too (--stations FILE)")
-        check_families(self.effort, self.families)
-        check_spending(self.settings, self.budget)
+        check_training(self)
 
     @classmethod
     def known(cls, told: Mapping[str, Any]) -> JobSpec:
@@ -94,12 +96,18 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     }  # fmt: skip
     if s.zones == "functional":  # cut from the traffic of the first days
         city |= {"seed": s.seed, "start": s.start, "step_s": s.step_s}
+    elif s.zones not in ZONE_KINDS and (plugin := plugins.find(plugins.PARTITIONS, s.zones)) is not None:
+        city |= {"seed": s.seed, "partition": plugin.told()}
+    if s.profiles is not None:
+        city["profiles"] = file_digest(s.profiles)
     of_city = run_id("city", city)
     life: dict[str, Any] = {
         "code": code["simulation"], "parent": of_city, "days": s.days, "seed": s.seed, "start": s.start,
         "step_s": s.step_s, "incidents_per_day": s.incidents_per_day,
         "air": air_digests(s),
     }  # fmt: skip
+    if s.events is not None or s.rain_factor != 1.0:
+        life |= {"events": file_digest(s.events), "rain_factor": s.rain_factor}
     specs = {"city": city}
     if s.stations is not None:
         places = file_digest(s.station_places)
@@ -109,67 +117,12 @@ def step_specs(s: JobSpec, code: Mapping[str, str]) -> dict[str, dict[str, Any]]
     specs["training"] = {
         "code": code["models"], "parent": run_id("simulation", specs["simulation"]), "test_days": s.test_days,
         "seed": s.seed, "assignment": None if s.assignment is None else source(s.assignment),
-        **competing(s.effort, s.families, s.settings, s.budget),
+        **told_training(s),
     }  # fmt: skip
     trained = run_id("training", specs["training"])
     specs["comparison"] = {"code": code["models"], "parent": trained, "seed": s.seed}
     specs["live"] = {"code": code["simulation"], "parent": trained, "days": 1}
     return specs
-
-
-def named_families(text: str | None) -> tuple[str, ...] | None:
-    """Names from "ridge,mlp"; None where none is given."""
-    names = tuple(dict.fromkeys(name.strip() for name in (text or "").split(",") if name.strip()))
-    return names or None
-
-
-def check_families(effort: str, families: str | None) -> None:
-    """Refuse an effort or a family that does not exist, before anything is simulated.
-
-    Raises
-    ------
-    InputError
-        For an unknown effort, naming every family that does not exist, or where none learns a zone at a time.
-    """
-    if effort not in EFFORTS:
-        raise InputError(f"effort={effort!r}; allowed are {', '.join(EFFORTS)}")
-    if (names := named_families(families)) is not None:
-        from models.candidates import candidates
-        from models.errors import SettingsError
-
-        try:
-            candidates(effort, names)
-        except SettingsError as error:
-            raise InputError(str(error)) from error
-
-
-def check_spending(settings: int, budget: float) -> None:
-    """Refuse a number of settings below 1 and a budget below 0, both at once.
-
-    Raises
-    ------
-    InputError
-    """
-    faults = [] if settings >= 1 else [f"settings={settings}: at least 1"]
-    if not budget >= 0:
-        faults.append(f"budget={budget:g} CPU s: above 0, or 0 for no limit")
-    if faults:
-        raise InputError("; ".join(faults))
-
-
-def competing(effort: str, families: str | None, settings: int = 1, budget: float = 0.0) -> dict[str, Any]:
-    """Which models compete, as a training's specification says it: names take an effort's place."""
-    names = named_families(families)
-    found: dict[str, Any] = {"families": list(names)} if names else {"effort": effort}
-    found |= {"settings": settings} if settings != 1 else {}
-    return found | ({"budget": budget} if budget else {})
-
-
-def spending(settings: int, budget: float) -> dict[str, Any]:
-    """The same as options of `models.training.train`: with a budget, hopeless candidates are given up."""
-    from models.operation import Allowance
-
-    return {"settings": settings, "prune": budget > 0, "budget": Allowance(cpu_s=budget) if budget else None}
 
 
 def air_digests(s: JobSpec) -> dict[str, Any]:
@@ -182,11 +135,21 @@ def air_digests(s: JobSpec) -> dict[str, Any]:
 
 
 def source(name: str) -> str:
-    """A source by what it holds: a file's digest, or the name of a place."""
+    """A source by what it holds: the digest of a file or of a folder's network, or the name of a place."""
     path = Path(name)
+    files: tuple[Path, ...] = ()
     if path.is_file():
-        return f"{path.name}:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
-    return name
+        files = (path,)
+    elif path.is_dir():
+        from data.readers.tntp_city import files_of, network_file
+
+        files = files_of(path) if network_file(path) is not None else ()
+    if not files:
+        return name
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return f"{path.name}:{digest.hexdigest()[:16]}"
 
 
 def file_digest(name: str | None) -> str | None:

@@ -51,4 +51,7 @@ def first_layer(queries: Queries) -> str:
 
 def attribution_of(queries: Queries) -> str:
     """Key of the words that say whose map is drawn; nobody's where there are no streets."""
-    return "attribution.none" if queries.links().empty else "attribution"
+    if queries.links().empty:
+        return "attribution.none"
+    made = str(queries.workspace.describe().get("city", "")).startswith(("synthetic", "toy"))
+    return "attribution.made" if made else "attribution"

@@ -5,15 +5,14 @@ As observed counts only what was known at `now`. Answers are kept by `Queries` u
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
-from app.predictive import blend, quantile_paths
+from app.predictive import blend, paths_of
 from app.queries import Info, Queries
 
 MODELS = ("micromodel", "macromodel")
+_VALUES = ("horizon_s", "quantile", "value")
 
 
 def observed(queries: Queries, target: str) -> np.ndarray:
@@ -59,12 +58,25 @@ def forecasts_now(queries: Queries) -> pd.DataFrame:
     )
 
 
-def _by_zone(queries: Queries, info: Info) -> dict[tuple[str, str], pd.DataFrame]:
-    """Rows of `forecasts_now` by zone and target, parted once for all zones."""
+#: Columns of one model's forecast: horizon, quantile, value.
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
+_NOTHING: Columns = (np.empty(0), np.empty(0), np.empty(0))
 
-    def make() -> dict[tuple[str, str], pd.DataFrame]:
-        parts: Any = forecasts_now(queries).groupby(["zone_id", "target"], sort=False)
-        return dict(iter(parts))
+
+def _by_zone(queries: Queries, info: Info) -> dict[tuple[str, str, str], Columns]:
+    """Columns of `forecasts_now` by zone, target and model, parted once for all zones."""
+
+    def make() -> dict[tuple[str, str, str], Columns]:
+        rows = forecasts_now(queries)
+        codes, names = zip(*(pd.factorize(rows[name]) for name in ("zone_id", "target", "model")))
+        order = np.lexsort(codes[::-1])  # stable: rows of a group keep their order
+        keys = np.stack(codes)[:, order]
+        starts = np.flatnonzero(np.r_[True, (np.diff(keys, axis=1) != 0).any(axis=0)][: keys.shape[1]])
+        columns = [rows[name].to_numpy(dtype=float, na_value=np.nan)[order] for name in _VALUES]
+        return {
+            (str(names[0][z]), str(names[1][t]), str(names[2][m])): (columns[0][a:b], columns[1][a:b], columns[2][a:b])
+            for a, b, (z, t, m) in zip(starts, [*starts[1:], keys.shape[1]], keys[:, starts].T)
+        }
 
     return queries.keep(("forecasts by zone", info.runs["live"], info.now), make)
 
@@ -80,11 +92,12 @@ def forecast_paths(queries: Queries, zone_id: str, target: str, model: str) -> t
 
 
 def _paths(queries: Queries, info: Info, zone_id: str, target: str, model: str) -> tuple[np.ndarray, np.ndarray]:
-    rows = _by_zone(queries, info).get((zone_id, target), forecasts_now(queries).iloc[:0])
+    parts = _by_zone(queries, info)
     n = len(info.day) - info.now_step
 
     def of(name: str) -> tuple[np.ndarray, np.ndarray]:
-        return quantile_paths(rows[rows["model"] == name], step_s=info.step_s, n_steps=n)
+        columns = parts.get((zone_id, target, name), _NOTHING)
+        return paths_of(*columns, step_s=info.step_s, n_steps=n)
 
     choice = queries.choice(zone_id, target)
     name = str(choice.get("model_in_use", "micromodel")) if model == "in_use" else model

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
 from app.live_views import delay, lost_time, series
 from app.queries import Info, Queries
-from app.texts import t
-from data.units import DISPLAY
+from app.texts import language, t
 
 #: Layers of the map: stored column, lowest and highest class bound in shown units (fixed: they never follow the data).
 LAYERS: dict[str, tuple[str, float, float]] = {
@@ -46,7 +46,7 @@ def day_json(queries: Queries) -> bytes:
         value = {"steps": len(info.day), "now": info.now_step, "layers": layers}
         return json.dumps(value, separators=(",", ":")).encode()
 
-    return queries.keep(("day", info.runs["live"], info.runs.get("training"), info.now), make)
+    return queries.keep(("day", language(), info.runs["live"], info.runs.get("training"), info.now), make)
 
 
 def link_bytes(queries: Queries) -> bytes:

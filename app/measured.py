@@ -17,12 +17,15 @@ import numpy as np
 import pandas as pd
 
 from app.code_version import code_version
-from app.job_spec import check_families, check_spending, competing, file_digest, named_families, spending
+from app.job_spec import file_digest
+from app.memory import Size, check
 from app.pipeline import LIVE_MODELS, NOW_LOCAL, Job, Report
+from app.training_options import NAMES, TrainingOptions, check_training, told_training, train_options
 from data.errors import InputError
 from data.schemas import TARGETS
 from data.store.observations import Observations
 from data.store.workspace import Workspace
+from data.work import chosen_place
 
 if TYPE_CHECKING:
     from models.panel import Panel
@@ -40,7 +43,7 @@ _LIVE_DAYS = 22  # of readings in the run `live`: the longest lag and its neighb
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasuredSpec:
+class MeasuredSpec(TrainingOptions):
     """What to do with what was imported. Equal specs and observations give equal runs."""
 
     city_run: str
@@ -53,10 +56,6 @@ class MeasuredSpec:
     test_days: int | None = None
     seed: int = 1
     assignment: str | None = None
-    effort: str = "quick"  # as in `JobSpec`
-    families: str | None = None
-    settings: int = 1
-    budget: float = 0.0
     latitude: float = 0.0
     longitude: float = 0.0
 
@@ -67,8 +66,7 @@ class MeasuredSpec:
             )
         if self.days is not None and self.days < 3:
             raise InputError(f"days={self.days}: at least 3 are needed")
-        check_families(self.effort, self.families)
-        check_spending(self.settings, self.budget)
+        check_training(self)
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -87,9 +85,7 @@ def measured_job(space: Workspace, options: Mapping[str, Any], report: Report) -
     known = {field.name for field in fields(MeasuredSpec)}
     told = {key: value for key, value in space.describe()["job"].items() if key in known}
     given = {key: value for key, value in options.items() if value is not None}
-    strange = sorted(
-        set(given) - {"days", "test_days", "seed", "assignment", "effort", "families", "settings", "budget"}
-    )
+    strange = sorted(set(given) - {"days", "test_days", "seed", "assignment", *NAMES})
     if strange:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in strange)
         raise InputError(
@@ -119,12 +115,12 @@ class MeasuredJob(Job):
         training = {
             "code": code["models"], "parent": run_id("observations", observed), "test_days": s.test_days,
             "seed": s.seed, "assignment": file_digest(s.assignment),
-            **competing(s.effort, s.families, s.settings, s.budget),
+            **told_training(s),
         }  # fmt: skip
         trained = run_id("training", training)
         return {
             "city": {}, "simulation": observed, "training": training,
-            "live": {"code": code["models"], "parent": trained, "now": None},
+            "live": {"code": code["models"], "parent": trained, "now": None, **self._serving(trained)},
             "comparison": {"code": code["models"], "parent": trained, "seed": s.seed, **self._how_thorough()},
         }  # fmt: skip
 
@@ -143,6 +139,27 @@ class MeasuredJob(Job):
 
     def _compile(self, step: str) -> None:
         """Nothing drives here."""
+
+    def _check_memory(self, step: str) -> None:
+        """Readings while they are judged and rolled up; then as many zones and steps as they make."""
+        if step == "simulation":
+            from app.rolling_up import MOST_READINGS
+
+            observed = Observations(self.workspace.observations)
+            span, zones = observed.span(), len(self.workspace.runs.read(self.spec.city_run, "zones"))
+            if span is not None:
+                known = sum(int(note["rows"]) for note in observed.batches())
+                steps = int((span[1] - span[0]) / pd.Timedelta(seconds=self.spec.step_s)) + 1
+                steps = steps if self.spec.days is None else min(steps, self.spec.days * 86_400 // self.spec.step_s)
+                check("observations", Size(readings=min(known, MOST_READINGS), zones=zones, steps=steps))
+        elif step in ("training", "comparison") and chosen_place() is None:
+            check(step, self._size(), processes=self.n_jobs)
+
+    def _size(self) -> Size:
+        state = self.state()
+        names = [name for name in TARGETS if name in state]
+        zones = max(1, state["zone_id"].nunique())
+        return Size(zones=zones, steps=len(state) // zones, targets=len(names))
 
     def _check_air(self, step: str, until: str) -> None:
         """Nothing is dispersed here."""
@@ -172,8 +189,7 @@ class MeasuredJob(Job):
 
     def _make_simulation(self) -> None:
         """Pin the observations: judge them, roll them up, keep zones' readings and the report of their quality."""
-        from zones.measured import measured_zone_state, on_step
-        from zones.sensor_quality import FAULTS, flagged, quality_report
+        from app.rolling_up import rolled_up
 
         runs, s = self.workspace.runs, self.spec
         observed = Observations(self.workspace.observations)
@@ -181,33 +197,30 @@ class MeasuredJob(Job):
         since = None
         if s.days is not None and (span := observed.span()) is not None:
             since = (span[1].tz_convert(s.timezone).normalize() - pd.Timedelta(days=s.days)).tz_convert("UTC")
-        table = observed.read(since)
-        if table.empty:
-            raise InputError(f"workspace '{self.workspace.name}' holds no observations; import some first")
         sensors, zones = runs.read(s.city_run, "sensors"), runs.read(s.city_run, "zones")
-        self.report("simulation", 1, 3, "judging readings")
-        flags = flagged(table, step_s=s.given_s)
         told = runs.read_json(s.city_run, "import")
-        places = pd.Series(told["coordinates"], dtype="str")
-        places = places.reindex(sorted(set(places.index) | set(table["sensor_id"].astype("str"))), fill_value="missing")
-        quality = quality_report(table, flags, places, step_s=s.given_s, duplicates=told.get("duplicates"))
-        self.report("simulation", 2, 3, "rolling up to zones")
-        zone_of = sensors.set_index("sensor_id")["zone_id"].astype("str")
-        state = measured_zone_state(
-            on_step(flags.sound(table), given_s=s.given_s, step_s=s.step_s), zone_of, list(zones["zone_id"])
-        )
+
+        def tell(done: int, total: int) -> None:
+            self.report("simulation", 2 * done / total, 3, "judging and rolling up to zones")
+
+        found = rolled_up(
+            observed, sensors.set_index("sensor_id")["zone_id"].astype("str"), list(zones["zone_id"]),
+            told["coordinates"], given_s=s.given_s, step_s=s.step_s, since=since, duplicates=told.get("duplicates"),
+            report=tell,
+        )  # fmt: skip
+        if found is None:
+            raise InputError(f"workspace '{self.workspace.name}' holds no observations; import some first")
         with runs.write("observations", self.specs["simulation"], parents=(s.city_run,)) as run:
-            run.table("zone_state", state)
-            run.table("quality", quality)
-            flagged_share = {
-                fault: int(sum((code == k + 1).sum() for code in flags.code.values())) for k, fault in enumerate(FAULTS)
-            }
+            run.table("zone_state", found.state)
+            run.table("quality", found.quality)
             run.json(
                 "summary",
-                {"readings": len(table), "sensors": len(quality), "zones": len(zones), "flagged": flagged_share,
-                 "first": str(table["time"].min()), "last": str(table["time"].max()), "notes": told.get("notes", [])},
+                {"readings": found.readings, "sensors": len(found.quality), "zones": len(zones),
+                 "flagged": found.flagged, "first": str(found.first), "last": str(found.last),
+                 "notes": told.get("notes", [])},
             )  # fmt: skip
-        self.report("simulation", 3, 3, f"{len(table):,} readings of {len(quality)} sensors in {len(zones)} zones")
+        words = f"{found.readings:,} readings of {len(found.quality)} sensors in {len(zones)} zones"
+        self.report("simulation", 3, 3, words)
 
     def state(self) -> pd.DataFrame:
         """All zones' readings that are pinned."""
@@ -258,29 +271,26 @@ class MeasuredJob(Job):
 
     # --- training -----------------------------------------------------------------------------------------------
 
-    def training(self) -> Training:
+    def _trained(self, seed: int) -> Training:
         """Models that have seen neither the test days nor the live day."""
-        if self._training is None:
-            from app.assignment_file import read_assignment
-            from models.training import train
+        from app.assignment_file import read_assignment
+        from models.training import train
 
-            panel = self.panel()
-            days = len(panel) // panel.steps_per_day
-            test = self.spec.test_days or int(np.clip(round(TEST_SHARE * days), 2, MOST_TEST_DAYS))
-            if not 1 <= test <= days - 2:
-                raise InputError(
-                    f"{days} whole days before the last one, of which {test} to test on: at least 2 must be left to"
-                    " learn from; import more days, or give --test-days"
-                )
-            end = panel.origin(len(panel) - 1) - pd.Timedelta(days=test)
-            overrides = read_assignment(Path(self.spec.assignment)) if self.spec.assignment is not None else None
-            self._training = train(
-                panel, targets=[t for t in MEASURED_TARGETS if t in panel.values], train_end=end, test_from=end,
-                seed=self.spec.seed, n_jobs=self.n_jobs, overrides=overrides, effort=self.spec.effort,
-                families=named_families(self.spec.families), **spending(self.spec.settings, self.spec.budget),
-                progress=lambda done, total, message: self.report("training", done, total, message),
-            )  # fmt: skip
-        return self._training
+        panel = self.panel()
+        days = len(panel) // panel.steps_per_day
+        test = self.spec.test_days or int(np.clip(round(TEST_SHARE * days), 2, MOST_TEST_DAYS))
+        if not 1 <= test <= days - 2:
+            raise InputError(
+                f"{days} whole days before the last one, of which {test} to test on: at least 2 must be left to"
+                " learn from; import more days, or give --test-days"
+            )
+        end = panel.origin(len(panel) - 1) - pd.Timedelta(days=test)
+        overrides = read_assignment(Path(self.spec.assignment)) if self.spec.assignment is not None else None
+        return train(
+            panel, targets=[t for t in MEASURED_TARGETS if t in panel.values], train_end=end, test_from=end,
+            seed=seed, n_jobs=self.n_jobs, overrides=overrides, **train_options(self.spec),
+            progress=lambda done, total, message: self.report("training", done, total, message),
+        )  # fmt: skip
 
     # --- the live day -------------------------------------------------------------------------------------------
 

@@ -6,10 +6,11 @@ import numpy as np
 
 from app import live_views
 from app.city_now import Figure
+from app.display import DISPLAY
 from app.layers import layers_of
 from app.queries import Queries
-from app.texts import signed, t
-from data.units import DISPLAY, SECONDS_PER_HOUR
+from app.texts import language, number, signed, t
+from data.units import SECONDS_PER_HOUR
 
 _MOST = 2  # quantities that get a figure of their own and one of their errors
 
@@ -18,7 +19,7 @@ def measured_figures(queries: Queries) -> list[Figure]:
     """Means of zones, zones that report, and the error of the forecasts an hour ahead."""
     info = queries.info()
     columns = [column for column, _, _ in layers_of(queries).values()][:_MOST]
-    key = ("measured figures", info.runs["live"], info.runs.get("comparison"), info.now)
+    key = ("measured figures", language(), info.runs["live"], info.runs.get("comparison"), info.now)
     return queries.keep(
         key,
         lambda: [
@@ -82,6 +83,6 @@ def _error(queries: Queries, column: str) -> Figure:
             t("kpi.naive.low" if gap < 0 else "kpi.naive.high"),
         )
     return Figure(
-        label=label, value=f"{value * factor:.{max(1, digits)}f}", unit=t("kpi.mae", unit=unit), note=note,
+        label=label, value=number(value * factor, max(1, digits)), unit=t("kpi.mae", unit=unit), note=note,
         change=change, tone=tone,
     )  # fmt: skip

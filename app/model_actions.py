@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.serving.people import signed
 from app.texts import t
 from data.errors import InputError
 from data.store.workspace import Workspace
@@ -18,7 +19,7 @@ def act(workspace: Workspace, action: str, zone: str, target: str, version: str,
     version : str
         For `promote`; the others are about the version in force.
     by : str
-        Who does it, for the log; must be given.
+        Who does it, for the log; must be given. Where somebody has signed in, it is that one.
     why : str
         Reason, for the log.
 
@@ -31,7 +32,7 @@ def act(workspace: Workspace, action: str, zone: str, target: str, version: str,
     """
     from models.registry import Registry
 
-    name, reason = " ".join(by.split())[:MOST_NAME], " ".join(why.split())[:MOST_WHY]
+    name, reason = " ".join((signed(by) or "").split())[:MOST_NAME], " ".join(why.split())[:MOST_WHY]
     if action not in ACTIONS:
         raise InputError(t("models.act.unknown", action=action))
     if not name:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from app.display import DISPLAY
+from app.feature_words import spoken_labels
 from app.model_views import anchor, in_use, load, or_none, origin, panel
 from app.queries import Queries
 from app.texts import model_name
-from data.units import DISPLAY
 
 MOST_RULES = 14  # leaves of a tree that are told
 
@@ -65,4 +66,5 @@ def weights(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.
     rows = or_none(lambda: line_weights(model, zone_id=zone_id, step=at), zone_id, target)
     if rows is None:
         return None
+    rows = spoken_labels(rows, step_s=queries.info().step_s, target=target)
     return rows.assign(move=rows["move"] * factor), usual_swing(model, zone_id) * factor, at

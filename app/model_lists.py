@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
+from app.family_list import about_own
 from app.model_views import card, standing
 from app.queries import Queries
-from app.texts import EN, t
-from data.units import DISPLAY
+from app.texts import spoken, t
 
 HORIZONS_S = (900, 3600, 86400)  # that the list shows errors at
 _RIVALS = ("micromodel", "macromodel", "seasonal_naive")
@@ -18,8 +19,8 @@ _NOT_CANDIDATES = ("in_use", "micromodel", "macromodel", "mix", "last_value", "s
 
 
 def about(family: str) -> str:
-    """What a family is, in a sentence; empty for one that the catalogue does not know."""
-    return EN.get(f"about.{family}", "")
+    """What a family is, in a sentence; of one that another package brings, what it says of itself; empty for others."""
+    return spoken().get(f"about.{family}", "") or about_own(family)
 
 
 def test_scores(queries: Queries, target: str) -> pd.DataFrame:

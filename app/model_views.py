@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
+from app.feature_words import spoken_labels
 from app.limits import EU_2030
 from app.live_views import forecast_paths
 from app.measured import MEASURED_TARGETS
 from app.queries import Queries
-from app.texts import EN, ahead, plain_models, t
+from app.texts import ahead, plain_models, spoken, t
 from data.errors import ZonewiseError
-from data.units import DISPLAY
 
 log = logging.getLogger(__name__)
 _HISTORY_DAYS = 16  # enough for the longest lag (two weeks) and its neighbours
@@ -79,7 +80,10 @@ def explain(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.
         )
         return None if rows is None else (rows.assign(contribution=rows["contribution"] * DISPLAY[target][1]), kind)
 
-    return queries.keep(key, make)
+    kept: tuple[pd.DataFrame, str] | None = queries.keep(key, make)
+    if kept is None:
+        return None
+    return spoken_labels(kept[0], step_s=info.step_s, target=target), kept[1]
 
 
 def in_use(queries: Queries, zone_id: str, target: str) -> tuple[Any, str] | None:
@@ -246,5 +250,5 @@ def track_record(queries: Queries, zone_id: str, target: str, step: int) -> tupl
 
 def plain_reason(reason: str) -> str:
     """A reason of the table `choices` with families by their plain names."""
-    names = [key.split(".", 1)[1] for key in EN if key.startswith("about.")]
+    names = [key.split(".", 1)[1] for key in spoken() if key.startswith("about.")]
     return plain_models(reason, [name for name in names if name != "mix"])

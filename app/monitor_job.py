@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from app.jobs import Jobs, start_worker
-from app.monitoring import alarm_book, monitor_workspace, stored_micromodels, watched_panel
-from app.renewed import renewed_cards, renewed_models
+from app.monitoring import alarm_book, monitor_workspace, watched
+from app.renewed import renewed_cards
+from app.retrain_job import called
 from app.retraining import due, note_training, schedule_of
 from app.texts import t
 from data.errors import InputError, ZonewiseError
@@ -22,6 +23,7 @@ from data.store.runs import run_id
 from data.store.workspace import Workspace
 
 if TYPE_CHECKING:
+    from app.monitoring import Watched
     from models.contract import Forecaster
     from models.panel import Panel
 
@@ -59,9 +61,9 @@ def run_job(
     told = workspace.describe()
     training = str(told.get("runs", {}).get("training", ""))
     report(0, 10, t("monitor.job.watching"))
-    found = monitor_workspace(workspace)
-    panel = watched_panel(workspace)
-    models: dict[Key, Forecaster] = {**stored_micromodels(workspace), **renewed_models(workspace, training)}
+    seen = watched(workspace)
+    panel, models = seen.panel, {**seen.serving, **seen.citywide}
+    found = monitor_workspace(workspace, seen=seen)
     versions = {key: str(card["version"]) for key, card in renewed_cards(workspace, training).items()}
     spec = {
         "training": training, "since": found.since.isoformat(), "now": found.now.isoformat(),
@@ -74,22 +76,24 @@ def run_job(
             if cancelled():
                 raise InputError(t("job.stopped"))
             if done % 10 == 0:
-                report(5 + 5 * done / len(models), 10, t("monitor.job.scoring", zone=key[0]))
+                report(5 + 5 * done / len(models), 10, t("monitor.job.scoring", zone=called(key[0])))
             rows.append({"zone_id": key[0], "target": key[1], **scores(model, panel), **promised(workspace, key)})
         with workspace.runs.write(KIND, spec, parents=(training,)) as writer:
             writer.table("watched_zones", found.zones)
             writer.table("watched_errors", pd.DataFrame(rows, columns=list(ERRORS)))
-            writer.table("watched_series", series_of_alarms(models, panel, found.alarms))
+            writer.table("watched_series", series_of_alarms(seen.serving, panel, found.alarms))
             writer.json("monitor", {"since": found.since.isoformat(), "now": found.now.isoformat(), **found.told()})
-    workspace.update(runs={**workspace.describe()["runs"], KIND: run})
+    workspace.alter(lambda told: {**told, "runs": {**told.get("runs", {}), KIND: run}})
     _forget(workspace, run)
-    if params.get("retrain", True):
-        follow_policy(workspace, models, found.now)
+    if params.get("retrain", True) and follow_policy(workspace, models, found.now) is None:
+        refresh_daily(workspace, seen)
     return run
 
 
 def scores(model: Forecaster, panel: Panel) -> dict[str, Any]:
     """Error of the median and coverage of the 90 % band since the model last learned, an hour ahead or the next step.
+
+    Of a model of several zones, over all of them.
 
     Returns
     -------
@@ -106,12 +110,12 @@ def scores(model: Forecaster, panel: Panel) -> dict[str, Any]:
         return out
     origins = panel.origins(known)
     try:
-        fan = model.forecast(panel, origins=origins, steps=(step,))[:, 0, 0]
+        fan = model.forecast(panel, origins=origins, steps=(step,))[:, :, 0]
     except ZonewiseError as error:
         log.warning("no errors of %s in %s: %s", model.target, model.zone_ids, error)
         return out
-    actual = panel.values[model.target][known + step, panel.columns(model.zone_ids)[0]]
-    low, middle, high = (fan[:, QUANTILES.index(q)] for q in (0.05, 0.5, 0.95))
+    actual = panel.values[model.target][known + step][:, panel.columns(model.zone_ids)]
+    low, middle, high = (fan[..., QUANTILES.index(q)] for q in (0.05, 0.5, 0.95))
     both = np.isfinite(actual) & np.isfinite(middle)
     if both.any():
         out["n"] = int(both.sum())
@@ -169,7 +173,7 @@ def follow_policy(workspace: Workspace, models: Mapping[Key, Forecaster], now: p
     if any(job.open and job.kind == "retrain" for job in jobs.list()):
         return None
     schedule = schedule_of(workspace)
-    trained = min(pd.Timestamp(model.train_end) for model in models.values())
+    trained = min(pd.Timestamp(model.full_end) for model in models.values())
     keys, alarms = due(schedule, alarm_book(workspace).table(), models, now=now, trained=trained)
     if not keys:
         return None
@@ -178,6 +182,16 @@ def follow_policy(workspace: Workspace, models: Mapping[Key, Forecaster], now: p
     note_training(workspace, now, alarms)
     start_worker(workspace.root, job)
     return job
+
+
+def refresh_daily(workspace: Workspace, seen: Watched) -> None:
+    """Add a day of readings, or more, to the models that keep their moments; what stands in the way is logged."""
+    from app.refreshing import refresh_models
+
+    try:
+        refresh_models(workspace, seen, by=t("retrain.by.policy"))
+    except ZonewiseError as error:
+        log.warning("models were not refreshed: %s", error)
 
 
 def _forget(workspace: Workspace, run: str) -> None:

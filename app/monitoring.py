@@ -57,6 +57,51 @@ class Report:
         }  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a monitor looks at.
+
+    Attributes
+    ----------
+    models, newer : mapping of (zone, target) to Forecaster
+        Micromodels of the training, and those in force in their place (trained again since, or rolled back to).
+    citywide : mapping of (name in the registry, target) to Forecaster
+        Macromodels and mixes that serve.
+    panel : Panel
+        As `watched_panel`.
+    """
+
+    models: Mapping[tuple[str, str], Forecaster]
+    newer: Mapping[tuple[str, str], Forecaster]
+    citywide: Mapping[tuple[str, str], Forecaster]
+    panel: Panel
+
+    @property
+    def serving(self) -> dict[tuple[str, str], Forecaster]:
+        """The micromodels that serve now."""
+        return {**self.models, **self.newer}
+
+
+def watched(workspace: Workspace, replay: str | None = None) -> Watched:
+    """Models and readings of a workspace, read from the store.
+
+    Raises
+    ------
+    InputError
+        If there are no models, or no such run.
+    """
+    from app.renewed import NAMES, replacing
+
+    own = _stored(workspace, tuple(NAMES))
+    newer = replacing(workspace, str(workspace.describe()["runs"]["training"]), own)
+    return Watched(
+        models={(key[1], key[2]): model for key, model in own.items() if key[0] == "micromodel"},
+        panel=watched_panel(workspace, replay),
+        newer={(key[1], key[2]): model for key, model in newer.items() if key[0] == "micromodel"},
+        citywide={(NAMES[k[0]], k[1]): model for k, model in {**own, **newer}.items() if k[0] in NAMES},
+    )  # fmt: skip
+
+
 def alarm_book(workspace: Workspace) -> AlarmBook:
     """The workspace's book of alarms, `alarms/`."""
     from models.monitoring import AlarmBook
@@ -80,7 +125,9 @@ def acknowledge(workspace: Workspace, alarm_id: str, *, by: str | None = None, n
     return table[table["alarm_id"].str.startswith(alarm_id)]
 
 
-def monitor_workspace(workspace: Workspace, *, replay: str | None = None, since: str | None = None) -> Report:
+def monitor_workspace(
+    workspace: Workspace, *, replay: str | None = None, since: str | None = None, seen: Watched | None = None
+) -> Report:
     """Hold readings against the forecasts of the micromodels in service, and enter what is found in the book.
 
     Parameters
@@ -90,20 +137,19 @@ def monitor_workspace(workspace: Workspace, *, replay: str | None = None, since:
     since : str or None
         Look at readings from this instant on (local time where it has no zone); None takes those that came after
         training, at most thirty days.
+    seen : Watched or None
+        What `watched` gave; None reads it.
 
     Raises
     ------
     InputError
         If there are no models, no readings after training, or the run or date cannot be used.
     """
-    from app.renewed import renewed_models
     from models.monitoring import Monitor
 
-    told = workspace.describe()
-    models = stored_micromodels(workspace)
-    newer = renewed_models(workspace, str(told["runs"]["training"]))
-    panel = watched_panel(workspace, replay)
-    begin = _since(panel, models, since, str(told["timezone"]))
+    seen = seen or watched(workspace, replay)
+    models, newer, panel = seen.models, seen.newer, seen.panel
+    begin = _since(panel, models, since, str(workspace.describe()["timezone"]))
     book, parts = alarm_book(workspace), []
     for target, (zones, reference) in _references(workspace, models, panel).items():
         mine = {zone: models[zone, target] for zone in zones}
@@ -146,22 +192,21 @@ def _watch(
 
 
 def stored_micromodels(workspace: Workspace) -> dict[tuple[str, str], Forecaster]:
-    """Micromodels in service by zone and target.
+    """Micromodels of the training by zone and target; `InputError` if none were trained."""
+    return {(key[1], key[2]): model for key, model in _stored(workspace, ()).items()}
 
-    Raises
-    ------
-    InputError
-        If none were trained.
-    """
+
+def _stored(workspace: Workspace, citywide: tuple[str, ...]) -> dict[tuple[str, ...], Forecaster]:
+    """A training's micromodels, and citywide models of these names."""
     from app.live_forecasts import stored_models
 
     training = str(workspace.describe().get("runs", {}).get("training", ""))
-    found = stored_models(workspace.runs, training, ()) if workspace.runs.has(training) else {}
+    found = stored_models(workspace.runs, training, citywide) if workspace.runs.has(training) else {}
     if not found:
         raise InputError(
             f"workspace '{workspace.name}' has no models yet; 'zonewise train {workspace.name}' makes them"
         )
-    return {(key[1], key[2]): model for key, model in found.items()}
+    return found
 
 
 def watched_panel(workspace: Workspace, replay: str | None = None) -> Panel:

@@ -31,10 +31,11 @@ def workspace_outlook(
     InputError
         If there are no models, or no such zone or target.
     """
-    from app.monitoring import alarm_book, stored_micromodels, watched_panel
+    from app.monitoring import alarm_book, watched
     from models.outlook import outlook
 
-    models, panel = stored_micromodels(workspace), watched_panel(workspace)
+    seen = watched(workspace)
+    models, panel = seen.serving, seen.panel
     told = workspace.describe()["runs"]
     table = workspace.runs.read(told["city"], "zones")
     names = dict(zip(table["zone_id"].astype(str), table["name"].astype(str)))

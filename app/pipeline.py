@@ -3,14 +3,14 @@
 Where air stations are given, a step `calibration` comes before the simulation.
 
 A step that is already there, with the same inputs and code, is not repeated; a job that was stopped goes on with the
-first step that is missing.
+first step that is missing, and a training with the first candidates that are.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,15 +20,21 @@ from app.air_inputs import local_start, read_city_fleet
 from app.assignment_file import read_assignment
 from app.calibrating import air_of, calibrate, stored_calibration
 from app.code_version import code_version
-from app.job_spec import CALIBRATION, JobSpec, named_families, spending, step_specs
+from app.day_demand import day_processes
+from app.job_results import candidate_errors, live_models, store_result, store_watch, stored_monitors
+from app.job_spec import CALIBRATION, JobSpec, step_specs
+from app.memory import Size, bounded, check
+from app.training_options import train_options
+from app.unfinished import unfinished
 from app.zoning import zones_of_job
 from data.errors import InputError
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
+from data.work import chosen_place
 
 if TYPE_CHECKING:
     from models.compare import Comparison
-    from models.monitoring import Monitor
+    from models.compare_seeds import SeedComparison
     from models.panel import Panel
     from models.training import Training
     from simulation.city import City
@@ -53,20 +59,35 @@ class Job:
     _city: City | None = None
     _panel: Panel | None = None
     _training: Training | None = None
+    _in_force: dict[str, str] | None = None
     reused: list[str] = field(default_factory=list)
     thorough: bool = False  # whether the comparison trains again with zones and weeks left out
+    seeds: int = 1  # trainings that are compared, each with a seed of its own
 
     # --- what each step is made of ------------------------------------------------------------------------------
 
     @property
     def specs(self) -> dict[str, dict[str, Any]]:
         """Specification of each step, its parents' included by id."""
-        specs = step_specs(self.spec, code_version())
-        return {**specs, "comparison": {**specs["comparison"], **self._how_thorough()}}
+        from data.store.runs import run_id
 
-    def _how_thorough(self) -> dict[str, bool]:
-        """What a thorough comparison's specification says besides."""
-        return {"thorough": True} if self.thorough else {}
+        specs = step_specs(self.spec, code_version())
+        return {
+            **specs, "comparison": {**specs["comparison"], **self._how_thorough()},
+            "live": {**specs["live"], **self._serving(run_id("training", specs["training"]))},
+        }  # fmt: skip
+
+    def _serving(self, training: str) -> dict[str, dict[str, str]]:
+        """What the live day's specification says besides where other versions serve than the training's own."""
+        from app.renewed import in_force
+
+        if self._in_force is None and self.workspace.runs.has(training):
+            self._in_force = in_force(self.workspace, training)
+        return {"in_force": self._in_force} if self._in_force else {}
+
+    def _how_thorough(self) -> dict[str, Any]:
+        """What the specification of a thorough comparison, or one of several seeds, says besides."""
+        return ({"thorough": True} if self.thorough else {}) | ({"seeds": self.seeds} if self.seeds > 1 else {})
 
     def run_ids(self) -> dict[str, str]:
         """Id of each step's run."""
@@ -78,6 +99,11 @@ class Job:
 
     def run(self, until: str = "live") -> dict[str, str]:
         """Make every run up to a step that is not there yet; returns the ids, and notes them in the workspace."""
+        with self.workspace.at_work():
+            self.workspace.room.check()
+            return self._run(until)
+
+    def _run(self, until: str) -> dict[str, str]:
         from threadpoolctl import threadpool_limits
 
         self.workspace.runs.sweep()
@@ -90,11 +116,30 @@ class Job:
             else:
                 self._check_air(step, until)
                 self._compile(step)
-                with threadpool_limits(limits=1):  # matrices are small, and processes share the cores already
+                self._check_memory(step)
+                training = self.run_ids()["training"]
+                # matrices are small, and processes share the cores
+                with threadpool_limits(limits=1), bounded(step), unfinished(self.workspace, step, training):
                     getattr(self, f"_make_{step}")()
             made[step] = self.run_ids()[step]
         self._note(made)
         return made
+
+    def _check_memory(self, step: str) -> None:
+        """Refuse a step that would not fit into memory; where work is done elsewhere, workers have limits of theirs."""
+        if step in ("training", "comparison") and chosen_place() is None:
+            check(step, self._size(), processes=self.n_jobs)
+        elif step in ("simulation", "live"):
+            days = self.spec.days if step == "simulation" else 1
+            check("simulation", replace(self._size(), steps=round(days * 86_400 / self.spec.step_s)))
+
+    def _size(self) -> Size:
+        """How large the job is, as far as memory goes."""
+        city = self.city()
+        return Size(
+            links=len(city.links), zones=len(city.zones), steps=round(self.spec.days * 86_400 / self.spec.step_s),
+            targets=len(TARGETS),
+        )  # fmt: skip
 
     def _check_air(self, step: str, until: str) -> None:
         """Refuse weather or background that does not last for all that is asked, before the first day is lived."""
@@ -115,13 +160,16 @@ class Job:
         start = pd.Timestamp(self.spec.start).tz_localize(city.timezone)
         day = (start + pd.Timedelta(days=self.spec.days)).normalize()
         now = pd.Timestamp(f"{day.date()} {NOW_LOCAL}").tz_localize(city.timezone).tz_convert("UTC")
-        told = self.workspace.describe().get("runs", {}) if set(made) != set(self.spec.steps) else {}
-        told = {step: run for step, run in told.items() if step in self.spec.steps}
-        self.workspace.update(
-            city=self.spec.city, label=city.label, timezone=city.timezone, latitude=city.latitude,
-            longitude=city.longitude, step_s=self.spec.step_s, now=now.isoformat(), job=asdict(self.spec),
-            runs={**told, **made},
-        )  # fmt: skip
+        new = {
+            "city": self.spec.city, "label": city.label, "timezone": city.timezone, "latitude": city.latitude,
+            "longitude": city.longitude, "step_s": self.spec.step_s, "now": now.isoformat(), "job": asdict(self.spec),
+        }  # fmt: skip
+
+        def noted(told: dict[str, Any]) -> dict[str, Any]:
+            runs = told.get("runs", {}) if set(made) != set(self.spec.steps) else {}
+            return {**told, **new, "runs": {s: run for s, run in runs.items() if s in self.spec.steps} | dict(made)}
+
+        self.workspace.alter(noted)
 
     def _make_city(self) -> None:
         from app.city_making import city_of
@@ -132,6 +180,7 @@ class Job:
         self.report("city", 0, 3, "reading streets, buildings and places")
         fleet = read_city_fleet(self.spec)
         source = load_city(self.spec.city)
+        check("city", Size(links=len(source.links)))
         self.report("city", 1, 3, "cutting the city into zones")
         zones, dynamics = zones_of_job(
             self.spec, source, fleet=fleet,
@@ -140,7 +189,7 @@ class Job:
             ),
         )  # fmt: skip
         self.report("city", 2, 3, "estimating demand, timing signals, placing sensors")
-        city = city_of(source, zones, fleet=fleet, demand=self.spec.demand)
+        city = city_of(source, zones, fleet=fleet, demand=self.spec.demand, profiles=self.spec.profiles)
         with self.workspace.runs.write("city", self.specs["city"]) as run:
             for name, table in city_tables(city).items():
                 run.table(name, table)
@@ -176,7 +225,8 @@ class Job:
     def _make_simulation(self) -> None:
         result = self.city().run(
             days=self.spec.days, seed=self.spec.seed, start=self.spec.start, step_s=float(self.spec.step_s),
-            incidents_per_day=self.spec.incidents_per_day, **self._air(0, self.spec.days),
+            incidents_per_day=self.spec.incidents_per_day, processes=day_processes(self.spec, self.city()),
+            **self._air(0, self.spec.days),
             progress=lambda done, total, message: self.report("simulation", done, total, message),
         )  # fmt: skip
         ids = self.run_ids()
@@ -186,7 +236,7 @@ class Job:
             parents=(ids["city"], *self._calibration_id()),
             seed=self.spec.seed,
         ) as run:
-            _store_result(run, result)
+            store_result(run, result)
             run.table("link_profile", result.link_profile)
         summary = result.summary
         self.report(
@@ -211,12 +261,12 @@ class Job:
             run.table("guard", training.guard)
             run.table("assignment", training.assignment)
             run.table("scores", training.scores)
-            run.table("candidates", _candidate_errors(training, self.panel()))
+            run.table("candidates", candidate_errors(training, self.panel()))
             run.json("seconds", {"/".join(map(str, key)): value for key, value in training.seconds.items()})
-            for path, model in _live_models(final).items():
+            for path, model in live_models(final).items():
                 for name, value in model.save().items():
                     run.bytes(f"models/{'/'.join(path)}/{name}", value)
-            _store_watch(run, training, self.panel())
+            store_watch(run, training, self.panel())
             # the registry before the run is finished: a job that is stopped here goes on with this step
             decisions = store_models(
                 Registry(self.workspace.models, by="training"), training, final, self.panel(),
@@ -229,6 +279,8 @@ class Job:
         )  # fmt: skip
 
     def _make_comparison(self) -> None:
+        from models.outcome import outcome
+
         comparison = self.comparison()
         ids = self.run_ids()
         with self.workspace.runs.write(
@@ -236,22 +288,21 @@ class Job:
         ) as run:
             for name, table in comparison.tables.items():
                 run.table(name, table)
-            run.json("verdict", {"text": comparison.verdict()})
+            if self.seeds > 1:
+                seeds = self._seed_comparison(comparison)
+                run.table("seed_scores", seeds.scores)
+                run.table("seed_paired", seeds.paired)
+                run.json("seeds", {"text": seeds.verdict(), "seeds": self.seeds})
+            run.json("verdict", {"text": outcome(comparison, costs=False), "costs": False})  # these have a table
         self.report("comparison", 1, 1, "scored on the same rows, origins and horizons")
 
     def _make_live(self) -> None:
-        from models.contract import Forecaster
+        from app.renewed import serving_models
         from simulation.agents import Forecasters
         from simulation.air.concentration import Raster
 
         ids, runs = self.run_ids(), self.workspace.runs
-        stored: dict[tuple[str, ...], dict[str, bytes]] = {}
-        folder = runs.root / ids["training"] / "models"
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                *key, name = path.relative_to(folder).parts
-                stored.setdefault(tuple(key), {})[name] = path.read_bytes()
-        models = {key: Forecaster.load(files) for key, files in stored.items()}
+        models = serving_models(self.workspace, ids["training"], LIVE_MODELS)
         forecasters = Forecasters(
             history=self.panel(),
             micromodels={(key[1], key[2]): m for key, m in models.items() if key[0] == "micromodel"},
@@ -262,6 +313,7 @@ class Job:
             days=1, seed=self.spec.seed, step_s=float(self.spec.step_s),
             initial_state=runs.read_arrays(ids["simulation"], "final_state"), forecasters=forecasters,
             incidents_per_day=self.spec.incidents_per_day, keep_link_state=True,
+            processes=day_processes(self.spec, self.city()),
             raster=Raster(cell_m=MAP_CELL_M, hours=range(int(NOW_LOCAL[:2])), max_cells=MAP_CELLS),
             progress=lambda done, total, message: self.report("live", done, total, message),
         )  # fmt: skip
@@ -269,7 +321,7 @@ class Job:
         with runs.write(
             "live", self.specs["live"], parents=(ids["simulation"], ids["training"]), seed=self.spec.seed
         ) as run:
-            _store_result(run, result)
+            store_result(run, result)
             run.table("link_state", result.link_state)
             run.table("forecasts", result.forecasts)
             run.table("concentration", result.concentration)
@@ -314,20 +366,23 @@ class Job:
     def training(self) -> Training:
         """Models that have not seen the test days."""
         if self._training is None:
-            from models.training import train
-
-            panel = self.panel()
-            end = panel.times[0] + pd.Timedelta(days=self.spec.days - self.spec.test_days)
-            overrides = None
-            if self.spec.assignment is not None:
-                overrides = read_assignment(Path(self.spec.assignment))
-            self._training = train(
-                panel, targets=TARGETS, train_end=end, test_from=end, seed=self.spec.seed, n_jobs=self.n_jobs,
-                overrides=overrides, effort=self.spec.effort,
-                families=named_families(self.spec.families), **spending(self.spec.settings, self.spec.budget),
-                progress=lambda done, total, message: self.report("training", done, total, message),
-            )  # fmt: skip
+            self._training = self._trained(self.spec.seed)
         return self._training
+
+    def _trained(self, seed: int) -> Training:
+        """The same by another seed's luck."""
+        from models.training import train
+
+        panel = self.panel()
+        end = panel.times[0] + pd.Timedelta(days=self.spec.days - self.spec.test_days)
+        overrides = None
+        if self.spec.assignment is not None:
+            overrides = read_assignment(Path(self.spec.assignment))
+        return train(
+            panel, targets=TARGETS, train_end=end, test_from=end, seed=seed, n_jobs=self.n_jobs,
+            overrides=overrides, **train_options(self.spec),
+            progress=lambda done, total, message: self.report("training", done, total, message),
+        )  # fmt: skip
 
     def comparison(self) -> Comparison:
         """Every model scored on the test days."""
@@ -338,72 +393,16 @@ class Job:
             progress=lambda done, total, message: self.report("comparison", done, total, message),
         )  # fmt: skip
 
+    def _seed_comparison(self, first: Comparison) -> SeedComparison:
+        """The comparison beside those of trainings with other seeds, on the same test days and resamples."""
+        from models.compare import compare
+        from models.compare_seeds import SeedComparison
 
-def _live_models(training: Training) -> dict[tuple[str, ...], Any]:
-    """Models that go live, by the folder that they are stored in."""
-    own: dict[tuple[str, ...], Any] = {
-        ("micromodel", zone, target): model
-        for (zone, target), model in (training.micromodels | training.newcomers).items()
-    }
-    city: dict[tuple[str, ...], Any] = {("macromodel", target): model for target, model in training.macromodels.items()}
-    mixes: dict[tuple[str, ...], Any] = {("mix", target): model for target, model in training.mixes.items()}
-    naive: dict[tuple[str, ...], Any] = {
-        ("seasonal_naive", target): model
-        for (family, target), model in training.baselines.items()
-        if family == "seasonal_naive"
-    }
-    return {**own, **city, **mixes, **naive}
-
-
-def _candidate_errors(training: Training, panel: Panel) -> pd.DataFrame:
-    """Out-of-fold errors of all that competed, by zone and horizon, as a table `scores`."""
-    from models.choosing import validation_scores
-
-    every = ((name, model) for (name, _), model in training.candidates.items())
-    return validation_scores(every, panel.step_s, training.seed)
-
-
-def _store_watch(run: Any, training: Training, panel: Panel) -> None:
-    """What monitors hold errors against, and where adaptive intervals stand: from models that had not seen the test."""
-    from models.errors import ShortHistoryError
-    from models.monitoring import followers, references
-
-    try:
-        found = references(training.micromodels, panel)
-    except ShortHistoryError:
-        found = {}  # too short a history: nothing can be called unusual yet
-    run.json("watch", {target: zones for target, (zones, _) in found.items()})
-    for target, (_, reference) in found.items():
-        run.arrays(f"watch_{target}", reference.arrays())
-    served = {path: model for path, model in _live_models(training).items() if path[0] != "seasonal_naive"}
-    for path, follower in followers(served, panel).items():
-        run.bytes(f"following/{'/'.join(path)}.npz", follower.save())
-
-
-def _store_result(run: Any, result: Any) -> None:
-    """The tables that every simulated run has."""
-    for name in (
-        "zone_state", "zone_truth", "sensor_state", "receptor_means", "weather", "noise", "counts", "incidents",
-        "agents", "trips",
-    ):  # fmt: skip
-        run.table(name, getattr(result, name))
-    if result.alarms is not None:
-        run.table("alarms", result.alarms)
-    run.json("summary", result.summary)
-    run.arrays("final_state", result.final_state)
-
-
-def stored_monitors(workspace: Workspace, training: str) -> dict[tuple[str, str], Monitor]:
-    """A fresh monitor for every micromodel of a training run that has a reference."""
-    from models.monitoring import Reference, monitors
-
-    runs = workspace.runs
-    if not (runs.root / training / "watch.json").is_file():
-        return {}
-    zones = runs.read_json(training, "watch")
-    return monitors(
-        {t: (tuple(z), Reference.restore(dict(runs.read_arrays(training, f"watch_{t}")))) for t, z in zones.items()}
-    )
+        others = [
+            compare(self.panel(), self._trained(self.spec.seed + k), seed=self.spec.seed)
+            for k in range(1, self.seeds)
+        ]  # fmt: skip
+        return SeedComparison.of([first, *others])
 
 
 def stored_city(workspace: Workspace, run: str | None = None) -> City:

@@ -28,14 +28,24 @@ def quantile_paths(rows: pd.DataFrame, *, step_s: float, n_steps: int) -> tuple[
     paths : ndarray, shape (n_steps, n_quantiles)
         `nan` beyond the stored horizons.
     """
-    if rows.empty:
+    columns = (rows[name].to_numpy(dtype=float, na_value=np.nan) for name in ("horizon_s", "quantile", "value"))
+    return paths_of(*columns, step_s=step_s, n_steps=n_steps)
+
+
+def paths_of(
+    horizon_s: np.ndarray, quantile: np.ndarray, value: np.ndarray, *, step_s: float, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """`quantile_paths` of columns; of several values of one horizon and quantile the first counts, and `nan` none."""
+    there = np.isfinite(value)
+    if not there.any():
         return np.empty(0), np.empty((n_steps, 0))
-    wide = rows.pivot_table(index="horizon_s", columns="quantile", values="value", aggfunc="first").sort_index()
-    known = wide.index.to_numpy(dtype=float)
+    known, row = np.unique(horizon_s[there], return_inverse=True)
+    levels, column = np.unique(quantile[there], return_inverse=True)
+    wide = np.full((len(known), len(levels)), np.nan)
+    wide[row[::-1], column[::-1]] = value[there][::-1]
     wanted = step_s * np.arange(1, n_steps + 1)
-    values = wide.to_numpy(dtype=float)
-    paths = np.column_stack([np.interp(wanted, known, column, right=np.nan) for column in values.T])
-    return wide.columns.to_numpy(dtype=float), np.sort(paths, axis=1)
+    paths = np.column_stack([np.interp(wanted, known, values, right=np.nan) for values in wide.T])
+    return levels, np.sort(paths, axis=1)
 
 
 def exceedance(levels: Sequence[float] | np.ndarray, paths: np.ndarray, limit: float) -> np.ndarray:

@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from app.queries import Queries
-from app.texts import signed, t
+from app.texts import Spoken, language, signed, t
 from data.errors import ZonewiseError
 
 if TYPE_CHECKING:
     from simulation.city import City
 
 #: Quantities of a preview in their order: words, unit, decimals.
-FORESEEN: dict[str, tuple[str, str, int]] = {
-    "no2": (t("quantity.no2"), "µg/m³", 2),
-    "nox_kg": (t("quantity.nox_kg"), "kg", 2),
-    "delay_hours": (t("quantity.delay_hours"), "veh·h", 1),
-    "vehicle_km": (t("quantity.vehicle_km"), "veh·km", 0),
-    "speed_kmh": (t("quantity.speed_kmh"), "km/h", 2),
-}
+FORESEEN: Mapping[str, tuple[str, str, int]] = Spoken(
+    lambda: {
+        "no2": (t("quantity.no2"), "µg/m³", 2),
+        "nox_kg": (t("quantity.nox_kg"), "kg", 2),
+        "delay_hours": (t("quantity.delay_hours"), t("unit.veh.hours"), 1),
+        "vehicle_km": (t("quantity.vehicle_km"), t("unit.veh.km"), 0),
+        "speed_kmh": (t("quantity.speed_kmh"), "km/h", 2),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,7 @@ def review_of(queries: Queries, form: Mapping[str, Any]) -> tuple[list[Remark], 
     lost : DataFrame
         origin, dest (names), vehicle_class, trips_veh; most trips first.
     """
-    key = ("review", queries.info().runs["city"], json.dumps(form["measures"], sort_keys=True))
+    key = ("review", language(), queries.info().runs["city"], json.dumps(form["measures"], sort_keys=True))
     found: tuple[list[Remark], pd.DataFrame] = queries.keep(key, lambda: _review(queries, form))
     return found
 
@@ -120,7 +122,7 @@ def foreseen(queries: Queries, form: Mapping[str, Any]) -> Foreseen | None:
     run = preview_run(queries)
     if run is None:
         return None
-    key = ("foreseen", run, json.dumps(form["measures"], sort_keys=True))
+    key = ("foreseen", language(), run, json.dumps(form["measures"], sort_keys=True))
     found: Foreseen = queries.keep(key, lambda: _ask(queries, run, form))
     return found
 

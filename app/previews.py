@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from simulation.preview import Answer, Preview
     from simulation.scenarios.scenario import Scenario
 
-SCENARIOS, SEEDS = 150, 1
+SCENARIOS, SEEDS = 150, 2
+#: Seeds, thus days' weather and luck, that an ensemble is drawn from, at least (assumed).
+DAYS_OF_LUCK = 8
 Report = Callable[[str, float, float, str], Any]
 
 
@@ -46,7 +48,7 @@ def learn_preview(
     scenarios : int
         Size of the ensemble; 50 begin to be useful.
     seeds : int
-        Pairs of base and scenario for each.
+        Pairs of base and scenario for each, drawn from `DAYS_OF_LUCK` days' weather and luck.
     start, hours : optional
         Window of every run; default a Tuesday's morning peak (`simulation.preview.Window`).
     seed : int
@@ -82,8 +84,8 @@ def learn_preview(
     drawn = draw(city, scenarios, window=window, seed=seed)
     kept = FolderStore(workspace.root / "ensembles" / run_id("ensemble", common))
     ensemble = simulate(
-        city, drawn, window=window, seeds=range(1, seeds + 1), store=kept, progress=tell("ensemble"),
-        cancelled=cancelled,
+        city, drawn, window=window, seeds=range(1, max(DAYS_OF_LUCK, seeds) + 1), pairs=seeds, store=kept,
+        progress=tell("ensemble"), cancelled=cancelled,
     )  # fmt: skip
     meta, arrays, blobs = Preview.learn(city, ensemble, seed=seed, progress=tell("preview")).state()
     with workspace.runs.write("preview", spec, parents=(base,), seed=seed) as writer:

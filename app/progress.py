@@ -13,6 +13,8 @@ _NAMES = {
     "city": "City", "calibration": "Calibrating air", "simulation": "Simulating", "training": "Training",
     "comparison": "Comparing", "live": "Living the next day", "study": "Replications", "kernels": "Compiling traffic",
 }  # fmt: skip
+#: Steps that are others where readings stand in for a simulation.
+_OF_READINGS = {"simulation": "Reading sensors", "live": "Newest day"}
 _DELAY_S, _EVERY_S = 1.0, 0.25
 _SHORT_S = {"kernels": 2.0}  # steps that are not worth a line when they took less
 
@@ -20,8 +22,9 @@ _SHORT_S = {"kernels": 2.0}  # steps that are not worth a line when they took le
 class Bars:
     """Called as a `Report`; draws on standard error, and tells of each step when it ends."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, measured: bool = False) -> None:
         self._quiet = quiet
+        self._names = _NAMES | (_OF_READINGS if measured else {})
         self._bar: tqdm[None] | None = None
         self._step = ""
         self._since = self._drawn = 0.0
@@ -52,10 +55,9 @@ class Bars:
             self._bar.n = round(100 * done / max(total, 1e-9))
             self._bar.set_postfix_str(message)
 
-    @staticmethod
-    def _new(step: str) -> tqdm[None]:
+    def _new(self, step: str) -> tqdm[None]:
         return tqdm(
-            total=100, desc=_NAMES.get(step, step), delay=_DELAY_S, leave=False, file=sys.stderr,
+            total=100, desc=self._names.get(step, step), delay=_DELAY_S, leave=False, file=sys.stderr,
             bar_format="{desc:<20} {percentage:3.0f} % |{bar:24}| {postfix}",
         )  # fmt: skip
 
@@ -66,5 +68,5 @@ class Bars:
         if finished and self._step:
             taken = time.perf_counter() - self._since
         if finished and self._step and taken >= _SHORT_S.get(self._step, 0.0):
-            tqdm.write(f"{_NAMES.get(self._step, self._step):<20} {taken:6.1f} s  {self._last}", file=sys.stderr)
+            tqdm.write(f"{self._names.get(self._step, self._step):<20} {taken:6.1f} s  {self._last}", file=sys.stderr)
         self._step = ""

@@ -1,16 +1,18 @@
 """The only reader of the store: stored tables, asked of DuckDB over Parquet, and answers kept per run.
 
-Runs never change, so an answer is kept under the ids of the runs that it was made from. `workspace.json` alone is
-read anew at each question: a new run shows at the next page load. The modules `*_views` make tables for pages of it:
-`live_views` the live day, `map_views` what the map draws, `zone_views` the zones' table and fan, and one a page more.
+Runs never change, so an answer is kept under the ids of the runs that it was made from, as long as there is room for it
+(`keeping`). `workspace.json` alone is read anew at each question: a new run shows at the next page load. The modules
+`*_views` make tables for pages of it: `live_views` the live day, `map_views` what the map draws, `zone_views` the
+zones' table and fan, and one a page more.
 """
 
 from __future__ import annotations
 
 import json
-import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import duckdb
@@ -18,11 +20,12 @@ import geopandas as gpd
 import pandas as pd
 
 from app.geometry import city_geometry
+from app.keeping import SHELF
 from data.errors import RunNotFoundError, ZonewiseError
 from data.schemas import TARGETS
 from data.store.workspace import Workspace
 
-_KEPT = 4096  # answers: the forecasts of some hundred zones and targets are one each
+_NUMBERS = count()
 
 
 class NotReadyError(ZonewiseError, LookupError):
@@ -47,9 +50,9 @@ class Queries:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._owner = next(_NUMBERS)
         self._info: tuple[tuple[int, int], Info] | None = None
-        self._lock = threading.Lock()
+        weakref.finalize(self, SHELF.forget, self._owner).atexit = False
 
     # ------------------------------------------------------------------ what there is
 
@@ -94,14 +97,11 @@ class Queries:
 
     def keep(self, key: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """The kept answer under `key`, or a new one."""
-        with self._lock:
-            if key in self._kept:
-                return self._kept[key]
+        found = SHELF.find(self._owner, key)
+        if found is not None:
+            return found[0]
         value = make()
-        with self._lock:
-            if len(self._kept) >= _KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[key] = value
+        SHELF.put(self._owner, key, value)
         return value
 
     def sql(self, text: str, *values: Any, **runs: tuple[str, str]) -> pd.DataFrame:

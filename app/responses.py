@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
+from app.feature_words import spoken_labels
 from app.model_views import anchor, load, or_none, origin, panel, version
 from app.queries import Queries
-from data.units import DISPLAY
 
 KEPT, POINTS = 4, 15
 #: Inputs that cannot be moved alone: the time of day is two numbers, and interactions follow from others.
@@ -49,6 +50,7 @@ def curves(queries: Queries, zone_id: str, target: str, step: int) -> tuple[pd.D
     if rows is None or rows.empty:
         return None
     factor = DISPLAY[target][1]
+    rows = spoken_labels(rows, step_s=info.step_s, target=target)
     return rows.assign(forecast=rows["forecast"] * factor, at=rows["at"] * factor), at
 
 

@@ -1,4 +1,6 @@
-"""What a job of kind `retrain` does: zones' micromodels learn again, and serve where they err no more than before.
+"""What a job of kind `retrain` does: models learn again, and serve where they err no more than before.
+
+Micromodels, macromodels and mixes alike, those that serve now.
 
 The recipe (family and settings) stays. The last days are left out, the newer model and the one in force are compared on
 them by the registry's rule (see `models.succession`), and what is stored has learned from all readings. Where an alarm
@@ -16,8 +18,8 @@ import pandas as pd
 
 from app.code_version import code_version
 from app.model_saving import place_of
-from app.monitoring import alarm_book, stored_micromodels, watched_panel
-from app.renewed import renewed_models
+from app.monitoring import alarm_book, watched
+from app.renewed import NAMES
 from app.texts import t
 from data.errors import InputError, ZonewiseError
 from data.store.workspace import Workspace
@@ -36,13 +38,13 @@ _KEPT_FIELDS = ("is_task", "task_reason", "model_in_use", "reason", "weight_micr
 def run_job(
     workspace: Workspace, params: dict[str, Any], report: Callable[..., None], cancelled: Callable[[], bool]
 ) -> str:
-    """Train micromodels again.
+    """Train models again.
 
     Parameters
     ----------
     params : dict
-        `keys`, a list of (zone, target), all where it is missing or empty; `zone`, all targets of it; `by` and `why`
-        for the log.
+        `keys`, a list of (zone, target), all where it is missing or empty, citywide models by their names in the
+        registry; `zone`, all targets of it; `by` and `why` for the log.
 
     Returns
     -------
@@ -60,9 +62,9 @@ def run_job(
     told = workspace.describe()
     training = str(told.get("runs", {}).get("training", ""))
     report(0, 1, t("retrain.reading"))
-    models: dict[Key, Forecaster] = {**stored_micromodels(workspace), **renewed_models(workspace, training)}
+    seen = watched(workspace)
+    models, panel = {**seen.serving, **seen.citywide}, seen.panel
     wanted = chosen(models, params)
-    panel = watched_panel(workspace)
     cut = left_out_from(panel)
     registry = Registry(workspace.models, by=str(params.get("by") or "retraining"))
     book = alarm_book(workspace)
@@ -77,7 +79,7 @@ def run_job(
         for key in keys:
             if cancelled():
                 raise InputError(t("retrain.stopped", n=counts["promoted"]))
-            report(done, len(wanted), t("retrain.learning", zone=key[0]))
+            report(done, len(wanted), t("retrain.learning", zone=called(key[0])))
             try:
                 stored[key], judged[key], since = learned(models[key], panel, cut, changed.get(key))
             except ZonewiseError as error:
@@ -116,6 +118,12 @@ def chosen(models: Iterable[Key], params: dict[str, Any]) -> list[Key]:
     if strange:
         raise InputError(f"no micromodel to train again: {', '.join(strange)}")
     return sorted(set(keys or known))
+
+
+def called(zone: str) -> str:
+    """A zone's id, or what a citywide model is called."""
+    kinds = {name: kind for kind, name in NAMES.items()}
+    return t(f"monitor.errors.{kinds[zone]}") if zone in kinds else zone
 
 
 def left_out_from(panel: Panel) -> int:

@@ -17,6 +17,8 @@ from data.store.workspace import Workspace
 KEY = "retraining"
 KINDS = ("never", "fixed", "on drift")
 MOST_DAYS = 366
+#: Share of a quantity's zones whose world must have changed for its citywide models to learn again too (assumed).
+CITY_SHARE = 0.25
 Key = tuple[str, str]
 
 
@@ -100,15 +102,17 @@ def due(
     alarms : DataFrame
         `models.monitoring.ALARMS`.
     keys : iterable of (zone_id, target)
-        All models in force.
+        All models in force, citywide ones by their names in the registry.
     now, trained : Timestamp
         End of the newest reading, and of those that the models learned from, UTC.
 
     Notes
     -----
     On drift, a zone is trained once its alarm of a changed world stands for 5 days, and again after 10, 20 and 40:
-    whenever there is twice as much to learn from (see `models.monitoring.policies`).
+    whenever there is twice as much to learn from (see `models.monitoring.policies`). Macromodel and mix of a quantity
+    learn again with the zones once a quarter of its zones are asked to.
     """
+    from app.renewed import NAMES
     from models.monitoring.policies import LEARN_AFTER_DAYS
     from models.monitoring.settings import WORLD_KINDS
 
@@ -126,4 +130,9 @@ def due(
         if key in known and reached > schedule.lessons.get(str(alarm.alarm_id), 0):
             wanted.append(key)
             asking.append(str(alarm.alarm_id))
+    asked, city = set(wanted), set(NAMES.values())
+    for name, target in known:
+        zones = {zone for zone, of in known if of == target} - city
+        if name in city and zones and sum((zone, target) in asked for zone in zones) >= CITY_SHARE * len(zones):
+            wanted.append((name, target))
     return sorted(set(wanted)), asking

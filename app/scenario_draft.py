@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.queries import Queries
-from app.scenario_fields import OFFERS
+from app.scenario_fields import offer_of
 from app.texts import t
 from data.errors import InputError, ZonewiseError
 
@@ -127,7 +127,7 @@ def place_of(
     ids |= {str(name).casefold(): str(one) for one, name in zip(city.zones["zone_id"], city.zones["name"])}
     for entry in measures:
         kind = str(entry.get("measure"))
-        offer = OFFERS.get(kind)
+        offer = offer_of(kind)
         if kind in _FILLED or (offer is not None and offer.place == "none"):
             told = [*_list(entry.get("zones")), *_list(entry.get("from_zones")), *_list(entry.get("to_zones"))]
             found_zones = [ids[z.casefold()] for z in [*told, *_list(entry.get("zone"))] if z.casefold() in ids]

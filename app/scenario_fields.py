@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from data.errors import InputError
+
 CLASSES = ("car", "van", "heavy", "bus")
 DIRECTIONS = ("north", "north-east", "east", "south-east", "south", "south-west", "west", "north-west")
 DAYS = ("weekdays", "weekend", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -36,6 +38,7 @@ class Field:
     step: float = 1.0
     default: Any = None
     options: tuple[str, ...] = ()
+    label: str = ""  # of a package's own field; the catalogue names ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Offer:
     hours: str = "may"
     icon: str = "road"
     fields: tuple[Field, ...] = ()
+    name: str = ""  # of a package's own measure, and what it does; the catalogue names ours
+    about: str = ""
 
 
 def _number(key: str, default: float | None, low: float, high: float, unit: str = "", step: float = 1.0) -> Field:
@@ -174,6 +179,7 @@ OFFERS: dict[str, Offer] = {
     ),
 }  # fmt: skip
 GROUPS = ("streets", "speed", "signals", "charges", "clean", "trips", "days")
+BROUGHT = "brought"  # the group of measures that other packages bring, last in the menu
 #: Kinds of measures that the form does not offer, with the reason; a test holds both tables against `ENTRIES`.
 LEFT_OUT: dict[str, str] = {}
 #: Keys of entries that only files hold, with the reason.
@@ -186,10 +192,29 @@ FILE_KEYS: dict[str, str] = {
 }
 
 
+def offers() -> dict[str, Offer]:
+    """All kinds that the form offers: ours, then those that other packages bring."""
+    from app.plugin_offers import brought_offers
+
+    return OFFERS | brought_offers()
+
+
+def offer_of(kind: str) -> Offer | None:
+    """The offer of a kind; None where the form has none."""
+    return OFFERS.get(kind) or offers().get(kind)
+
+
+def _known(kind: str) -> Offer:
+    offer = offer_of(kind)
+    if offer is None:
+        raise InputError(f"measure '{kind}' is none that the form has; there are: {', '.join(offers())}")
+    return offer
+
+
 def defaults(kind: str) -> dict[str, Any]:
     """What the form shows of a new measure."""
     return {
-        one.key: list(one.default) if isinstance(one.default, tuple) else one.default for one in OFFERS[kind].fields
+        one.key: list(one.default) if isinstance(one.default, tuple) else one.default for one in _known(kind).fields
     }
 
 
@@ -198,7 +223,7 @@ def values_of(entry: Mapping[str, Any]) -> dict[str, Any]:
     kind = str(entry["measure"])
     told = {**entry, **_READ.get(kind, _nothing)(entry)}
     found = {}
-    for one in OFFERS[kind].fields:
+    for one in _known(kind).fields:
         value = told.get(
             one.key, one.default if one.control in ("choice", "yes") else _FILE_DEFAULTS.get((kind, one.key))
         )
@@ -227,7 +252,7 @@ def entry_of(
     before : mapping, optional
         The measure that is edited: what the form cannot show of it is kept.
     """
-    offer = OFFERS[kind]
+    offer = _known(kind)
     given = {key: value for key, value in values.items() if not _empty(value)}
     entry: dict[str, Any] = {"measure": kind}
     same = before is not None and before.get("measure") == kind
@@ -246,6 +271,9 @@ def entry_of(
         for one in offer.fields:
             if one.control == "yes" and own.get(one.key) is False and not one.default:
                 own.pop(one.key)
+        if offer.group == BROUGHT and same and before is not None:  # keys that no form can show
+            shown = {"measure", *PLACE, *PLACE_KEPT, *HOURS, *(one.key for one in offer.fields)}
+            own |= {key: value for key, value in before.items() if key not in shown}
         entry |= _WRITE[kind](own) if kind in _WRITE else own
     if offer.hours != "never":
         entry |= {key: when[key] for key in HOURS if not _empty(when.get(key))}

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+from typing import Any
 
 from dash import Dash
 from flask import Flask
 
 from app import api, shell
+from app.languages import Languages
 from app.mounts import Mounts
 from app.packing import pack_assets
 from app.pages import map_forecast, micro_macro, models, monitor, scenarios, start
 from app.queries import Queries
-from app.texts import t
+from app.serving import endpoints, guard
+from app.serving.front import Front
+from app.serving.note import current_note
+from app.serving.settings import Settings
+from app.texts import language, t
 from app.uploads import MOST_UPLOAD_BYTES
 from data.store.workspace import Workspace, home, open_workspace
 
@@ -38,7 +45,36 @@ _INDEX = """<!DOCTYPE html>
 </html>"""
 
 
-def create_app(workspace: Workspace | str | Path | None = None, *, prefix: str = "/") -> Dash:
+class _Pages(Dash):
+    """Dash whose scripts within the page carry the request's nonce, without which no browser runs them.
+
+    The first request of a process makes Dash know which scripts it serves. Requests that come meanwhile, in other
+    threads, wait for that: Dash itself lets them pass, and they would be told that there is no such script.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self._setting_up = threading.Lock()
+        super().__init__(**settings)
+
+    def _setup_server(self) -> None:
+        with self._setting_up:
+            try:
+                super()._setup_server()  # type: ignore[no-untyped-call]
+            except Exception:  # a workspace that could not be read: the next request tries again
+                self._got_first_request["setup_server"] = False
+                raise
+
+    def interpolate_index(self, **parts: Any) -> str:  # type: ignore[override]
+        note = current_note()
+        if note is not None:
+            for name in ("scripts", "renderer"):
+                parts[name] = parts[name].replace("<script", f'<script nonce="{note.nonce}"')
+        return str(super().interpolate_index(**parts)).replace('<html lang="en">', f'<html lang="{language()}">')
+
+
+def create_app(
+    workspace: Workspace | str | Path | None = None, *, prefix: str = "/", settings: Settings | None = None
+) -> Dash:
     """The Dash app over a workspace; `app.server` of the result is its Flask server.
 
     Parameters
@@ -47,6 +83,8 @@ def create_app(workspace: Workspace | str | Path | None = None, *, prefix: str =
         A name below the home folder, a path, or nothing for the default.
     prefix : str
         Where its pages stand. At the root, all other workspaces of the home folder are mounted besides (see `mounts`).
+    settings : Settings, optional
+        Who may ask for what; left out, nobody signs in, and the app answers to the names of this machine alone.
 
     Returns
     -------
@@ -56,7 +94,7 @@ def create_app(workspace: Workspace | str | Path | None = None, *, prefix: str =
     if not isinstance(workspace, Workspace):
         workspace = open_workspace(None if workspace is None else str(workspace))
     queries = Queries(workspace)
-    app = Dash(
+    app = _Pages(
         name="zonewise", server=Flask("zonewise"), requests_pathname_prefix=prefix, routes_pathname_prefix="/",
         assets_folder=str(Path(__file__).parent / "assets"),
         pages_folder="", use_pages=False, title=t("product"), update_title="", index_string=_INDEX, compress=True,
@@ -67,10 +105,14 @@ def create_app(workspace: Workspace | str | Path | None = None, *, prefix: str =
     for page in PAGES:
         page.register(app, queries)
     api.register(app.server, queries)
+    endpoints.register(app.server, queries)
     pack_assets(app.server)
     app.server.config["MAX_CONTENT_LENGTH"] = MOST_REQUEST_BYTES
+    guard.register(app, workspace)
     if prefix == "/":
-        app.server.wsgi_app = Mounts(app.server.wsgi_app, home(), _mounted)  # type: ignore[method-assign]
+        mounted = Mounts(app.server.wsgi_app, home(), _mounted)
+        front = Front(mounted, workspace, settings or Settings())
+        app.server.wsgi_app = Languages(front)  # type: ignore[assignment]
     return app
 
 

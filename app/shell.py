@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +16,10 @@ from app import ids
 from app.addresses import bare, href
 from app.components.parts import icon, message, skeleton
 from app.layers import is_measured
-from app.monitor_views import header_status
 from app.queries import NotReadyError, Queries
-from app.texts import t
+from app.sensor_views import header_status
+from app.serving.people import current
+from app.texts import CATALOGUES, language, t
 from data.errors import ZonewiseError
 
 log = logging.getLogger(__name__)
@@ -65,13 +65,14 @@ def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
             html.Nav(_links(pages), className="pages", **{"aria-label": t("nav.label")}),
             html.Div(status(queries), id=ids.STATUS, className="status"),
             html.Span(id=ids.COPY_SAID, className="said", role="status"),
+            _other_language(),
             html.Button(
                 icon("link"),
                 id=ids.COPY_BUTTON,
                 n_clicks=0,
                 className="icon-button copy",
                 type="button",
-                **{"aria-label": t("copy")},
+                **{"aria-label": t("copy"), "data-said": t("copy.done")},
             ),
             html.Button(
                 [icon("moon"), icon("sun")],
@@ -81,8 +82,34 @@ def _header(queries: Queries, pages: Sequence[ModuleType]) -> html.Header:
                 type="button",
                 **{"aria-label": t("theme")},
             ),
+            *_signed_in(),
         ]
     )
+
+
+def _other_language() -> html.A:
+    """A link that opens this view in the other language; the browser adds the address as it is when it is clicked."""
+    other = next(tag for tag in CATALOGUES if tag != language())
+    return html.A(
+        other.upper(), href=f"?lang={other}", id=ids.LANGUAGE, className="icon-button language", lang=other,
+        hrefLang=other, title=t("language.other"), **{"aria-label": t("language.other")},
+    )  # fmt: skip
+
+
+def _signed_in() -> list[Any]:
+    """Who is signed in, and the way out; nothing where nobody signs in."""
+    person = current()
+    if not person.name:
+        return []
+    role = t(f"role.{person.role}")
+    who = [html.Strong(person.name), html.Span(role)]
+    out = html.Button(
+        icon("logout"), type="submit", className="icon-button", title=t("signin.out"), **{"aria-label": t("signin.out")}
+    )
+    return [
+        html.Div(who, className="person", title=t("signin.as", name=person.name, role=role)),
+        html.Form(out, action="/sign-out", method="POST") if person.leaves else None,
+    ]
 
 
 def status(queries: Queries) -> list[Any]:
@@ -143,7 +170,7 @@ def register(app: Dash, queries: Queries, pages: Sequence[ModuleType]) -> None:
     app.clientside_callback(local("themeOf"), Output(ids.THEME, "data"), Input(ids.THEME_CHOICE, "data"))
     app.clientside_callback(local("useTheme"), Output(ids.PROVIDER, "forceColorScheme"), Input(ids.THEME, "data"))
     app.clientside_callback(
-        f"(clicks) => window.dash_clientside.zonewise.copyLink(clicks, {json.dumps(t('copy.done'))})",
+        local("copyLink"),
         Output(ids.COPY_SAID, "children"),
         Input(ids.COPY_BUTTON, "n_clicks"),
         prevent_initial_call=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,13 @@ from app.measured import SOURCE
 from app.texts import t
 from data.errors import ZonewiseError
 from data.store.workspace import Workspace, workspaces
+
+#: Options that the readers speak of, and the field of the form that gives each.
+_FIELDS = {
+    "timezone": "start.timezone", "quantity": "start.quantity", "unit": "start.unit", "start": "start.begin",
+    "every": "start.every", "missing": "start.missing", "kind": "start.kind",
+}  # fmt: skip
+_OPTION = re.compile(rf"--({'|'.join(_FIELDS)})\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,3 +85,8 @@ def import_report(space: Workspace) -> list[str]:
         left = int(sum(told["flagged"].values()))
         said.append(t("start.report.left", n=f"{left:,}") if left else t("start.report.sound"))
     return [*said, *space.runs.read_json(city, "import").get("notes", [])]
+
+
+def form_words(message: str) -> str:
+    """What a reader says of its options, in the words of the form: `--unit` is the field of that name."""
+    return _OPTION.sub(lambda found: f"'{t(_FIELDS[found[1]])}'", message)

@@ -14,12 +14,14 @@ from app.air_inputs import local_start
 from app.calibrating import air_of, stored_calibration
 from app.code_version import code_version
 from app.job_spec import CALIBRATION, JobSpec, air_digests
+from app.memory import Size, check
 from app.pipeline import stored_city
 from data.errors import InputError
 from data.store.folder import FolderStore
 from data.store.protocol import Store
 from data.store.runs import run_id
 from data.store.workspace import Workspace
+from data.work import chosen_place
 
 if TYPE_CHECKING:
     from simulation.city import City
@@ -69,6 +71,7 @@ def make_study(
     until: str | None = None,
     seconds: float | None = None,
     elasticity: float | None = None,
+    equilibrium: float | None = None,
     n_jobs: int | None = 1,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
@@ -88,6 +91,8 @@ def make_study(
         Begin no further pair after so many seconds.
     elasticity : float, optional
         Of demand with respect to travel time; default: demand stays.
+    equilibrium : float, optional
+        Relative gap to which drivers' ways are brought, e.g. 0.005; default: they choose by what they see.
     days, n_jobs, progress, cancelled
         As `simulation.study.run_study`.
     start : str, optional
@@ -115,14 +120,19 @@ def make_study(
         **of_air, "code": code_version()["simulation"], "parent": base, "scenario": to_form(scenario), "seeds": seeds,
         "days": days, "start": start,
     }  # fmt: skip
-    asked = {"until": until, "seconds": seconds, "elasticity": elasticity}
+    asked = {"until": until, "seconds": seconds, "elasticity": elasticity, "equilibrium": equilibrium}
     spec |= {name: value for name, value in asked.items() if value is not None}
     run = run_id("study", spec)
     if workspace.runs.has(run):
         return run, True
+    workspace.room.check()
+    if chosen_place() is None:
+        size = Size(links=len(city.links), zones=len(city.zones), steps=96 * days)
+        check("study", size, copies=min(n_jobs or 2, 2 * seeds))
     study = run_study(
         city, scenario, seeds=range(1, seeds + 1), days=days, start=start, n_jobs=n_jobs or 2, progress=progress,
-        cancelled=cancelled, until=rule, seconds=seconds, elasticity=elasticity, store=replications(workspace), **air,
+        cancelled=cancelled, until=rule, seconds=seconds, elasticity=elasticity, equilibrium=equilibrium,
+        store=replications(workspace), **air,
     )  # fmt: skip
     if workspace.runs.has(run):  # another process was quicker with the same study
         return run, True
@@ -140,6 +150,7 @@ def make_study(
                 "forced_moves": [list(pair) for pair in study.forced_moves],
                 "stopped": study.stopped,
                 "route_gap": [None if one is None else asdict(one) for one in study.gap],
+                "learned": [[asdict(one) for one in pair] for pair in study.learned],
                 "induced": None if study.induced is None else {
                     "elasticity": elasticity, "trips_before": study.induced.trips_before,
                     "trips_after": study.induced.trips_after, "rounds": study.induced.rounds,

@@ -34,7 +34,7 @@ def run_job(
     ----------
     params : dict
         `scenario` (a form, as `simulation.scenarios.from_form` reads it), `seeds` (a number) and, to stop sooner,
-        `until` (e.g. `delay_hours=5%`) and `seconds`; `elasticity` of demand.
+        `until` (e.g. `delay_hours=5%`) and `seconds`; `elasticity` of demand and gap of `equilibrium`.
     report : callable
         `report(done, total, message, partial effects or None)`.
     cancelled : callable
@@ -60,7 +60,9 @@ def run_job(
         from app.studies import make_study
 
         make = make_study
-    asked = {key: params[key] for key in ("until", "seconds", "elasticity") if params.get(key) is not None}
+    asked = {
+        key: params[key] for key in ("until", "seconds", "elasticity", "equilibrium") if params.get(key) is not None
+    }
     count, most = int(params.get("seeds", SEEDS)), MOST_UNTIL if "until" in asked else MOST_SEEDS
     if not 1 <= count <= most:
         raise InputError(f"{count} repetitions; allowed: 1 to {most}")

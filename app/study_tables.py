@@ -11,7 +11,7 @@ import pandas as pd
 from app.jobs import DONE, Jobs
 from app.queries import Queries
 from app.study_views import MAPS, SHOWN, study_effects, tone, zone_change
-from app.texts import EN, signed, t
+from app.texts import number, signed, spoken, t
 from data.errors import ZonewiseError
 
 KINDS = ("scenario", "preview", "recommend")
@@ -63,7 +63,7 @@ def equity_rows(queries: Queries, run: str) -> list[dict[str, str]]:
             "rest": f"{100 * (row.share_same + row.share_unsure):.0f} %",
         }
         for row in table.itertuples()
-        if f"equity.{row.quantity}" in EN
+        if f"equity.{row.quantity}" in spoken()
     ]
 
 
@@ -80,7 +80,7 @@ def risk_rows(queries: Queries, run: str, count: int = 5) -> list[dict[str, str]
     rows = []
     for row in moved.head(count).itertuples():
         key, unit = _RISKS.get(str(row.quantity), (str(row.quantity), ""))
-        what = t(f"risk.{key}", limit=f"{row.limit:g} {unit}".strip()) if f"risk.{key}" in EN else key
+        what = t(f"risk.{key}", limit=f"{row.limit:g} {unit}".strip()) if f"risk.{key}" in spoken() else key
         rows.append(
             {
                 "name": f"{names.get(str(row.zone_id), row.zone_id)}: {what}",
@@ -118,14 +118,14 @@ def reliability_rows(queries: Queries, run: str) -> list[dict[str, str]]:
     table = queries.table(run, "study_reliability")
     rows = []
     for row in table[table["scope"] == "city"].itertuples():
-        if f"reliability.{row.quantity}" not in EN or not np.isfinite(row.effect):
+        if f"reliability.{row.quantity}" not in spoken() or not np.isfinite(row.effect):
             continue
         digits = 1 if row.quantity.endswith("_s") else 3
         known = np.isfinite(row.lower) and np.isfinite(row.upper)
         rows.append(
             {
                 "name": t(f"reliability.{row.quantity}"),
-                "value": f"{row.scenario_value:,.{digits}f}",
+                "value": number(row.scenario_value, digits),
                 "effect": signed(row.effect, digits),
                 "interval": t("effect.interval", low=signed(row.lower, digits), high=signed(row.upper, digits))
                 if known

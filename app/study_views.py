@@ -10,33 +10,35 @@ import numpy as np
 import pandas as pd
 
 from app.queries import Queries
-from app.scenario_fields import OFFERS, values_of
-from app.texts import EN, signed, t
+from app.scenario_fields import offer_of, values_of
+from app.texts import Spoken, number, signed, spoken, t
 
 #: Quantities shown, in order: words, unit text, decimals, and whether more is better (1), worse (-1) or neither (0).
-SHOWN: dict[str, tuple[str, str, int, int]] = {
-    "no2": (t("quantity.no2"), "µg/m³", 2, -1),
-    "pm25": (t("quantity.pm25"), "µg/m³", 2, -1),
-    "no2_exposure": (t("quantity.no2_exposure"), "µg/m³", 2, -1),
-    "nox_kg": (t("quantity.nox_kg"), t("unit.day.kg"), 1, -1),
-    "co2_kg": (t("quantity.co2_kg"), t("unit.day.kg"), 0, -1),
-    "lden": (t("quantity.lden"), "dB(A)", 2, -1),
-    "people_lden_65": (t("quantity.people_lden_65"), t("unit.people"), 0, -1),
-    "delay_hours": (t("quantity.delay_hours"), t("unit.day.delay"), 0, -1),
-    "travel_time_s": (t("quantity.travel_time_s"), t("unit.trip"), 0, -1),
-    "speed_kmh": (t("quantity.speed_kmh"), "km/h", 1, 1),
-    "vehicle_km": (t("quantity.vehicle_km"), t("unit.day.distance"), 0, 0),
-    "trips_unfinished": (t("quantity.trips_unfinished"), "veh", 0, -1),
-}
+SHOWN: Mapping[str, tuple[str, str, int, int]] = Spoken(
+    lambda: {
+        "no2": (t("quantity.no2"), "µg/m³", 2, -1),
+        "pm25": (t("quantity.pm25"), "µg/m³", 2, -1),
+        "no2_exposure": (t("quantity.no2_exposure"), "µg/m³", 2, -1),
+        "nox_kg": (t("quantity.nox_kg"), t("unit.day.kg"), 1, -1),
+        "co2_kg": (t("quantity.co2_kg"), t("unit.day.kg"), 0, -1),
+        "lden": (t("quantity.lden"), "dB(A)", 2, -1),
+        "people_lden_65": (t("quantity.people_lden_65"), t("unit.people"), 0, -1),
+        "delay_hours": (t("quantity.delay_hours"), t("unit.day.delay"), 0, -1),
+        "travel_time_s": (t("quantity.travel_time_s"), t("unit.trip"), 0, -1),
+        "speed_kmh": (t("quantity.speed_kmh"), "km/h", 1, 1),
+        "vehicle_km": (t("quantity.vehicle_km"), t("unit.day.distance"), 0, 0),
+        "trips_unfinished": (t("quantity.trips_unfinished"), t("unit.veh"), 0, -1),
+    }
+)
 
 
 #: What it costs: value of time, and harm to others.
-COSTS: dict[str, tuple[str, str, int, int]] = {
+COSTS: Mapping[str, tuple[str, str, int, int]] = Spoken(lambda: {
     f"{name}_eur": (t(f"cost.{name}"), t("unit.day.eur"), 0, -1)
     for name in (
         "time_cost", "accident_cost", "air_cost", "climate_cost", "noise_cost", "external_cost",
     )
-}  # fmt: skip
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +78,20 @@ def _quantity(
 
 #: Limits are fixed, as all scales are; a single street's closure colours a few zones, a whole low-emission zone many.
 #: Sums grow with the zone and are shown in per cent.
-MAPS: dict[str, MapQuantity] = {
-    "no2": _quantity("no2", "zone", "no2", 0.6, "µg/m³", 2, -1),
-    "pm25": _quantity("pm25", "zone", "pm25", 0.15, "µg/m³", 2, -1),
-    "lden": _quantity("lden", "zone", "lden", 0.6, "dB(A)", 2, -1),
-    "delay": _quantity("delay", "zone", "delay_hours", 20.0, "%", 1, -1, True),
-    "traffic": _quantity("traffic", "zone", "vehicle_km", 20.0, "%", 1, -1, True),
-    "nox": _quantity("nox", "zone", "nox_kg", 20.0, "%", 1, -1, True),
-    "pace": _quantity("pace", "zone", "speed_kmh", 3.0, "km/h", 1, 1),
-    "cost": _quantity("cost", "zone", "external_cost_eur", 20.0, "%", 1, -1, True),
-    "flow": _quantity("flow", "link", "flow", 150.0, "veh/h", 0, -1),
-    "speed": _quantity("speed", "link", "speed", 6.0, "km/h", 1, 1),
-}
+MAPS: Mapping[str, MapQuantity] = Spoken(
+    lambda: {
+        "no2": _quantity("no2", "zone", "no2", 0.6, "µg/m³", 2, -1),
+        "pm25": _quantity("pm25", "zone", "pm25", 0.15, "µg/m³", 2, -1),
+        "lden": _quantity("lden", "zone", "lden", 0.6, "dB(A)", 2, -1),
+        "delay": _quantity("delay", "zone", "delay_hours", 20.0, "%", 1, -1, True),
+        "traffic": _quantity("traffic", "zone", "vehicle_km", 20.0, "%", 1, -1, True),
+        "nox": _quantity("nox", "zone", "nox_kg", 20.0, "%", 1, -1, True),
+        "pace": _quantity("pace", "zone", "speed_kmh", 3.0, "km/h", 1, 1),
+        "cost": _quantity("cost", "zone", "external_cost_eur", 20.0, "%", 1, -1, True),
+        "flow": _quantity("flow", "link", "flow", 150.0, t("unit.vehicles"), 0, -1),
+        "speed": _quantity("speed", "link", "speed", 6.0, "km/h", 1, 1),
+    }
+)
 
 
 def tone(quantity: str, effect: float, lower: float | None, upper: float | None) -> str:
@@ -133,7 +137,7 @@ def effect_rows(
                 "quantity": name,
                 "name": words,
                 "unit": unit,
-                "value": f"{row['scenario_value']:,.{digits}f}",
+                "value": number(row["scenario_value"], digits),
                 "effect": signed(row["effect"], fine),
                 "share": "" if share != share else f"{signed(share, 1)} %",
                 "interval": t("effect.one")
@@ -232,20 +236,32 @@ def links_words(count: int) -> str:
 def measure_words(entry: Mapping[str, Any], names: Mapping[str, str]) -> tuple[str, str]:
     """A measure of a form in words: what, and where and when."""
     kind = str(entry.get("measure", ""))
-    what = t(f"kind.{kind}") if kind in OFFERS else kind.replace("_", " ").capitalize()
-    return what, ", ".join([*_amounts(kind, entry, names), *_places(entry, names), *_times(entry)])
+    try:
+        told = [*_amounts(kind, entry, names), *_places(entry, names), *_times(entry)]
+    except (AttributeError, KeyError, TypeError, ValueError):  # no form made this; running it says what is wrong
+        told = [t("study.odd_measure")]
+    return kind_label(kind), ", ".join(told)
+
+
+def kind_label(kind: str) -> str:
+    """What a kind of measure is called; one that no package here brings, by its key."""
+    offer = offer_of(kind)
+    if offer is None:
+        return kind.replace("_", " ").capitalize()
+    return offer.name or t(f"kind.{kind}")
 
 
 def _amounts(kind: str, entry: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     """What was set, in the words of the form; what it leaves at its usual value is not said."""
-    if kind not in OFFERS:
+    offer = offer_of(kind)
+    if offer is None:
         return []
     found, told = [], values_of(entry)
-    for one in OFFERS[kind].fields:
+    for one in offer.fields:
         value = told.get(one.key)
         if value in (None, "", [], False, "none") or (one.key == "avoid_percent" and told["response"] == "replace"):
             continue
-        label = field_label(kind, one.key)
+        label = one.label or field_label(kind, one.key)
         if one.control == "yes":
             found.append(label)
         elif one.control in ("choice", "many"):
@@ -287,7 +303,7 @@ def _places(entry: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
 
 
 def _times(entry: Mapping[str, Any]) -> list[str]:
-    offer = OFFERS.get(str(entry.get("measure", "")))
+    offer = offer_of(str(entry.get("measure", "")))
     if offer is not None and offer.hours == "never":
         return []
     days = entry.get("days") or []
@@ -306,12 +322,12 @@ def _times(entry: Mapping[str, Any]) -> list[str]:
 def field_label(kind: str, key: str) -> str:
     """What a field is called: for this kind, or for all."""
     own = f"field.{kind}.{key}"
-    return t(own if own in EN else f"field.{key}")
+    return t(own if own in spoken() else f"field.{key}")
 
 
 def option_label(key: str, value: str) -> str:
     """What a choice of a field is called: for this field, for all, or as it is."""
     for name in (f"option.{key}.{value}", f"option.{value}"):
-        if name in EN:
+        if name in spoken():
             return t(name)
     return value.replace("_", " ")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from app.texts import t
+from app.upload_content import check_content
 from data.errors import InputError
 from data.store.folder import write_atomic
 from data.store.workspace import Workspace
@@ -35,14 +36,18 @@ def keep_upload(workspace: Workspace, name: str, content: str, kinds: Sequence[s
     Raises
     ------
     InputError
-        If the kind is not allowed, the content is damaged, or it is too large; nothing is stored then.
+        If the kind is not allowed, the content is damaged, of another kind than the name says, or too large as it is or
+        unpacked; nothing is stored then.
     """
     plain = plain_name(name, kinds)
+    if len(content) > 4 * MOST_UPLOAD_BYTES // 3 + 1000:  # base64 of more: not even unpacked
+        check_size(plain, 3 * len(content) // 4)
     try:
         body = base64.b64decode(content.partition(",")[2], validate=True)
     except (binascii.Error, ValueError):
         raise InputError(t("start.error.damaged", name=plain)) from None
     check_size(plain, len(body))
+    check_content(plain, body)
     write_atomic(workspace.root / "uploads" / plain, body)
     return plain
 

@@ -20,6 +20,7 @@ from typing import Any
 import pandas as pd
 
 from app.measured import SOURCE, MeasuredJob, measured_job
+from app.renewed import in_force
 from data.errors import FileFormatError, InputError, SchemaError, ZonewiseError
 from data.readers.messages import read_messages
 from data.readers.readings import Readings
@@ -51,13 +52,17 @@ class Watch:
         Imported, and trained.
     reader : callable
         Makes `Readings` of a file.
+    learn : bool
+        Whether models that keep their moments learn each new day of readings, see `refreshing`.
     """
 
     workspace: Workspace
     reader: Reader
+    learn: bool = False
     appended: int = field(default=0, init=False)
     rejected: int = field(default=0, init=False)
     refreshed: int = field(default=0, init=False)
+    learned: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         told = self.workspace.describe()
@@ -154,7 +159,7 @@ class Watch:
     def refresh(self) -> str | None:
         """Roll up the newest readings and forecast from them; id of the new `live` run, None where nothing is new.
 
-        Models stay as they were trained; `now` becomes the end of the newest interval.
+        The models in force serve, none is trained; `now` becomes the end of the newest interval.
         """
         from zones.measured import measured_zone_state, on_step
         from zones.sensor_quality import flagged
@@ -164,6 +169,7 @@ class Watch:
         span = observed.span()
         training = str(told["runs"]["training"])
         spec = {"training": training, "observations": observed.digest(), "city": job.spec.city_run, "watched": True}
+        spec |= {"in_force": serving} if (serving := in_force(self.workspace, training)) else {}
         run = run_id("live", spec)
         if span is None or told["runs"].get("live") == run:
             return None
@@ -183,9 +189,14 @@ class Watch:
             state = state[state["time"] >= state["time"].min()]
         if not runs.has(run):
             job._store_live("live", spec, (training,), training, state=state, clock=(day, now))
-        self.workspace.update(now=now.isoformat(), runs={**told["runs"], "live": run})
+        self.workspace.alter(lambda old: {**old, "now": now.isoformat(), "runs": {**old.get("runs", {}), "live": run}})
         self.refreshed += 1
         self._forget(run)
+        if self.learn:
+            from app.refreshing import refresh_models
+
+            done = refresh_models(self.workspace, by="watch")
+            self.learned += int((done["state"] == "refreshed").sum())
         return run
 
     def _forget(self, run: str) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from app.display import DISPLAY
 from app.limits import EU_2030
 from app.live_views import forecast_paths, observed
 from app.predictive import exceedance
 from app.queries import Info, Queries
-from data.units import DISPLAY
 
 
 def zone_table(queries: Queries, target: str) -> pd.DataFrame:

@@ -64,14 +64,17 @@ def zones_of_job(
     links, places, count = source.links, source.places, spec.zone_count
     kind = "polygons" if spec.polygons is not None and spec.zones in ("hex", "square") else spec.zones
     if kind in ("polygons", "administrative"):
-        return make_zones(links, places, kind=kind, polygons=_polygons(spec, source)), None
+        from app.city_making import with_people
+
+        polygons = _polygons(spec, source)
+        return with_people(make_zones(links, places, kind=kind, polygons=polygons), polygons), None
     if kind == "voronoi":
         return make_zones(links, places, kind=kind, sensors=_sensors(spec)), None
     if kind == "functional":
         dynamics = simulated_dynamics(spec, source, fleet=fleet, progress=progress)
         zones = make_zones(links, places, kind=kind, count=count, dynamics=dynamics, seed=spec.seed)
         return zones, dynamics
-    return make_zones(links, places, kind=kind, count=count), None
+    return make_zones(links, places, kind=kind, count=count, seed=spec.seed), None
 
 
 def _polygons(spec: JobSpec, source: CitySource) -> gpd.GeoDataFrame:
@@ -120,7 +123,7 @@ def simulated_dynamics(
     from zones import make_zones
 
     zones = make_zones(source.links, source.places, count=spec.zone_count)
-    city = city_of(source, zones, fleet=fleet, demand=spec.demand)
+    city = city_of(source, zones, fleet=fleet, demand=spec.demand, profiles=spec.profiles)
     run = city.run(
         days=DYNAMICS_DAYS, seed=spec.seed, start=spec.start, step_s=float(spec.step_s), incidents_per_day=0.0,
         progress=progress,

@@ -1,4 +1,4 @@
-/* What the browser does alone: theme, address, copying, and the selection of a zone. */
+/* What the browser does alone: theme, address and copying. */
 (function () {
   "use strict";
   window.dash_clientside = window.dash_clientside || {};
@@ -17,6 +17,18 @@
     if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
   }
 
+  /* The other language: this very view, asked for once more. */
+  document.addEventListener("click", (e) => {
+    const link = e.target.closest && e.target.closest("#language");
+    if (!link) return;
+    e.preventDefault();
+    const url = new URL(window.location.href);
+    url.searchParams.set("lang", link.getAttribute("hreflang"));
+    window.location.assign(url);
+  });
+  /* The choice is kept by a cookie: the address is for the view. */
+  if (new URL(window.location.href).searchParams.has("lang")) address({ lang: null });
+
   window.dash_clientside.zonewise = {
     flipTheme(clicks, theme) {
       if (!clicks) return window.dash_clientside.no_update;
@@ -29,8 +41,9 @@
     useTheme(theme) {
       return theme === "dark" ? "dark" : "light";
     },
-    copyLink(clicks, said) {
+    copyLink(clicks) {
       if (!clicks) return window.dash_clientside.no_update;
+      const { said } = document.getElementById("copy-button").dataset;
       const text = window.location.href;
       if (navigator.clipboard) navigator.clipboard.writeText(text).catch(() => null);
       return said;
@@ -50,22 +63,6 @@
         else link.removeAttribute("aria-current");
       });
       return path;
-    },
-    markRow(zone) {
-      window.setTimeout(() => {
-        document.querySelectorAll("table.zones tbody tr").forEach((row) => {
-          const button = row.querySelector("button");
-          const here = Boolean(button) && button.id.includes(`"${zone}"`);
-          row.classList.toggle("selected", here);
-          if (button) button.setAttribute("aria-pressed", String(here));
-        });
-      });
-      return zone;
-    },
-    chooseRow(clicks) {
-      const said = window.dash_clientside.callback_context.triggered;
-      if (!said.length || !said[0].value) return window.dash_clientside.no_update;
-      return JSON.parse(said[0].prop_id.split(".")[0]).zone;
     },
   };
 })();

@@ -13,12 +13,17 @@
     return [256 * (0.5 + lon / 360), 256 * (0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI))];
   }
 
-  /* Flat list of lon, lat (already in degrees) -> world points and their box. */
-  function shape(flat) {
-    const points = new Float64Array(flat.length);
+  /* World point -> lon, lat. */
+  function unproject(x, y) {
+    return [360 * (x / 256 - 0.5), (Math.atan(Math.sinh(Math.PI * (1 - y / 128))) * 180) / Math.PI];
+  }
+
+  /* Flat list of lon, lat -> world points and their box; in whole numbers where `origin` and `scale` are given. */
+  function shape(flat, origin, scale, room) {
+    const points = room || new Float64Array(flat.length);
     const box = [Infinity, Infinity, -Infinity, -Infinity];
     for (let i = 0; i < flat.length; i += 2) {
-      const [x, y] = project(flat[i], flat[i + 1]);
+      const [x, y] = scale ? project(origin[0] + flat[i] / scale, origin[1] + flat[i + 1] / scale) : project(flat[i], flat[i + 1]);
       points[i] = x;
       points[i + 1] = y;
       if (x < box[0]) box[0] = x;
@@ -27,6 +32,16 @@
       if (y > box[3]) box[3] = y;
     }
     return { points, box };
+  }
+
+  /* Shapes of many lists: their points lie in one array, which takes a third of the memory of one each. */
+  function shapes(flats, origin, scale) {
+    const all = new Float64Array(flats.reduce((sum, flat) => sum + flat.length, 0));
+    let from = 0;
+    return flats.map((flat) => {
+      const room = all.subarray(from, (from += flat.length));
+      return shape(flat, origin, scale, room);
+    });
   }
 
   function inRing(x, y, ring) {
@@ -65,26 +80,34 @@
         this.frames = 0;
       },
 
+      /* Shapes as `zonewiseShapes` makes them. */
       setData({ links, zones, base }) {
-        this.links = links.map(shape);
-        this.zones = zones.map((rings) => rings.map(shape));
-        this.base = base.map((group) => ({ kind: group.kind, shapes: group.lines.map(shape) }));
+        this.links = links;
+        this.zones = zones;
+        this.base = base;
         const first = this.zones.length ? this.zones[0][0] : this.links[0];
         this.anchor = first ? [first.points[0], first.points[1]] : [128, 128];
         this.paths.clear();
         if (this._map) this._update();
       },
 
-      setPaint(paint, restyleBase) {
+      /* `same`: nothing but outlines, marks and labels differs from what is shown. */
+      setPaint(paint, restyleBase, same) {
         this.paint = paint;
         if (!this._map) return;
         if (restyleBase) this._drawBase();
-        this._draw();
+        this._draw(same && !restyleBase);
       },
 
       _initContainer() {
-        this._container = document.createElement("canvas");
-        this._pen = this._container.getContext("2d");
+        /* Two pictures: all that lies below outlines, marks and labels, and these. A copy would cost more than both. */
+        this._container = document.createElement("div");
+        this._scene = document.createElement("canvas");
+        this._over = document.createElement("canvas");
+        for (const canvas of [this._scene, this._over]) {
+          Object.assign(canvas.style, { position: "absolute", left: "0", top: "0" });
+          this._container.appendChild(canvas);
+        }
         this._backdrop = document.createElement("canvas");
         this._above = document.createElement("canvas"); // what of the base map lies over a raster
       },
@@ -100,12 +123,14 @@
         const size = this._bounds.getSize();
         const ratio = (this.ratio = window.devicePixelRatio || 1);
         L.DomUtil.setPosition(this._container, this._bounds.min);
-        for (const canvas of [this._container, this._backdrop, this._above]) {
+        for (const canvas of [this._scene, this._over, this._backdrop, this._above]) {
           canvas.width = Math.max(1, Math.round(size.x * ratio));
           canvas.height = Math.max(1, Math.round(size.y * ratio));
         }
-        this._container.style.width = size.x + "px";
-        this._container.style.height = size.y + "px";
+        for (const { style } of [this._container, this._scene, this._over]) {
+          style.width = size.x + "px";
+          style.height = size.y + "px";
+        }
         if (!this.anchor) return;
         this._view();
         this._drawBase();
@@ -127,31 +152,37 @@
         this.seenZones = index(this.zones, (rings) => rings.some(seen));
         this.seenBase = this.base.map((group) => ({ kind: group.kind, shapes: group.shapes.filter(seen) }));
         if (!this.paths.has(zoom)) {
-          if (this.paths.size > 10) this.paths.clear();
-          this.paths.set(zoom, this.links.map((s) => this._thinned(s.points)));
+          if (this.paths.size > 3) this.paths.clear();
+          this.paths.set(zoom, this._thinned());
         }
         this.path = this.paths.get(zoom);
       },
 
-      _thinned(points) {
-        const out = [];
-        const last = points.length - 2;
-        let px = Infinity;
-        let py = Infinity;
-        for (let i = 0; i <= last; i += 2) {
-          const x = (points[i] - this.anchor[0]) * this.scale;
-          const y = (points[i + 1] - this.anchor[1]) * this.scale;
-          if (i > 0 && i < last && Math.hypot(x - px, y - py) < THIN_PX) continue;
-          out.push(x, y);
-          px = x;
-          py = y;
-        }
-        return Float32Array.from(out);
+      /* All links in pixels of this zoom: link i has the numbers from `first[i]` to `first[i + 1]` of `points`. */
+      _thinned() {
+        const room = new Float32Array(this.links.reduce((sum, s) => sum + s.points.length, 0));
+        const first = new Uint32Array(this.links.length + 1);
+        let at = 0;
+        this.links.forEach(({ points }, link) => {
+          const last = points.length - 2;
+          let px = Infinity;
+          let py = Infinity;
+          for (let i = 0; i <= last; i += 2) {
+            const x = (points[i] - this.anchor[0]) * this.scale;
+            const y = (points[i + 1] - this.anchor[1]) * this.scale;
+            if (i > 0 && i < last && Math.hypot(x - px, y - py) < THIN_PX) continue;
+            room[at] = px = x;
+            room[at + 1] = py = y;
+            at += 2;
+          }
+          first[link + 1] = at;
+        });
+        return { points: room.slice(0, at), first };
       },
 
       _ready(pen) {
         pen.setTransform(1, 0, 0, 1, 0, 0);
-        pen.clearRect(0, 0, this._container.width, this._container.height);
+        pen.clearRect(0, 0, this._scene.width, this._scene.height);
       },
 
       _place(pen) {
@@ -201,6 +232,7 @@
       },
 
       _strokes(pen, groups) {
+        const { points, first } = this.path;
         pen.lineJoin = "round";
         for (const { width, colour, dash, links } of groups) {
           pen.lineWidth = width;
@@ -210,9 +242,10 @@
           for (let from = 0; from < links.length; from += BATCH) {
             pen.beginPath();
             for (const link of links.slice(from, from + BATCH)) {
-              const p = this.path[link];
-              pen.moveTo(p[0], p[1]);
-              for (let k = 2; k < p.length; k += 2) pen.lineTo(p[k], p[k + 1]);
+              const end = first[link + 1];
+              let k = first[link];
+              pen.moveTo(points[k], points[k + 1]);
+              for (k += 2; k < end; k += 2) pen.lineTo(points[k], points[k + 1]);
             }
             pen.stroke();
           }
@@ -220,10 +253,34 @@
         pen.setLineDash([]);
       },
 
-      _draw() {
+      _draw(same) {
         const look = this.paint;
         if (!look || !this.path) return;
-        const pen = this._pen;
+        if (!same) this._drawScene(look);
+        const pen = this._over.getContext("2d");
+        this._ready(pen);
+        this._place(pen);
+        for (const mark of look.outlines) {
+          pen.beginPath();
+          for (const zone of mark.zones) this._outline(pen, zone);
+          pen.lineJoin = "round";
+          if (mark.halo) {
+            pen.strokeStyle = mark.halo;
+            pen.lineWidth = mark.width + 3;
+            pen.stroke();
+          }
+          pen.strokeStyle = mark.colour;
+          pen.lineWidth = mark.width;
+          pen.stroke();
+        }
+        this._drawMarks(pen, look);
+        this._drawLabels(pen, look);
+        this.frames += 1;
+      },
+
+      /* Thousands of streets: another zone chosen need not draw them again. */
+      _drawScene(look) {
+        const pen = this._scene.getContext("2d");
         this._ready(pen);
         pen.drawImage(this._backdrop, 0, 0);
         this._place(pen);
@@ -245,22 +302,6 @@
         pen.lineWidth = 1;
         pen.stroke();
         this._drawLinks(pen, look);
-        for (const mark of look.outlines) {
-          pen.beginPath();
-          for (const zone of mark.zones) this._outline(pen, zone);
-          pen.lineJoin = "round";
-          if (mark.halo) {
-            pen.strokeStyle = mark.halo;
-            pen.lineWidth = mark.width + 3;
-            pen.stroke();
-          }
-          pen.strokeStyle = mark.colour;
-          pen.lineWidth = mark.width;
-          pen.stroke();
-        }
-        this._drawMarks(pen, look);
-        this._drawLabels(pen, look);
-        this.frames += 1;
       },
 
       /* A picture by the degrees of its north-west, north-east and south-west corners, cut off at the zones. */
@@ -309,7 +350,7 @@
         const every = look.marks.length > 60 ? Math.ceil(look.marks.length / 60) : 1;
         look.marks.forEach((link, number) => {
           if (number % every) return;
-          const p = this.path[link];
+          const p = this.path.points.subarray(this.path.first[link], this.path.first[link + 1]);
           const k = 2 * Math.floor((p.length / 2 - 1) / 2);
           const x = (p[k] + p[k + 2]) / 2;
           const y = (p[k + 1] + p[k + 3]) / 2;
@@ -345,6 +386,13 @@
           pen.fillStyle = look.ink;
           pen.fillText(label.text, x, y);
         }
+      },
+
+      /* Middle of a link's middle piece: lon, lat. */
+      linkMiddle(link) {
+        const p = this.links[link].points;
+        const k = 2 * Math.floor((p.length / 2 - 1) / 2);
+        return unproject((p[k] + p[k + 2]) / 2, (p[k + 1] + p[k + 3]) / 2);
       },
 
       /* What lies under a point: the nearest link within 7 px, and the zone. */
@@ -398,5 +446,6 @@
     return Layer;
   }
 
+  window.zonewiseShapes = shapes;
   window.zonewiseCityLayer = () => new (Layer || define())();
 })();

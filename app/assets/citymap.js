@@ -21,14 +21,25 @@
   const CONGESTION = ["#f79e32", "#e34a1e", "#a50f15"];
   const DIVERGING = ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"];
   const WIDTH = [4.8, 4.0, 3.2, 2.1];
+  /* What decides about all that lies below outlines and labels. */
+  const BELOW = ["step", "layer", "theme", "mode", "edits", "zoneValues", "linkValues", "scale", "streets"];
   const store = new Map();
+  const formats = new Map();
+
+  /* A number as the page's language writes it. */
+  function said(value, digits) {
+    const key = `${document.documentElement.lang} ${digits}`;
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(document.documentElement.lang || "en", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+    return formats.get(key).format(value);
+  }
 
   function get(url, how) {
     if (!url) return Promise.resolve(null);
     if (!store.has(url)) {
       const answer = fetch(url).then((r) => {
         if (!r.ok) throw new Error(`${url}: ${r.status}`);
-        return how === "bytes" ? r.arrayBuffer().then((b) => new Uint8Array(b)) : r.json();
+        if (how === "bytes") return r.arrayBuffer().then((b) => new Uint8Array(b));
+        return how === "city" ? r.json().then(unpack) : r.json();
       });
       answer.catch(() => store.delete(url));
       store.set(url, answer);
@@ -36,15 +47,17 @@
     return store.get(url);
   }
 
-  /* Whole numbers around an origin -> degrees. */
-  const degrees = (flat, origin, scale) => flat.map((v, i) => origin[i % 2] + v / scale);
-
+  /* A city as it is sent -> what is known of zones and links, and their shapes, once: what was sent is then forgotten. */
   function unpack(raw) {
-    const open = (flat) => degrees(flat, raw.origin, raw.scale);
+    const shapes = (flats) => window.zonewiseShapes(flats, raw.origin, raw.scale);
     return {
-      zones: raw.zones.map((z) => ({ ...z, rings: z.rings.map(open) })),
-      links: raw.links.map((l) => ({ ...l, line: open(l.line) })),
-      base: raw.base.map((b) => ({ kind: b.kind, lines: b.lines.map(open) })),
+      zones: raw.zones.map(({ rings, ...rest }) => rest),
+      links: raw.links.map(({ line, ...rest }) => rest),
+      shapes: {
+        links: shapes(raw.links.map((l) => l.line)),
+        zones: raw.zones.map((z) => shapes(z.rings)),
+        base: raw.base.map((b) => ({ kind: b.kind, shapes: shapes(b.lines) })),
+      },
       bounds: raw.bounds,
       sensors: raw.sensors || [],
     };
@@ -141,12 +154,12 @@
       if (values && scale && scale.labels) {
         const v = values[city.zones[i].id];
         if (v === undefined || v === null) return "·";
-        const size = Math.abs(v).toFixed(scale.digits);
-        return `${Number(size) === 0 ? "" : v > 0 ? "+" : "−"}${size}`;
+        const size = said(Math.abs(v), scale.digits);
+        return `${Number(Math.abs(v).toFixed(scale.digits)) === 0 ? "" : v > 0 ? "+" : "−"}${size}`;
       }
       if (props.mode === "edit" || values || !layer) return city.zones[i].id;
       const v = layer.values[i][step];
-      return v === null ? "–" : v.toFixed(layer.digits);
+      return v === null ? "–" : said(v, layer.digits);
     };
     const compare = Boolean(values || links);
     return {
@@ -183,7 +196,7 @@
       const v = state.air.value(props.layer, period, ...state.layer.inPicture(latlng, state.air.corners));
       const street = hit.link === null ? "" : city.links[hit.link].n || words.unnamed;
       line("strong", street || `${city.zones[hit.zone].id} ${city.zones[hit.zone].name}`);
-      if (v !== null) line("span", `${layer.name} ${v.toFixed(layer.digits)} ${layer.unit}`);
+      if (v !== null) line("span", `${layer.name} ${said(v, layer.digits)} ${layer.unit}`);
       if (v !== null) line("span", words.here.replace("{time}", state.air.words(period)));
       return box;
     }
@@ -191,7 +204,7 @@
       const link = city.links[hit.link];
       line("strong", link.n || words.unnamed);
       const change = props.linkValues && props.linkValues[String(hit.link)];
-      if (props.linkValues) line("span", change === undefined ? words.same : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(props.scale.digits)} ${props.scale.unit}`);
+      if (props.linkValues) line("span", change === undefined ? words.same : `${change > 0 ? "+" : "−"}${said(Math.abs(change), props.scale.digits)} ${props.scale.unit}`);
       else if (bytes && props.mode !== "edit") {
         const s = bytes[hit.link * day.steps + step];
         line("span", s === 255 ? words.empty : `${Math.round((s / 100) * link.v)} km/h, ${s} ${words.share}${step >= day.now ? `, ${words.usual}` : ""}`);
@@ -201,11 +214,11 @@
       line("strong", `${zone.id} ${zone.name}`);
       if (props.zoneValues) {
         const v = props.zoneValues[zone.id];
-        line("span", v === undefined || v === null ? words.nothing : `${v > 0 ? "+" : v < 0 ? "−" : ""}${Math.abs(v).toFixed(props.scale.digits)} ${props.scale.unit}`);
+        line("span", v === undefined || v === null ? words.nothing : `${v > 0 ? "+" : v < 0 ? "−" : ""}${said(Math.abs(v), props.scale.digits)} ${props.scale.unit}`);
       } else if (day && day.layers[props.layer] && props.mode !== "edit") {
         const layer = day.layers[props.layer];
         const v = layer.values[hit.zone][step];
-        line("span", v === null ? `${layer.name}: ${words.nosensor}` : `${layer.name} ${v.toFixed(layer.digits)} ${layer.unit}${step >= day.now ? `, ${layer.ahead}` : `, ${words.observed}`}`);
+        line("span", v === null ? `${layer.name}: ${words.nosensor}` : `${layer.name} ${said(v, layer.digits)} ${layer.unit}${step >= day.now ? `, ${layer.ahead}` : `, ${words.observed}`}`);
       }
     }
     return box;
@@ -326,7 +339,7 @@
     const layer = (state.layer = window.zonewiseCityLayer());
     layer.paint = painter(state, props);
     layer.addTo(map);
-    layer.setData({ links: city.links.map((l) => l.line), zones: city.zones.map((z) => z.rings), base: city.base });
+    layer.setData(city.shapes);
     /* Real sensors: a dot each, above the zones, in nobody's way. */
     for (const s of city.sensors) L.circleMarker([s.at[1], s.at[0]], { radius: 3, weight: 1, interactive: false, className: "sensor" }).addTo(map);
     map.on("zoomend", () => layer.setPaint(painter(state, latest.current)));
@@ -359,9 +372,8 @@
     /* A city pixel of a link's middle, for tests: where to click. */
     element.zonewise = {
       linkPoint: (i) => {
-        const l = city.links[i].line;
-        const k = 2 * Math.floor((l.length / 2 - 1) / 2);
-        const p = map.latLngToContainerPoint([(l[k + 1] + l[k + 3]) / 2, (l[k] + l[k + 2]) / 2]);
+        const [lon, lat] = layer.linkMiddle(i);
+        const p = map.latLngToContainerPoint([lat, lon]);
         return [p.x, p.y];
       },
       zonePoint: (i) => {
@@ -393,10 +405,10 @@
       let gone = false;
       const state = kept.current;
       const font = document.fonts ? document.fonts.load("650 13px Inter").catch(() => null) : null;
-      Promise.all([get(props.geoUrl), get(props.dayUrl), get(props.linksUrl, "bytes"), font])
+      Promise.all([get(props.geoUrl, "city"), get(props.dayUrl), get(props.linksUrl, "bytes"), font])
         .then(([geo, day, bytes]) => {
           if (gone) return;
-          Object.assign(state, { city: unpack(geo), day, bytes });
+          Object.assign(state, { city: geo, day, bytes, shown: latest.current.dayUrl });
           build(element.current, state, latest);
           repaint();
           /* Once the frame with the whole map has been shown. */
@@ -422,6 +434,20 @@
         kept.current = {};
       };
     }, []);
+    /* Newer readings of the same city. */
+    R.useEffect(() => {
+      const state = kept.current;
+      const { dayUrl, linksUrl } = props;
+      if (!state.city || state.shown === dayUrl) return;
+      Promise.all([get(dayUrl), get(linksUrl, "bytes")])
+        .then(([day, bytes]) => {
+          if (kept.current !== state || latest.current.dayUrl !== dayUrl) return;
+          store.delete(state.shown);
+          Object.assign(state, { day, bytes, shown: dayUrl, air: null, asked: null });
+          repaint();
+        })
+        .catch(() => null);
+    }, [props.dayUrl]);
     function repaint() {
       const state = kept.current;
       const now = latest.current;
@@ -438,8 +464,12 @@
       if (restyle) state.hatch = null;
       state.theme = now.theme;
       state.raster = raster;
-      state.layer.setPaint(painter(state, now), restyle);
+      const below = [state.day, state.bytes, state.air, ...BELOW.map((key) => now[key])];
+      const same = Boolean(state.below) && below.every((value, i) => Object.is(value, state.below[i]));
+      state.below = below;
+      state.layer.setPaint(painter(state, now), restyle, same);
       element.current.dataset.step = String(now.step || 0);
+      if (state.day) element.current.dataset.now = String(state.day.now);
       element.current.dataset.zone = now.selectedZone || "";
       element.current.dataset.layer = now.layer || "";
       const period = periodOf(state, now);

@@ -36,9 +36,15 @@
       return false; /* full, or forbidden by the browser: the page says that nothing is kept */
     }
   }
-  const options = (kept) => Object.keys(kept.drafts)
-    .sort((a, b) => kept.drafts[b].at - kept.drafts[a].at)
-    .map((id) => ({ value: id, label: kept.drafts[id].draft.label || kept.drafts[id].draft.name }));
+  const called = (draft) => draft.label || draft.name;
+  const when = (at) => new Date(at).toLocaleString(document.documentElement.lang || "en", { dateStyle: "short", timeStyle: "medium" });
+  /* Newest first; drafts of one name are told apart by when they were last changed. */
+  const options = (kept) => {
+    const ids = Object.keys(kept.drafts).sort((a, b) => kept.drafts[b].at - kept.drafts[a].at);
+    const names = ids.map((id) => called(kept.drafts[id].draft));
+    const twice = new Set(names.filter((name, k) => names.indexOf(name) !== k));
+    return ids.map((id, k) => ({ value: id, label: twice.has(names[k]) ? `${names[k]} · ${when(kept.drafts[id].at)}` : names[k] }));
+  };
   const usable = (draft) => draft && Array.isArray(draft.measures) && typeof draft.name === "string";
 
   window.dash_clientside.drafts = {
@@ -120,8 +126,9 @@
       return { ...draft, label: name };
     },
     /* The address of what is on the desk: of its run, or with the draft itself in it. */
-    share(clicks, draft, job, study, words) {
+    share(clicks, draft, job, study) {
       if (!clicks) return none();
+      const words = document.getElementById("scenario-share").dataset;
       const url = new URL(window.location.href);
       url.searchParams.delete("form");
       if (!job && !study) {

@@ -7,8 +7,10 @@ Every case returns `{"machine", "versions", "figures": [{"name", "value", "unit"
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import platform
+import time
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -41,46 +43,63 @@ def run_case(name: str, arguments: Sequence[str]) -> dict[str, Any]:
     return {"machine": machine(), "versions": versions(), **result}
 
 
-def run_parts(case: str, parts: Sequence[str], arguments: Sequence[str]) -> dict[str, Any]:
-    """Run a case made of parts: modules of the package `app.benchmarks.<case>` with `measure(seed=...)`.
+def run_parts(case: str, arguments: Sequence[str]) -> dict[str, Any]:
+    """Run a case made of parts: every module of the package `app.benchmarks.<case>` but `run`.
+
+    Each has `measure(seed=...) -> {"figures": [...], ...}`; `--only` chooses among them, all run where it is left out.
+    A part whose `measure` takes `panels` too can be narrowed by `--panels` to some of its panels of readings, or to
+    some of the commands that it tries.
 
     Parameters
     ----------
     case : str
-    parts : sequence of str
-        Names of the modules; `--only` chooses among them, all run where it is left out.
     arguments : sequence of str
         Of the command line.
 
     Returns
     -------
     dict
-        `figures` of all parts, and `parts`: what each tells besides. A part whose data is not there leaves a note.
+        `figures` of all parts, `parts`: what each tells besides, `cpu_s`: processor seconds of each. A part whose data
+        is not there leaves a note.
 
     Raises
     ------
     InputError
         If no part could be measured.
     """
+    folder = Path(__file__).parent / case
+    parts = sorted(
+        module.name
+        for module in iter_modules([str(folder)])
+        if module.name != "run" and not module.name.startswith("_")
+    )
     parser = argparse.ArgumentParser(prog=f"zonewise benchmark {case}")
-    parser.add_argument("--only", nargs="*", choices=sorted(parts), default=[], help="parts; all where none is named")
+    parser.add_argument("--only", nargs="*", choices=parts, default=[], help="parts; all where none is named")
+    parser.add_argument("--panels", nargs="*", default=[], help="what a part is made of: panels, or commands; all")
     parser.add_argument("--seed", type=int, default=1)
     wanted = parser.parse_args(list(arguments))
     figures: list[dict[str, Any]] = []
     told: dict[str, Any] = {}
     notes: list[str] = []
+    spent: dict[str, float] = {}
     with threadpool_limits(limits=1):  # seconds are of one thread
         for part in wanted.only or parts:
+            measure = import_module(f"app.benchmarks.{case}.{part}").measure
+            options: dict[str, Any] = {"seed": wanted.seed}
+            if wanted.panels and "panels" in inspect.signature(measure).parameters:
+                options["panels"] = tuple(wanted.panels)
+            begun = time.process_time()
             try:
-                found = import_module(f"app.benchmarks.{case}.{part}").measure(seed=wanted.seed)
+                found = measure(**options)
             except InputError as error:
                 notes.append(f"{part}: {error}")
                 continue
             figures += found.pop("figures")
             told[part] = found
+            spent[part] = round(time.process_time() - begun, 1)
     if not figures:
         raise InputError("nothing was measured: " + "; ".join(notes))
-    return {"figures": figures, "parts": told, "notes": notes}
+    return {"figures": figures, "parts": told, "notes": notes, "cpu_s": spent}
 
 
 def machine() -> dict[str, Any]:

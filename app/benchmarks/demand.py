@@ -1,12 +1,12 @@
 """Calibration to counts, a hidden OD matrix sought again: `zonewise benchmark demand [CITY ...] [SEEDS]`.
 
-The city's own demand is the truth that nobody sees. It is driven for ten weekdays by the dynamic simulation, as two
+The city's own demand is the truth that nobody sees. It is driven for twenty weekdays by the dynamic simulation, as four
 weeks of counters tell of it; their mean flows in some hours on 20 % of the links, drawn at random, are what was
-counted. The prior is the truth with an independent error of 30 % on every pair. The calibrated demand and the prior are
-then driven for ten weekdays with luck of their own. Told are GEH and RMSE over links that carry 300 veh/h and more in
-the busiest hour, in that hour, on counted and held-out links, the error of the OD matrix, whether the calibration was
-taken, and beside them what the truth itself scores with other luck: no calibration can be expected to do better. The
-same is done with flows and counts of one static assignment ("static").
+counted. The prior is the truth with an independent error of 30 % on every pair. The calibrated demand and the prior
+are then driven for twenty weekdays with luck of their own. Told are GEH and RMSE over links that carry 300 veh/h and
+more in the busiest hour, in that hour, on counted and held-out links, the error of the OD matrix, whether the
+calibration was taken, and beside them what the truth itself scores with other luck: no calibration can be expected to
+do better. The same is done with flows and counts of one static assignment ("static").
 
 A city is a name or an OpenStreetMap file; without one, Krems (of `ZONEWISE_SHARED_DATA`, or `shared/data` beside the
 project; skipped with a reason where it is absent) and central Helsinki. SEEDS is a number, 3 by default.
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SEEDS = 3
 PRIOR_NOISE, COUNTED_SHARE, LARGE_VEH_PER_H = 0.3, 0.2, 300.0
-TRUTH_DAYS, ROUND_DAYS = 10, 4
+TRUTH_DAYS, ROUND_DAYS = 20, 10
 ZONES = 18
 #: Hours that counters report beside the busiest one.
 HOURS = (11, 13, 15, 16)
@@ -46,16 +46,10 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     arguments : sequence of str
         Cities (names or files), and how many seeds.
     """
-    seeds = next((int(a) for a in arguments if a.isdigit()), SEEDS)
-    cities = [a for a in arguments if not a.isdigit()] or [_krems(), "helsinki"]
+    seeds, sources = asked(arguments, SEEDS)
     results: dict[str, Any] = {}
     figures: list[dict[str, Any]] = []
-    for source in cities:
-        name = Path(source).name.split(".")[0]
-        if os.sep in source and not Path(source).is_file():
-            results[name] = {"skipped": f"no file {source}; set ZONEWISE_SHARED_DATA"}
-            continue
-        city = make(source)
+    for name, city in cities(sources, results):
         for kind in ("dynamic", "static"):
             rows = [measure(city, kind, seed) for seed in range(1, seeds + 1)]
             results[f"{name}, {kind}"] = rows
@@ -63,7 +57,24 @@ def run(arguments: Sequence[str]) -> dict[str, Any]:
     return {"cities": results, "figures": figures}
 
 
-def _krems() -> str:
+def asked(arguments: Sequence[str], seeds: int) -> tuple[int, list[str]]:
+    """How many seeds, and which cities: those named, or Krems and central Helsinki."""
+    count = next((int(a) for a in arguments if a.isdigit()), seeds)
+    return count, [a for a in arguments if not a.isdigit()] or [krems(), "helsinki"]
+
+
+def cities(sources: Sequence[str], results: dict[str, Any]) -> Iterator[tuple[str, City]]:
+    """Cities by name, one at a time; of one whose file is not there `results` says why it was skipped."""
+    for source in sources:
+        name = Path(source).name.split(".")[0]
+        if os.sep in source and not Path(source).is_file():
+            results[name] = {"skipped": f"no file {source}; set ZONEWISE_SHARED_DATA"}
+            continue
+        yield name, make(source)
+
+
+def krems() -> str:
+    """Path of the shared extract of Krems, whether it is there or not."""
     beside = Path(__file__).resolve().parents[3] / "shared" / "data"
     return str(Path(os.environ.get("ZONEWISE_SHARED_DATA", beside)) / "osm" / "krems.osm.gz")
 

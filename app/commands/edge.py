@@ -59,7 +59,7 @@ def edge_export(
     if not isinstance(model, LearnedForecaster) or model.scope != "zone":
         raise InputError(
             f"what serves {zone} is {card['family']}, not a micromodel of its own; teach it to one first"
-            " (models.distillation.distil, docs/edge.md)"
+            " (models.distillation.distil, docs/guides/edge.md)"
         )
     told = space.describe()
     where = {"timezone": str(told.get("timezone", "UTC")), "country": told.get("country")}

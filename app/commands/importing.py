@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.options import EFFORT, FAMILIES, JSON, existing, named
+from app.commands.options import EFFORT, FAMILIES, JSON, Named, existing, named
 from data.errors import InputError
 from data.store.workspace import open_workspace
 
@@ -55,7 +55,7 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @import_group.command()
 @_shared
-@click.option("--format", "kind", type=click.Choice(_FORMATS), default="auto", show_default=True)
+@click.option("--format", "kind", type=Named(_FORMATS, "zonewise.readers"), default="auto", show_default=True)
 @click.option("--quantity", help="Of a wide table: speed_mps, flow_veh_per_h, pedestrians_per_h ...")
 @click.option("--unit", help="Of a wide table: mph, km/h, veh/interval, veh/h ...")
 @click.option("--units", metavar="OURS=UNIT,...", help="Of a long table, e.g. speed_mps=km/h.")
@@ -78,7 +78,7 @@ def detectors(
 
 @import_group.command()
 @_shared
-@click.option("--format", "kind", type=click.Choice(_AIR_FORMATS), default="auto", show_default=True)
+@click.option("--format", "kind", type=Named(_AIR_FORMATS, "zonewise.readers"), default="auto", show_default=True)
 @click.option("--units", metavar="POLLUTANT=UNIT,...", help="Where it is not ug/m3, e.g. no2=ppb,co=mg/m3.")
 @click.option("--pollutant", help="Of a table with a column for each station.")
 @click.option("--temperature", type=float, default=20.0, show_default=True, help="Of ppb and ppm, C.")
@@ -107,7 +107,7 @@ def _import(
 
     space = open_workspace(name)
     source = {"files": [Path(file).name for file in files]}
-    with Bars(quiet=as_json) as bars:
+    with Bars(quiet=as_json, measured=True) as bars:
         told = import_readings(
             space, readings, ImportOptions(timezone=zone, **options), order=order, source=source, report=bars
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.commands.options import JOBS, JSON, NONE, RUN, WORKSPACE, job_options, named
+from app.commands.options import CLUSTER, JOBS, JSON, NONE, RUN, WORKSPACE, job_options, named
 from app.commands.output import print_table, records, show, span
 from data.errors import InputError
 from data.store.workspace import Workspace, open_workspace
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from app.pipeline import Job
+    from app.serving.settings import Settings
 
-_MORE = ("hourly", "regimes", "regime_pairs", "new_zones", "new_period")  # tables that a comparison may have besides
+#: Tables that a comparison may have besides.
+_MORE = ("hourly", "regimes", "regime_pairs", "new_zones", "new_period", "seed_scores", "seed_paired")
 _DETAILS = {"weather": ("weather_columns", "weather_units"), "stations": ("station_places",)}
 
 
@@ -72,14 +74,28 @@ def train(chosen: str | None, workspace: str | None, as_json: bool, **options: A
 @RUN
 @JSON
 @JOBS
+@CLUSTER
 @click.option(
     "--thorough",
     is_flag=True,
     help="Also train again with zones and weeks left out, to tell what new ones cost: several times the training.",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 20),
+    default=1,
+    show_default=True,
+    help="Train with so many seeds, and tell how far verdicts depend on that luck; 3 or more say something.",
+)
 @click.pass_obj
 def compare(
-    chosen: str | None, workspace: str | None, run_id: str | None, as_json: bool, n_jobs: int | None, thorough: bool
+    chosen: str | None,
+    workspace: str | None,
+    run_id: str | None,
+    as_json: bool,
+    n_jobs: int | None,
+    thorough: bool,
+    seeds: int,
 ) -> None:
     """Compare micromodels with the macromodel on the test days, with confidence intervals.
 
@@ -91,7 +107,9 @@ def compare(
         finished = told is not None and space.runs.has(told)
         if finished and thorough:
             finished = "new_zones" in space.runs.manifest(told)["tables"]
-        options = {"n_jobs": n_jobs, "thorough": thorough}
+        if finished and seeds > 1:
+            finished = bool(space.runs.manifest(told)["spec"].get("seeds", 1) == seeds)
+        options = {"n_jobs": n_jobs, "thorough": thorough, "seeds": seeds}
         run_id = told if finished else run_job(space, "comparison", options)[1]["comparison"]
     if space.runs.manifest(run_id)["kind"] != "comparison":
         raise InputError(f"run '{run_id}' is no comparison; 'zonewise runs list' shows which are")
@@ -106,6 +124,8 @@ def compare(
             "paired": records(paired), "costs": records(space.runs.read(run_id, "costs")),
             **{name: records(space.runs.read(run_id, name)) for name in _MORE if name in tables},
         }  # fmt: skip
+        if "seed_scores" in tables:
+            told["seeds_verdict"] = space.runs.read_json(run_id, "seeds")["text"]
         click.echo(json.dumps(told, indent=1))
         return
     text = [f"{m:.3f} ({lo:.3f}-{up:.3f})" for m, lo, up in zip(mase["mase"], mase["lower"], mase["upper"])]
@@ -118,6 +138,8 @@ def compare(
     if "regime_pairs" in tables:
         _echo_regimes(space.runs.read(run_id, "regime_pairs"))
     click.echo("\n" + verdict_of(space, run_id))
+    if "seed_scores" in tables:
+        click.echo("\n" + str(space.runs.read_json(run_id, "seeds")["text"]))
 
 
 def _echo_regimes(pairs: pd.DataFrame) -> None:
@@ -143,12 +165,14 @@ def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job,
     from app.progress import Bars
 
     n_jobs, thorough = options.pop("n_jobs", None), bool(options.pop("thorough", False))
+    seeds = int(options.pop("seeds", 1))
     if space.describe().get("source") == "measured":
         from app.measured import measured_job
 
-        with Bars() as bars:
+        with Bars(measured=True) as bars:
             measured = measured_job(space, options, bars)
             measured.n_jobs, measured.thorough = measured.n_jobs if n_jobs is None else n_jobs, thorough
+            measured.seeds = seeds
             return measured, measured.run(until)
     told = dict(space.describe().get("job", {}))
     told |= {key: None if value == NONE else value for key, value in options.items() if value is not None}
@@ -156,7 +180,7 @@ def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job,
         if options.get(option) is not None:
             told |= dict.fromkeys((name for name in details if options.get(name) in (None, NONE)), None)
     with Bars() as bars:
-        job = Job(space, JobSpec.known(told), bars, thorough=thorough)
+        job = Job(space, JobSpec.known(told), bars, thorough=thorough, seeds=seeds)
         if n_jobs is not None:
             job.n_jobs = n_jobs
         ids = job.run(until)
@@ -164,13 +188,24 @@ def run_job(space: Workspace, until: str, options: dict[str, Any]) -> tuple[Job,
 
 
 def verdict_of(space: Workspace, run: str) -> str:
-    """What a comparison concludes, in words."""
-    return str(space.runs.read_json(run, "verdict")["text"])
+    """What a comparison concludes, in words; costs, which no two runs share, are stored apart."""
+    from models.outcome import costs_in_words
+
+    told = space.runs.read_json(run, "verdict")
+    if told.get("costs") is not False:  # of a release that wrote them into the text
+        return str(told["text"])
+    words = costs_in_words(space.runs.read(run, "costs"))
+    return "\n".join(part for part in (str(told["text"]), words) if part)
 
 
-def serve_workspace(space: Workspace, host: str, port: int, workers: int) -> None:
+def serve_workspace(space: Workspace, host: str, port: int, workers: int, settings: Settings | None = None) -> None:
     """Open the app and stay until it is stopped."""
-    from app.serving import serve
+    from app.jobs import Jobs, dispatch
+    from app.serving.serve import serve
 
+    table = Jobs(space.jobs_path)
+    if space.jobs_path.is_file() and (again := table.recover()):
+        click.echo(f"{again} job(s) that were running when the app or the machine went down go on", err=True)
+        dispatch(space.root)
     click.echo(f"Zonewise shows workspace '{space.name}' at http://{host}:{port} (stop with Ctrl+C)")
-    serve(space, host=host, port=port, workers=workers)
+    serve(space, host=host, port=port, workers=workers, settings=settings)

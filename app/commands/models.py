@@ -38,6 +38,7 @@ def models() -> None:
 
     \b
     See            zonewise models list
+    See the kinds  zonewise models families
     Read a card    zonewise models card Z03 no2_ug_per_m3
     Undo           zonewise models rollback Z03 no2_ug_per_m3 --why "odd at night"
     Hold it        zonewise models pin Z03 no2_ug_per_m3 --why "until the works end"
@@ -51,6 +52,17 @@ def models() -> None:
 def models_list(chosen: str | None, workspace: str | None, as_json: bool) -> None:
     """List the models in force, zone by zone, and the citywide ones (zone _city)."""
     print_table(registry(workspace or chosen).list(), as_json)
+
+
+@models.command("families")
+@JSON
+def models_families(as_json: bool) -> None:
+    """List the kinds of model that can compete (--families), simplest first, and who brings those that are not ours."""
+    import pandas as pd
+
+    from app.family_list import family_rows
+
+    print_table(pd.DataFrame(family_rows()), as_json)
 
 
 @models.command("show")
@@ -100,6 +112,50 @@ def models_card(
     except (RegistryError, ModelFileError):
         told = "Not in force."
     click.echo(page(card, markdown=markdown, standing=told), nl=False)
+
+
+@models.command("importance")
+@ZONE
+@TARGET
+@click.option(
+    "--by",
+    type=click.Choice(["contributions", "permutation", "gain"]),
+    default="contributions",
+    show_default=True,
+    help="Mean size of contributions (of boosters: SHAP); error that shuffling groups of inputs costs; gain of splits.",
+)
+@click.option("--ahead", type=click.FloatRange(min=1), default=60, show_default=True, help="Minutes ahead.")
+@click.option("--workspace", "workspace", metavar="NAME", help="Workspace.")
+@JSON
+@click.pass_obj
+def models_importance(
+    chosen: str | None, zone: str, target: str, by: str, ahead: float, workspace: str | None, as_json: bool
+) -> None:
+    """Tell what a zone's model looks at, over the last week: what it uses, not what causes what."""
+    from app.importances import importances
+
+    print_table(importances(existing(workspace or chosen), zone, target, by=by, ahead_s=60 * ahead), as_json)
+
+
+@models.command("chance")
+@TARGET
+@click.option("--limit", type=float, required=True, help="In the unit shown, e.g. ug/m3 or km/h.")
+@click.option("--ahead", type=click.FloatRange(min=1), default=60, show_default=True, help="Minutes ahead.")
+@click.option("--below", is_flag=True, help="The chance of lying below the limit, e.g. of a jam by its speed.")
+@click.option("--workspace", "workspace", metavar="NAME", help="Workspace.")
+@JSON
+@click.pass_obj
+def models_chance(
+    chosen: str | None, target: str, limit: float, ahead: float, below: bool, workspace: str | None, as_json: bool
+) -> None:
+    """Learn how likely TARGET passes a limit, zone by zone, and tell how far that held on days left out.
+
+    E.g. `zonewise models chance no2_ug_per_m3 --limit 40`. A calibrated classifier of this limit alone; zones with few
+    episodes lean on the city's, and where there are too few it says so instead of a number.
+    """
+    from app.chances import chances
+
+    print_table(chances(existing(workspace or chosen), target, limit, horizon_s=60 * ahead, below=below), as_json)
 
 
 @models.command("guard")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from app.job_spec import EFFORTS
+from app.job_spec import ZONE_KINDS
+from app.training_options import EFFORTS, LOSSES, MOST_TRIES, TUNERS
 from data.errors import InputError
 from data.store.workspace import DEFAULT_WORKSPACE, Workspace, open_workspace
 
@@ -17,6 +18,25 @@ RUN = click.option("--run", "run_id", metavar="ID", help="A certain run; default
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 JOBS = click.option("--n-jobs", type=click.IntRange(1, 256), help="Processes; default one a core, at most 8.")
 
+
+def _at_cluster(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    """Work there until the command ends."""
+    if value is not None:
+        from data.work import working_at
+        from data.work.cluster import cluster_at
+
+        context.with_resource(working_at(context.with_resource(cluster_at(value))))
+
+
+CLUSTER = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    envvar="ZONEWISE_CLUSTER",
+    expose_value=False,
+    callback=_at_cluster,
+    help="Work on a Dask cluster instead, e.g. tcp://host:8786 (or local:2 for two workers here): the same results."
+    " Default ZONEWISE_CLUSTER.",
+)
 
 EFFORT = click.option(
     "--effort",
@@ -43,8 +63,58 @@ BUDGET = click.option(
     " zone's reason says who was left out. 0 for no limit (default).",
 )
 
-#: As `zones.spec.KINDS`, which would load half of the packages to say so.
-ZONE_KINDS = ("hex", "square", "polygons", "administrative", "voronoi", "functional")
+TRIES = click.option(
+    "--tries",
+    type=click.IntRange(0, MOST_TRIES),
+    help="Settings tried of each kind of model before it competes, on days before those that judge it. 0 for none"
+    " (default).",
+)
+TUNER = click.option(
+    "--tuner", type=click.Choice(TUNERS), help="How --tries are found: at random (default), on a grid, or by Optuna."
+)
+LOSS = click.option(
+    "--loss",
+    metavar="NAME,...",
+    help=f"What the kinds that have a choice minimise: {', '.join(LOSSES)}. Of several, each competes as a model of its"
+    " own; 'none' goes back to their own.",
+)
+RECIPES_OPTION = click.option(
+    "--recipes",
+    metavar="NAME,...",
+    help="Let each kind also compete with another start of its forecasts (start: from the usual value, the last"
+    " reading), or without the line before its trees (line); 'none' for neither.",
+)
+REFRESHABLE = click.option(
+    "--refreshable/--not-refreshable",
+    default=None,
+    help="Keep what 'zonewise refresh' needs to add new readings to linear models in a moment; their files grow.",
+)
+
+
+class Named(click.ParamType):
+    """One of our names, or one that a package brings; packages are asked only where the name is none of ours."""
+
+    name = "name"
+
+    def __init__(self, ours: Sequence[str], group: str) -> None:
+        self.ours, self.group = tuple(ours), group
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        """Our names, and that there may be others."""
+        return f"[{'|'.join(self.ours)}|PLUGIN]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, if there is one; PLUGIN says which package is at fault where several bring it."""
+        if value in self.ours:
+            return value
+        from data import plugins
+
+        if plugins.find(self.group, value) is None:
+            there = (*self.ours, *plugins.names(self.group, ours=self.ours))
+            self.fail(f"{value!r} is none of {', '.join(there)}; see: zonewise plugins", param, ctx)
+        return value
+
+
 #: Takes an option's file away that the workspace has.
 NONE = "none"
 
@@ -58,15 +128,18 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say what to simulate. What is not given stays as the workspace has it; `none` takes a file away."""
     for option in reversed(
         [
+            click.option("--city", help="'helsinki', 'toy', a place name, an OSM or GraphML file, a TNTP folder."),
             click.option(
-                "--city", help="'helsinki', 'toy', a place name, or an OSM or GraphML file. Default helsinki."
+                "--zones", type=Named(ZONE_KINDS, "zonewise.partitions"), help="Kind of the zones. Default hex."
             ),
-            click.option("--zones", type=click.Choice(ZONE_KINDS), help="Kind of the zones. Default hex."),
             click.option("--zone-count", type=click.IntRange(1, 100_000), help="About how many zones. Default 18."),
             click.option("--polygons", metavar="FILE", help="Zones as given, GeoJSON or GeoPackage.", callback=_path),
             click.option("--sensors", metavar="FILE", help="Places, for voronoi zones: CSV, lon, lat.", callback=_path),
             click.option("--fleet", metavar="FILE", help="Vehicle kinds and their shares, CSV.", callback=_path),
             click.option("--demand", metavar="FILE", help="Weekday trips: CSV, OMX or TNTP.", callback=_path),
+            click.option("--profiles", metavar="FILE", help="When trips depart: CSV, hour, share.", callback=_path),
+            click.option("--events", metavar="FILE", help="What draws people to a place: CSV.", callback=_path),
+            click.option("--rain-factor", type=float, help="Trips in rain per trip in dry weather. Default 1."),
             click.option("--days", type=int, help="Days to simulate. Default 28."),
             click.option("--test-days", type=int, help="Last days, kept for the comparison. Default 7."),
             click.option("--start", metavar="DATE", help="First day, local time. Default 2026-01-26."),
@@ -91,7 +164,13 @@ def job_options(function: Callable[..., Any]) -> Callable[..., Any]:
             FAMILIES,
             SETTINGS,
             BUDGET,
+            TRIES,
+            TUNER,
+            LOSS,
+            RECIPES_OPTION,
+            REFRESHABLE,
             JOBS,
+            CLUSTER,
         ]
     ):
         function = option(function)

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from app.commands.options import JSON, WORKSPACE, existing
+from app.commands.options import CLUSTER, JSON, WORKSPACE, existing
 from app.commands.output import print_table, records
 
 
@@ -15,10 +15,11 @@ from app.commands.output import print_table, records
 @click.option(
     "--scenarios", type=click.IntRange(20, 5000), default=150, show_default=True, help="Size of the ensemble."
 )
-@click.option("--seeds", type=click.IntRange(1, 20), default=1, show_default=True, help="Pairs of runs for each.")
+@click.option("--seeds", type=click.IntRange(1, 20), default=2, show_default=True, help="Pairs of runs for each.")
 @click.option("--start", metavar="DATETIME", help="Begin of every run, local time. Default 2026-01-27 06:30.")
 @click.option("--hours", type=float, help="Length of every run. Default 3.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the design and the models.")
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_learn(
@@ -58,6 +59,7 @@ def scenario_learn(
 @click.option("--zones", is_flag=True, help="Every zone, not only the city and those that change most.")
 @click.option("--confirm", is_flag=True, help="Simulate it as well, in the preview's window, and show both.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True, help="Pairs of runs to confirm.")
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_preview(
@@ -112,6 +114,7 @@ def scenario_preview(
 @click.option("--hours", type=float, help="Length of every run; default the preview's.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the search; same seed, same answer.")
 @click.option("--preview/--no-preview", "use_preview", default=True, help="Start from the preview, where there is one.")
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_recommend(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.commands.options import JOBS, JSON, WORKSPACE, existing
+from app.commands.options import CLUSTER, JOBS, JSON, WORKSPACE, existing
 from app.commands.output import records
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def scenario_report(chosen: str | None, run_id: str, workspace: str | None, to: 
 )  # fmt: skip
 @click.option("--check", is_flag=True, help="Say what would be run and whether the city can be made; run nothing.")
 @JOBS
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_reproduce(
@@ -116,6 +117,7 @@ def scenario_reproduce(
 @_START
 @click.option("--quantity", "quantities", multiple=True, metavar="NAME", help="Tell of these instead, e.g. no2.")
 @JOBS
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_compare(
@@ -220,6 +222,7 @@ def _known(asked: tuple[str, ...], there: pd.Index) -> None:
 @click.option("--quantity", "quantities", multiple=True, metavar="NAME", help="Tell of these instead, e.g. no2.")
 @click.option("--csv", "csv", metavar="FILE", help="Write all effects of all points to a CSV file.")
 @JOBS
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import click
 
@@ -40,14 +41,31 @@ def runs_show(chosen: str | None, run_id: str, workspace: str | None) -> None:
 @runs.command("prune")
 @WORKSPACE
 @click.option("--yes", is_flag=True, help="Remove them; without it they are only listed.")
+@click.option(
+    "--parts-older-than",
+    "days",
+    type=click.FloatRange(min=0),
+    metavar="DAYS",
+    help="Simulations too that studies, previews and searches keep in parts, if so long untouched.",
+)
+@JSON
 @click.pass_obj
-def runs_prune(chosen: str | None, workspace: str | None, yes: bool) -> None:
-    """Remove runs that the workspace's present job does not use (studies stay)."""
+def runs_prune(chosen: str | None, workspace: str | None, yes: bool, days: float | None, as_json: bool) -> None:
+    """Remove runs that nothing in use is made from, replications of older code, and the quarantine (studies stay)."""
+    import pandas as pd
+
+    from app.care.pruning import remove, spare
+    from app.code_version import code_version
+    from data.store.room import told_size
+
     space = existing(workspace or chosen)
-    used = set(space.describe().get("runs", {}).values())
-    spare = [run["id"] for run in space.runs.list() if run["id"] not in used and run["kind"] != "study"]
-    for run in spare:
-        if yes:
-            space.runs.remove(run)
-        click.echo(run)
-    click.echo(f"{len(spare)} run(s) {'removed' if yes else 'could go; add --yes to remove them'}", err=True)
+    found = spare(space, code=code_version()["simulation"], parts_days=days)
+    if yes:
+        remove(space, found)
+    if as_json:
+        print_table(pd.DataFrame([asdict(one) for one in found]), True, removed=yes)
+        return
+    for one in found:
+        click.echo(f"{one.name}  {told_size(one.bytes)}  {one.why}")
+    count = f"{len(found)} thing(s), {told_size(sum(one.bytes for one in found))},"
+    click.echo(f"{count} {'removed' if yes else 'could go; add --yes to remove them'}", err=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
-from app.commands.options import JOBS, JSON, WORKSPACE, existing
-from app.commands.output import records, show
+from app.commands.options import CLUSTER, JOBS, JSON, WORKSPACE, existing
+from app.commands.output import print_table, records, show
 from app.commands.reporting import REPORTING
 from data.errors import InputError
 
@@ -17,7 +18,7 @@ def scenario() -> None:
     """Planning scenarios: what would this closure, limit or zone change, and how sure is it?
 
     \b
-    Ask          list, run             one plan against today, with 90 % intervals
+    Ask          list, measures, run   one plan against today, with 90 % intervals
                  compare, sweep        several plans, or one with other values
     At once      learn, preview        what micromodels foresee, without a simulation
     Choose       recommend             which measures to combine, within a budget
@@ -43,8 +44,15 @@ def scenario() -> None:
     metavar="E",
     help="Let demand follow travel times, e.g. -0.5; off by default.",
 )
+@click.option(
+    "--equilibrium",
+    type=click.FloatRange(0.0, 0.5, min_open=True),
+    metavar="GAP",
+    help="Repeat each day until trips lose less than this share against their best ways, e.g. 0.005; off by default.",
+)
 @click.option("--start", metavar="DATE", help="Default 2026-01-27, or the second day of measured weather.")
 @JOBS
+@CLUSTER
 @JSON
 @click.pass_obj
 def scenario_run(
@@ -56,6 +64,7 @@ def scenario_run(
     until: str | None,
     budget: str | None,
     elasticity: float | None,
+    equilibrium: float | None,
     start: str | None,
     n_jobs: int | None,
     as_json: bool,
@@ -72,7 +81,7 @@ def scenario_run(
     with Bars(quiet=as_json) as bars:
         run, _ = make_study(
             space, what, seeds=seeds, days=days, start=start, until=until, seconds=seconds,
-            elasticity=elasticity, n_jobs=n_jobs,
+            elasticity=elasticity, equilibrium=equilibrium, n_jobs=n_jobs,
             progress=lambda done, total, message, effects: bars("study", done, total, message),
         )  # fmt: skip
     effects = space.runs.read(run, "effects")
@@ -84,7 +93,20 @@ def scenario_run(
         f"What {effects['scenario'].iloc[0]} changes, against today (pairs of runs: {seeds}; days each: {days})\n"
     )
     click.echo(headline(effects).to_string(index=False))
+    for line in gap_words(space.runs.read_json(run, "study").get("learned") or []):
+        click.echo(line)
     click.echo(f"\nAll effects, by zone and hour: run {run} in workspace '{space.name}'", err=True)
+
+
+def gap_words(learned: list[list[dict[str, Any]]]) -> list[str]:
+    """One line about ways that were brought into equilibrium; none where they were not."""
+    if not learned:
+        return []
+    worst = [max(float(pair[k]["gap"]) for pair in learned) for k in (0, 1)]
+    return [
+        f"\nRelative gap of ways, largest over the pairs: {100 * worst[0]:.2f} % today, {100 * worst[1]:.2f} % with the"
+        f" plan (asked: {100 * float(learned[0][0]['asked']):g} %)"
+    ]
 
 
 #: Pairs at most of a study that stops by the width of an interval, where no budget is given.
@@ -114,6 +136,17 @@ def scenario_list(as_json: bool) -> None:
     from simulation.scenarios import load_shipped, shipped_names
 
     show({name: load_shipped(name).title for name in shipped_names()}, as_json)
+
+
+@scenario.command("measures")
+@JSON
+def scenario_measures(as_json: bool) -> None:
+    """List the kinds of measures that a scenario file may name, and what each does."""
+    import pandas as pd
+
+    from app.measure_list import measure_rows
+
+    print_table(pd.DataFrame(measure_rows()), as_json)
 
 
 for _command in REPORTING:

@@ -17,6 +17,7 @@ from data.errors import InputError
 @click.option("--mqtt", metavar="HOST:PORT/TOPIC", help="Follow a topic of a broker (extra mqtt).")
 @click.option("--timezone", metavar="ZONE", help="Of times without one. Default the workspace's.")
 @click.option("--every", type=click.FloatRange(0.1), default=5.0, show_default=True, help="Seconds between looks.")
+@click.option("--learn", is_flag=True, help="Also add each new day to models trained with --refreshable.")
 @click.option("--once", is_flag=True, help="Take what is in the folder, refresh and end.")
 @click.pass_obj
 def watch(
@@ -26,6 +27,7 @@ def watch(
     mqtt: str | None,
     timezone: str | None,
     every: float,
+    learn: bool,
     once: bool,
 ) -> None:
     """Append new readings as they come and forecast from them with the stored models.
@@ -41,7 +43,7 @@ def watch(
         raise InputError("give either --folder DIR or --mqtt HOST:PORT/TOPIC")
     space = existing(workspace or chosen)
     zone = timezone or str(space.describe().get("timezone", "UTC"))
-    live = Watch(space, lambda path: read_watched(path, timezone=zone))
+    live = Watch(space, lambda path: read_watched(path, timezone=zone), learn)
     try:
         if folder is not None:
             follow_folder(live, Path(folder), every_s=every, once=once)
@@ -51,7 +53,7 @@ def watch(
     finally:
         click.echo(
             f"{live.appended} batch(es) appended, {live.rejected} set aside, forecasts refreshed"
-            f" {live.refreshed} time(s)",
+            f" {live.refreshed} time(s)" + (f", {live.learned} model(s) taught new days" if learn else ""),
             err=True,
         )
 

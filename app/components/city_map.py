@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from dash.development.base_component import Component
 
-from app.texts import EN
+from app.texts import language, spoken
 
 
-class _Plain(Component):
+class Plain(Component):
     """A component whose script is already on the page, so that no build step is needed."""
 
     _children_props: ClassVar[list[str]] = []  # type: ignore[misc]
@@ -25,7 +25,7 @@ class _Plain(Component):
         super().__init__(**({"id": id} if id else {}), **props)
 
 
-class CityMap(_Plain):
+class CityMap(Plain):
     """A city on a canvas.
 
     `geoUrl`, `dayUrl`, `linksUrl`, `airUrl`: see `app.api`. `layer`, `step`, `theme`, `selectedZone`: what is shown.
@@ -62,18 +62,30 @@ class CityMap(_Plain):
     ]
 
     def __init__(self, id: str | None = None, **props: Any) -> None:
-        words = {k.removeprefix("map.tip."): EN[k] for k in EN if k.startswith("map.tip.")}
-        super().__init__(id, **{"words": {**words, "failed": EN["map.failed"]}, **props})
+        super().__init__(id, **{"words": map_words(), **props})
 
 
-class TimeBar(_Plain):
+def map_words() -> dict[str, str]:
+    """What the map says by itself, and the language that it writes numbers in."""
+    told = {key.removeprefix("map.tip."): text for key, text in spoken().items() if key.startswith("map.tip.")}
+    return {**told, "failed": spoken()["map.failed"], "language": language()}
+
+
+class TimeBar(Plain):
     """The day: `steps` of `minutes` from `first` (minutes after midnight); `now`: first unknown; `step`: shown."""
 
     _type = "TimeBar"
     _names: ClassVar[list[str]] = ["step", "steps", "now", "minutes", "first", "profile", "words"]
 
 
-class Spark(_Plain):
+class Pulse(Plain):
+    """Asks `url` for the newest readings every so many milliseconds, and says so; `seen`: the key that is shown."""
+
+    _type = "Pulse"
+    _names: ClassVar[list[str]] = ["url", "every", "seen", "words"]
+
+
+class Spark(Plain):
     """A day as a small line: `values` by step (None: a gap), solid before `now` (first unknown step), dotted after."""
 
     _type = "Spark"

@@ -11,18 +11,17 @@ from dash import html
 from app import study_views as views
 from app.components.parts import icon
 from app.scenario_draft import drawn_of, loose_links
-from app.scenario_fields import GROUPS, OFFERS, Field
+from app.scenario_fields import BROUGHT, GROUPS, Field, offer_of, offers
 from app.texts import t
 
 
 def kinds_menu() -> list[dict[str, Any]]:
     """All kinds in groups, as a Select takes them."""
+    told = [(k, offer.group, views.kind_label(k)) for k, offer in offers().items()]
+    used = [group for group in (*GROUPS, BROUGHT) if any(of == group for _, of, _ in told)]
     return [
-        {
-            "group": t(f"group.{group}"),
-            "items": [{"value": k, "label": t(f"kind.{k}")} for k, offer in OFFERS.items() if offer.group == group],
-        }
-        for group in GROUPS
+        {"group": t(f"group.{group}"), "items": [{"value": k, "label": name} for k, of, name in told if of == group]}
+        for group in used
     ]
 
 
@@ -30,20 +29,25 @@ def fields(
     kind: str, values: Mapping[str, Any], zones: Sequence[Mapping[str, str]], streets: Sequence[str]
 ) -> list[Any]:
     """Only what this kind needs, filled with `values`."""
-    parts: list[Any] = [html.P(t(f"about.{kind}"), className="fine full")]
-    return parts + [_control(kind, one, values.get(one.key), zones, streets) for one in OFFERS[kind].fields]
+    offer = offer_of(kind)
+    assert offer is not None
+    own = {"lang": "en"} if offer.about else {}  # a package says it in its own words
+    parts: list[Any] = [html.P(offer.about or t(f"about.{kind}"), className="fine full", **own)]
+    return parts + [_control(kind, one, values.get(one.key), zones, streets) for one in offer.fields]
 
 
 def _control(kind: str, one: Field, value: Any, zones: Sequence[Any], streets: Sequence[str]) -> Any:
-    label = views.field_label(kind, one.key)
+    label = one.label or views.field_label(kind, one.key)
     ident = {"field": one.key}
     if one.control == "yes":
         return dmc.Checkbox(id={"yes": one.key}, label=label, checked=bool(value), size="sm", className="full")
     if one.control == "number":
-        span = t("field.range", low=f"{one.low:g}", high=f"{one.high:g}", unit=one.unit).strip()
+        bounded = one.low is not None and one.high is not None
+        span = t("field.range", low=f"{one.low:g}", high=f"{one.high:g}", unit=one.unit).strip() if bounded else ""
+        ends = {k: v for k, v in (("min", one.low), ("max", one.high)) if v is not None}
         return dmc.NumberInput(
             id=ident, label=f"{label}, {one.unit}" if one.unit else label, value="" if value is None else value,
-            min=one.low, max=one.high, step=one.step, placeholder=span, size="sm", clampBehavior="none",
+            **ends, step=one.step, placeholder=span, size="sm", clampBehavior="none",
         )  # fmt: skip
     if one.control == "choice":
         data = [{"value": o, "label": views.option_label(one.key, o)} for o in one.options]
@@ -75,7 +79,8 @@ def _control(kind: str, one: Field, value: Any, zones: Sequence[Any], streets: S
 
 def form_words(kind: str, draft: Mapping[str, Any]) -> str:
     """What the drawing holds for a measure of this kind."""
-    drawn, place = drawn_of(draft), OFFERS[kind].place
+    drawn, offer = drawn_of(draft), offer_of(kind)
+    place = "none" if offer is None else offer.place
     if place == "line":
         return t("scenario.line.have") if drawn["line"] else t("scenario.line.none")
     if place == "none":
@@ -98,7 +103,7 @@ def measure_list(draft: Mapping[str, Any], names: Mapping[str, str], editing: in
         kind = str(entry.get("measure"))
         what, where = views.measure_words(entry, names)
         pending = k >= len(draft["measures"])
-        offer = OFFERS.get(kind)
+        offer = offer_of(kind)
         buttons = []
         if offer is not None and not pending:
             buttons.append(

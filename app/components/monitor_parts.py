@@ -8,12 +8,13 @@ import pandas as pd
 from dash import dcc, html
 
 from app import monitor_views as views
-from app.components.parts import figure, icon, legend_keys
+from app import sensor_views
+from app.components.parts import figure, icon, legend_keys, stored
+from app.display import DISPLAY
 from app.figures.alarm import alarm_chart
 from app.queries import Info, Queries
 from app.retraining import next_fixed, schedule_of
 from app.texts import ahead, model_name, signed, t
-from data.units import DISPLAY
 
 _TONES = {"open": "bad", "acknowledged": "warn", "closed": "quiet"}
 _MOST_ALARMS, _MOST_HEARD = 60, 40
@@ -102,7 +103,7 @@ def alarm_detail(queries: Queries, selected: str, theme: str | None) -> tuple[li
         (DISPLAY[alarm.target][3], DISPLAY[alarm.target][0]) if alarm.target in DISPLAY else (alarm.target, "")
     )
     what = f"{t(f'monitor.kind.{alarm.kind}')}: {quantity}"
-    facts: list[tuple[str, str]] = [
+    facts: list[tuple[str, Any]] = [
         (t("monitor.detail.since"), local(alarm.since, zone)),
         (t("monitor.detail.seen"), local(alarm.first_seen, zone)),
         (t("monitor.detail.level"), t("monitor.detail.level.value", x=alarm.level)),
@@ -112,15 +113,15 @@ def alarm_detail(queries: Queries, selected: str, theme: str | None) -> tuple[li
     if alarm.note:
         facts.append((t("monitor.detail.note"), alarm.note))
     if alarm.state == "closed":
-        facts.append((t("monitor.detail.closed"), f"{local(alarm.closed, zone)}, {alarm.closed_why}"))
+        facts.append((t("monitor.detail.closed"), [f"{local(alarm.closed, zone)}, ", stored(alarm.closed_why)]))
     advice = views.advice_now(alarm, info.now)
-    lasts = (
-        f". {t('monitor.detail.lasts', age=views.age_words(info.now - alarm.since))}" if alarm.state != "closed" else ""
-    )
+    lasts = ""
+    if alarm.state != "closed":
+        lasts = f". {t('monitor.detail.lasts', age=sensor_views.age_words(info.now - alarm.since))}"
     parts: list[Any] = [
         html.H3(what),
         html.P(f"{alarm.zone_id} {alarm.name}", className="quiet"),
-        html.P([html.Strong(t("monitor.detail.why") + ". "), alarm.reason], className="notice"),
+        html.P([html.Strong(t("monitor.detail.why") + ". "), stored(alarm.reason)], className="notice"),
         html.P([html.Strong(t("monitor.detail.advice") + ". "), t(f"monitor.advice.{advice}"), lasts]),
         html.Dl([part for name, value in facts for part in (html.Dt(name), html.Dd(value))], className="facts"),
     ]
@@ -140,7 +141,7 @@ def alarm_detail(queries: Queries, selected: str, theme: str | None) -> tuple[li
 
 def sensor_table(queries: Queries) -> list[Any]:
     """Zones by hours: stretches of one state are one cell."""
-    info, table = queries.info(), views.sensors(queries)
+    info, table = queries.info(), sensor_views.sensors(queries)
     if table.empty:
         return []
     hours = [at for state, first, last, n in table["runs"].iloc[0] for at in pd.date_range(first, periods=n, freq="h")]
@@ -175,7 +176,7 @@ def _sensor_row(row: dict[str, Any], info: Info) -> html.Tr:
     if pd.isna(row["last"]):
         last = t("monitor.hours.none") if row["state"] == "none" else t("monitor.sensors.never")
     elif row["state"] == "silent":
-        last = t("monitor.sensors.ago", age=views.age_words(row["age"]))
+        last = t("monitor.sensors.ago", age=sensor_views.age_words(row["age"]))
     else:
         last = pd.Timestamp(row["last"]).tz_convert(info.timezone).strftime("%H:%M")
     cells = []
@@ -218,7 +219,7 @@ def error_table(queries: Queries, target: str) -> list[Any]:
         change = "–" if r["change"] != r["change"] else f"{signed(100 * r['change'], 0)} %"
         tone = " tone-bad" if r["change"] > 0.5 else ""
         alarm = html.Span(t("monitor.errors.alarm"), className="mark mark-bad") if r["state"] == "alarm" else None
-        name = [html.Span(r["zone_id"], className="quiet"), " ", r["name"]]
+        name = [html.Span(r["zone_id"], className="quiet") if not r["zone_id"].startswith("_") else "", " ", r["name"]]
         body.append(
             html.Tr(
                 [
@@ -300,12 +301,16 @@ def _log_entry(rows: list[dict[str, Any]]) -> list[Any]:
         title = t("monitor.log.many", n=len(rows), what=t(f"monitor.log.many.{first['action']}"))
     head = html.Div([html.Strong(title), html.Span(first["when"], className="quiet")], className="between")
     if len(rows) == 1:
-        return [head, html.Span(f"{first['by']}{': ' + first['why'] if first['why'] else ''}", className="what")]
-    each = [html.Li(f"{_log_title(r)}{'; ' + r['why'] if r['why'] else ''}") for r in rows]
+        return [head, html.Span([first["by"], *_because(": ", first["why"])], className="what")]
+    each = [html.Li([_log_title(r), *_because("; ", r["why"])]) for r in rows]
     return [
         head, html.Span(first["by"], className="what"),
         html.Details([html.Summary(t("monitor.log.each")), html.Ul(each)]),
     ]  # fmt: skip
+
+
+def _because(mark: str, why: str) -> list[Any]:
+    return [mark, stored(why)] if why else []
 
 
 def _log_title(row: dict[str, Any]) -> str:
@@ -333,7 +338,7 @@ def job_table(queries: Queries) -> list[Any]:
         body.append(
             html.Tr(
                 [
-                    html.Th([r["kind"], html.Span(r["message"], className="what")], scope="row"),
+                    html.Th([r["kind"], stored(r["message"], className="what")], scope="row"),
                     html.Td([html.Span(state, className=f"mark mark-{_job_tone(r['state'])}"), stop]),
                     html.Td(r["started"], className="number"),
                     html.Td(r["ended"], className="number wide"),

@@ -18,6 +18,11 @@ def icon(name: str) -> html.Span:
     return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
 
 
+def stored(text: str, **more: Any) -> html.Span:
+    """A sentence that a run or a job has stored: it stays English, whatever language the page speaks."""
+    return html.Span(text, lang="en", **more)
+
+
 def badge(model: str, *, short: bool = False) -> html.Span:
     """Which model serves a zone."""
     return html.Span(

@@ -11,6 +11,7 @@ from dash import html
 from app import study_views as views
 from app.components.parts import DIVERGING, legend_keys, legend_ramp
 from app.jobs import CANCELLED, DONE, FAILED, Job
+from app.start_views import form_words
 from app.texts import t
 
 
@@ -20,9 +21,11 @@ def progress_view(job: Job | None) -> list[Any]:
         return []
     words = t(f"job.{job.state}")
     if job.state == FAILED:
+        imported = job.kind == "import"
+        reason = form_words(job.message) if imported else job.message
         return [
-            html.P([html.Strong(words + ": "), job.message], className="fault"),
-            html.P(t("job.failed.do"), className="quiet"),
+            html.P([html.Strong(words + ": "), reason], className="fault"),
+            html.P(t("job.failed.do.import" if imported else "job.failed.do"), className="quiet"),
         ]
     if job.state == CANCELLED:
         return [html.P([html.Strong(words + ". "), t("job.stopped.do")], className="quiet")]

@@ -12,10 +12,11 @@ from app import ids
 from app import study_tables as tables
 from app import study_views as views
 from app.addresses import href
+from app.components.parts import stored
 from app.components.study_parts import effects_table, fold, table
 from app.preview_views import Foreseen, Remark, foreseen_rows
 from app.queries import Queries
-from app.texts import signed, t
+from app.texts import number, signed, t
 
 AIMS = ("delay_hours", "vehicle_hours", "vehicle_km", "nox_kg", "no2", "no2_exposure", "cost")
 
@@ -151,7 +152,7 @@ def review_view(remarks: Sequence[Remark], lost: Any) -> list[Any]:
         )
     if len(lost):
         rows = [
-            [f"{r.origin} – {r.dest}", views.option_label("classes", str(r.vehicle_class)), f"{r.trips_veh:,.1f}"]
+            [f"{r.origin} – {r.dest}", views.option_label("classes", str(r.vehicle_class)), number(r.trips_veh, 1)]
             for r in lost.head(8).itertuples()
         ]
         columns = [t("review.trip"), t("review.class"), t("review.veh")]
@@ -264,7 +265,7 @@ def recommendation_view(queries: Queries, run: str) -> list[Any]:
                 [
                     html.H3(one["name"]),
                     html.P(t("recommend.sure" if one["sure"] else "recommend.unsure"), className="quiet"),
-                    html.P(one["reason"]),
+                    html.P(stored(one["reason"])),
                     table(one["name"], [t("effect.what"), t("effect.change")], rows),
                     html.Button(t("recommend.use"), id={"plan": k}, n_clicks=0, type="button", className="button"),
                 ],

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.style import blank, look
-from app.texts import model_name, t
+from app.texts import model_name, said, t
 
 
 def candidates(rows: pd.DataFrame, *, unit: str, theme: str | None) -> go.Figure:
@@ -25,7 +25,7 @@ def candidates(rows: pd.DataFrame, *, unit: str, theme: str | None) -> go.Figure
     figure.add_bar(
         orientation="h", x=rows["error"], y=[html.escape(model_name(str(m)), quote=False) for m in rows["model"]],
         marker={"color": colours, "opacity": [1.0 if chosen else 0.55 for chosen in rows["chosen"]]},
-        text=[f"{e:.3g}" for e in rows["error"]], textposition="outside", cliponaxis=False,
+        text=[said(f"{e:.3g}") for e in rows["error"]], textposition="outside", cliponaxis=False,
         textfont={"color": c.ink, "size": 11}, hovertemplate=f"%{{y}}: %{{x:.3g}} {unit}<extra></extra>",
     )  # fmt: skip
     figure.update_layout(hovermode="closest", showlegend=False, bargap=0.35)

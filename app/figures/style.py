@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from app.texts import language
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
@@ -64,27 +66,41 @@ def look(theme: str | None) -> Look:
 
 
 def blank(theme: str | None, *, height: int, left: int = 44, bottom: int = 34, top: int = 30) -> go.Figure:
-    """An empty chart in the house's look."""
+    """An empty chart in the house's look.
+
+    Its values are ours, so Plotly need not judge each of them anew: that took most of the time of a chart.
+    """
     c = look(theme)
-    figure = go.Figure()
     axis = {
         "gridcolor": c.line,
         "linecolor": c.line,
         "zerolinecolor": c.line,
         "tickfont": {"color": c.muted},
-        "title": {"font": {"color": c.muted, "size": 11.5}},
     }
-    figure.update_layout(
-        height=height,
-        margin={"l": left, "r": 14, "t": top, "b": bottom},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "Inter, Liberation Sans, sans-serif", "size": 11.5, "color": c.ink},
-        hoverlabel={"bgcolor": c.surface, "font": {"color": c.ink, "size": 12}, "bordercolor": c.line},
-        hovermode="x unified",
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"color": c.muted}},
-        xaxis={**axis, "showgrid": False},
-        yaxis={**axis, "zeroline": False},
-        uirevision="keep",
-    )
+
+    def title() -> dict[str, object]:  # one of each axis's own: unchecked figures keep the very object
+        return {"font": {"color": c.muted, "size": 11.5}}
+
+    layout = {
+        "height": height,
+        "margin": {"l": left, "r": 14, "t": top, "b": bottom},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Inter, Liberation Sans, sans-serif", "size": 11.5, "color": c.ink},
+        "hoverlabel": {"bgcolor": c.surface, "font": {"color": c.ink, "size": 12}, "bordercolor": c.line},
+        "hovermode": "x unified",
+        "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": {"color": c.muted}},
+        "xaxis": {**axis, "title": title(), "showgrid": False},
+        "yaxis": {**axis, "title": title(), "zeroline": False},
+        "separators": ".," if language() == "en" else ",\u202f",
+        "uirevision": "keep",
+    }
+    return go.Figure(layout=layout, _validate=False)
+
+
+def unseen(height: int) -> go.Figure:
+    """A chart that shows nothing yet, for a place that is filled later."""
+    figure = blank(None, height=height)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
     return figure

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import dash_mantine_components as dmc
 import numpy as np
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+import plotly.graph_objects as go
+from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from app import air_views, ids, live_views, map_views, zone_views
 from app.addresses import href
 from app.api import day_key
 from app.city_now import city_figures
-from app.components.city_map import CityMap, Spark, TimeBar
+from app.components.city_map import CityMap, Pulse, Spark, TimeBar
 from app.components.parts import badge, figure, legend_keys, legend_ramp, strip
-from app.components.zone_table import zone_table
+from app.components.zone_table import ZoneTable, table_data
+from app.display import DISPLAY
 from app.figures.fan import fan
+from app.figures.style import unseen
 from app.layers import attribution_of, first_layer, layers_of
 from app.limits import EU_2030, WHO_2021
 from app.model_views import main_driver, plain_reason
 from app.predictive import chance_words
 from app.queries import Queries
-from app.shell import Page
+from app.shell import Page, status
 from app.texts import signed, t
-from data.units import DISPLAY
+from data.errors import InputError
 
 PAGE = Page("/", "nav.map", "map-2")
+LOOK_EVERY_MS = 10_000  # for newer readings
 BLUES = ["#eef4fb", "#cfe1f2", "#a6cbe8", "#74acd8", "#4589c4", "#2566a8", "#123f7f", "#0a2458"]
 ROAD_KEYS = [
     ("#a9b5c3", "legend.over"),
@@ -52,16 +57,16 @@ def layout(queries: Queries, **address: str) -> Any:
     if zone not in queries.zone_names():
         zone = str(zone_views.zone_table(queries, target_of(queries, layer))["zone_id"].iloc[0])
     start = info.day[0].tz_convert(info.timezone)
-    key = day_key(queries)
+    data = addresses(queries)
     finer = air_views.has_streets(queries)
     streets = finer and address.get("streets") == "on"
     words = {k: t(f"time.{k}") for k in ("play", "pause", "slider", "observed", "forecast")}
     city_map = CityMap(
         id=ids.MAP,
         geoUrl=href(f"/api/{info.runs['city']}/geo.json"),
-        dayUrl=href(f"/api/{key}/day.json"),
-        linksUrl=href(f"/api/{key}/links.bin"),
-        airUrl=href(f"/api/{key}/air.json") if finer else None,
+        dayUrl=data[0],
+        linksUrl=data[1],
+        airUrl=data[2],
         streets=streets,
         layer=layer,
         step=step,
@@ -87,14 +92,17 @@ def layout(queries: Queries, **address: str) -> Any:
         profile=map_views.congestion(queries),
         words=words,
     )
-    figures = []
-    for f in city_figures(queries):
-        day = Spark(values=list(f.day), now=info.now_step, label=f.day_note) if f.day else None
-        figures.append(figure(f.label, f.value, f.unit, f.note, change=f.change, tone=f.tone, day=day))
+    live = Pulse(
+        id=ids.MAP_LIVE,
+        url=href("/api/now"),
+        every=LOOK_EVERY_MS,
+        seen=day_key(queries),
+        words={k: t(f"live.{k}", time="{time}") if k == "renewed" else t(f"live.{k}") for k in ("renewed", "lost")},
+    )
     return html.Div(
         [
             html.H1(t("map.title", city=info.label), className="unseen"),
-            strip(figures, t("kpi.label")),
+            strip(strip_figures(queries), t("kpi.label"), ident=ids.MAP_KPI),
             html.Div(
                 [
                     html.Section(
@@ -102,6 +110,7 @@ def layout(queries: Queries, **address: str) -> Any:
                             html.Div(
                                 [
                                     city_map,
+                                    live,
                                     html.Div(
                                         layers,
                                         className="float layers-box",
@@ -135,8 +144,7 @@ def layout(queries: Queries, **address: str) -> Any:
                                 **{"aria-live": "polite"},
                             ),
                             html.Div(
-                                table(queries, zone, layer),
-                                id=ids.MAP_TABLE,
+                                ZoneTable(id=ids.MAP_TABLE, table=table(queries, layer), selected=zone),
                                 className="table-box",
                                 tabIndex=0,
                                 role="region",
@@ -154,6 +162,22 @@ def layout(queries: Queries, **address: str) -> Any:
         className="page page-map",
         id="page",
     )
+
+
+def addresses(queries: Queries) -> tuple[str, str, str | None]:
+    """Where the day, its links and its air in the streets are fetched."""
+    key = day_key(queries)
+    air = href(f"/api/{key}/air.json") if air_views.has_streets(queries) else None
+    return href(f"/api/{key}/day.json"), href(f"/api/{key}/links.bin"), air
+
+
+def strip_figures(queries: Queries) -> list[Any]:
+    """The city now, in figures."""
+    found = []
+    for f in city_figures(queries):
+        day = Spark(values=list(f.day), now=queries.info().now_step, label=f.day_note) if f.day else None
+        found.append(figure(f.label, f.value, f.unit, f.note, change=f.change, tone=f.tone, day=day))
+    return found
 
 
 def legend(queries: Queries, layer: str, streets: bool = False) -> list[Any]:
@@ -179,8 +203,32 @@ def legend(queries: Queries, layer: str, streets: bool = False) -> list[Any]:
     return parts
 
 
-def panel(queries: Queries, zone: str, layer: str, step: int | None = None, theme: str | None = None) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A zone's forecast: what stands above its chart, the chart (None where nothing is known), its words, the rest."""
+
+    head: list[Any]
+    chart: go.Figure | None
+    label: str
+    foot: list[Any]
+
+
+def panel_frame() -> list[Any]:
+    """The panel with its places empty. Its chart is the same element for every zone: it is redrawn far quicker so."""
+    graph = dcc.Graph(
+        id=ids.MAP_FAN, figure=unseen(236), config={"displayModeBar": False}, responsive=True, style={"height": 236}
+    )
+    return [
+        html.Div(html.Div(className="skeleton", style={"height": 130}), id=ids.MAP_PANEL_HEAD),
+        html.Div(graph, id=ids.MAP_FAN_BOX, role="img", style={"minHeight": 236}, **{"aria-label": t("panel.label")}),
+        html.Div(id=ids.MAP_PANEL_FOOT),
+    ]
+
+
+def panel(queries: Queries, zone: str, layer: str, step: int | None = None, theme: str | None = None) -> Panel:
     """A zone's forecast: name, model, sentence, chart, reason."""
+    if zone not in queries.zone_names():
+        raise InputError(t("serving.no.zone", zone=str(zone)[:40]))
     info = queries.info()
     target = target_of(queries, layer)
     unit, factor, digits, name = DISPLAY[target]
@@ -192,11 +240,8 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
     head = html.Div([html.H2(queries.zone_names()[zone]), badge(used)], className="panel-head")
     levels, _ = live_views.forecast_paths(queries, zone, target, "in_use")
     if not len(known) and not len(levels):
-        return [
-            head,
-            html.P(t("panel.zone", zone=zone), className="quiet"),
-            html.P(t("panel.none", name=name), className="notice"),
-        ]
+        nothing = html.P(t("panel.none", name=name), className="notice")
+        return Panel([head, html.P(t("panel.zone", zone=zone), className="quiet"), nothing], None, "", [])
     now_words = ""
     if len(known):
         now_words = " · " + t(
@@ -216,18 +261,12 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
         step=step,
         theme=theme,
     )
-    parts = [
+    above = [
         head,
         html.P(t("panel.zone", zone=zone) + now_words, className="quiet"),
         _sentence(queries, zone, target),
-        html.Div(
-            dcc.Graph(
-                id=ids.MAP_FAN, figure=chart, config={"displayModeBar": False}, responsive=True, style={"height": 236}
-            ),
-            role="img",
-            **{"aria-label": t("fan.aria", name=name, zone=queries.zone_names()[zone])},
-        ),
     ]
+    parts: list[Any] = []
     if target in EU_2030:
         limit, who = EU_2030[target], WHO_2021[target]
         words = t(
@@ -235,10 +274,9 @@ def panel(queries: Queries, zone: str, layer: str, step: int | None = None, them
         )
         parts.append(html.P(words, className="fine"))
     if choice:
-        parts.append(
-            html.Details([html.Summary(t("panel.why")), html.P(plain_reason(str(choice["reason"])))], className="why")
-        )
-    return parts
+        reason = html.P(plain_reason(str(choice["reason"])), lang="en")
+        parts.append(html.Details([html.Summary(t("panel.why")), reason], className="why"))
+    return Panel(above, chart, t("fan.aria", name=name, zone=queries.zone_names()[zone]), parts)
 
 
 def _sentence(queries: Queries, zone: str, target: str) -> html.P:
@@ -278,11 +316,11 @@ def _sentence(queries: Queries, zone: str, target: str) -> html.P:
     return html.P(words, className=f"notice {tone}".strip())
 
 
-def table(queries: Queries, zone: str, layer: str, page: int | None = None) -> Any:
-    """The accessible twin of the map."""
+def table(queries: Queries, layer: str) -> dict[str, Any]:
+    """The accessible twin of the map, for the browser."""
     target = target_of(queries, layer)
     bounds = next((low, high) for column, low, high in layers_of(queries).values() if column == target)
-    return zone_table(zone_views.zone_table(queries, target), target, zone, bounds, page)
+    return table_data(zone_views.zone_table(queries, target), target, bounds)
 
 
 def register(app: Dash, queries: Queries) -> None:
@@ -295,11 +333,9 @@ def register(app: Dash, queries: Queries) -> None:
     app.clientside_callback(
         f"{call}.follow(...given)", Output(ids.MAP_STREETS_HOUR, "children"), Input(ids.MAP, "hour")
     )
+    app.clientside_callback(f"{call}.follow(...given)", Output(ids.MAP, "selectedZone"), Input(ids.MAP_TABLE, "chosen"))
     app.clientside_callback(
-        f"{call}.chooseRow(...given)",
-        Output(ids.MAP, "selectedZone"),
-        Input({"zone": ALL}, "n_clicks"),
-        prevent_initial_call=True,
+        f"{call}.follow(...given)", Output(ids.MAP_TABLE, "selected"), Input(ids.MAP, "selectedZone")
     )
     app.clientside_callback(
         f'{call}.remember(...given, ["zone", "step", "layer", "streets"])',
@@ -311,45 +347,53 @@ def register(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
 
-    # a row is marked in the browser: a table made anew would take the focus away from who walks it with the keyboard
-    app.clientside_callback(
-        f"{call}.markRow(...given)",
-        Output(ids.MAP_TABLE, "data-zone"),
-        Input(ids.MAP, "selectedZone"),
-        Input(ids.MAP_TABLE, "children"),
-    )
-
     # the charts' library is large: it is asked for once the map stands
+    @app.callback(Output(ids.MAP_PANEL, "children"), Input(ids.MAP, "painted"), prevent_initial_call=True)
+    def frame(painted: bool | None) -> Any:
+        return panel_frame() if painted else no_update
+
     @app.callback(
-        Output(ids.MAP_PANEL, "children"),
-        Input(ids.MAP, "painted"),
+        Output(ids.MAP_PANEL_HEAD, "children"),
+        Output(ids.MAP_FAN, "figure"),
+        Output(ids.MAP_FAN_BOX, "hidden"),
+        Output(ids.MAP_FAN_BOX, "aria-label"),
+        Output(ids.MAP_PANEL_FOOT, "children"),
         Input(ids.MAP, "selectedZone"),
         Input(ids.MAP_LAYER, "value"),
         Input(ids.THEME, "data"),
+        Input(ids.MAP_LIVE, "seen"),
         State(ids.MAP_TIME, "step"),
-        prevent_initial_call=True,
     )
-    def show(painted: bool | None, zone: str, layer: str, theme: str, step: int | None) -> Any:
-        return panel(queries, zone, layer, step, theme) if painted else no_update
+    def show(zone: str, layer: str, theme: str, _: str, step: int | None) -> tuple[Any, ...]:
+        shown = panel(queries, zone, layer, step, theme)
+        chart = no_update if shown.chart is None else shown.chart
+        return shown.head, chart, shown.chart is None, shown.label, shown.foot
+
+    @app.callback(Output(ids.MAP_TABLE, "table"), Input(ids.MAP_LAYER, "value"), prevent_initial_call=True)
+    def rows(layer: str) -> Any:
+        return table(queries, layer)
 
     @app.callback(
-        Output(ids.MAP_TABLE, "children"),
-        Input(ids.MAP_LAYER, "value"),
-        State(ids.MAP, "selectedZone"),
-        prevent_initial_call=True,
-    )
-    def rows(layer: str, zone: str) -> Any:
-        return table(queries, zone, layer)
-
-    @app.callback(
-        Output(ids.MAP_TABLE, "children", allow_duplicate=True),
-        Input(ids.MAP_TABLE_PAGE, "value"),
+        Output(ids.MAP, "dayUrl"),
+        Output(ids.MAP, "linksUrl"),
+        Output(ids.MAP, "airUrl"),
+        Output(ids.MAP_TIME, "now"),
+        Output(ids.MAP_TIME, "profile"),
+        Output(ids.MAP_TIME, "step"),
+        Output(ids.MAP_KPI, "children"),
+        Output(ids.MAP_TABLE, "table", allow_duplicate=True),
+        Output(ids.STATUS, "children", allow_duplicate=True),
+        Input(ids.MAP_LIVE, "seen"),
+        State(ids.MAP_TIME, "step"),
+        State(ids.MAP_TIME, "now"),
         State(ids.MAP_LAYER, "value"),
-        State(ids.MAP, "selectedZone"),
         prevent_initial_call=True,
     )
-    def turn(page: str, layer: str, zone: str) -> Any:
-        return table(queries, zone, layer, int(page)) if ctx.triggered else no_update
+    def renew(_: str, step: int, before: int, layer: str) -> tuple[Any, ...]:
+        now = queries.info().now_step
+        at = min(now, len(queries.info().day) - 1) if step == before else no_update  # who looks at now keeps to it
+        hill = map_views.congestion(queries)
+        return *addresses(queries), now, hill, at, strip_figures(queries), table(queries, layer), status(queries)
 
     @app.callback(
         Output(ids.MAP_LEGEND, "children"),

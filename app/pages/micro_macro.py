@@ -13,12 +13,12 @@ from app import ids
 from app.addresses import href
 from app.components.city_map import CityMap
 from app.components.parts import DIVERGING, icon, legend_ramp
+from app.display import DISPLAY
 from app.layers import attribution_of
 from app.pages.micro_macro_parts import head, middle, notes, strip
 from app.queries import Queries
 from app.shell import Page
 from app.texts import ahead, t
-from data.units import DISPLAY
 
 PAGE = Page("/micro-macro", "nav.compare", "arrows-left-right")
 SHARE_LIMIT = 20.0  # difference in % of the macromodel's loss at which the map's colours end

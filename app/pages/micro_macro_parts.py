@@ -5,18 +5,17 @@ from __future__ import annotations
 import html as escaping
 from typing import Any
 
-import pandas as pd
 from dash import html
 
 from app import comparison_metrics as by
 from app import comparison_views as views
 from app.components.parts import figure
+from app.display import DISPLAY
 from app.figures.dumbbell import dumbbell
 from app.figures.horizon import horizon
 from app.pages.models_zone import graph
 from app.queries import Queries
-from app.texts import ahead, model_name, t
-from data.units import DISPLAY
+from app.texts import ahead, model_name, number, t
 
 _COSTS = (("fit_seconds", 2), ("retrain_seconds", 2), ("latency_ms_p50", 2), ("latency_ms_p99", 2), ("kilobytes", 0))
 
@@ -40,13 +39,13 @@ def strip(queries: Queries, target: str, metric: str, h: float, period: str) -> 
         row = lines.loc[model]
         digits = 1 if row["value"] >= 10 else 2
         if row[["lower", "upper"]].isna().any():
-            return figure(name, f"{row['value']:.{digits}f}", unit, "")
-        note = t("compare.interval", low=f"{row['lower']:.{digits}f}", high=f"{row['upper']:.{digits}f}")
-        return figure(name, f"{row['value']:.{digits}f}", unit, note)
+            return figure(name, number(row["value"], digits), unit, "")
+        note = t("compare.interval", low=number(row["lower"], digits), high=number(row["upper"], digits))
+        return figure(name, number(row["value"], digits), unit, note)
 
     train, train_note = "–", ""
     if "micromodel" in cost.index:
-        train = f"{cost.loc['micromodel', 'fit_seconds'] / max(1, cost.loc['micromodel', 'zones']):.2f}"
+        train = number(cost.loc["micromodel", "fit_seconds"] / max(1, cost.loc["micromodel", "zones"]), 2)
     if "macromodel" in cost.index:
         train_note = t("compare.train.city", s=f"{cost.loc['macromodel', 'fit_seconds']:.1f}")
     cover = by.lines(queries, target, "coverage_90", by.ALL)
@@ -204,8 +203,3 @@ def _by_horizon(title: str, cells: dict[tuple[str, float], str]) -> html.Table:
 def _within(words: str) -> str:
     """A name within a sentence."""
     return words[:1].lower() + words[1:]
-
-
-def number(value: float, digits: int) -> str:
-    """A number, or a dash where none is known."""
-    return "–" if pd.isna(value) else f"{value:,.{digits}f}"

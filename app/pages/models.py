@@ -14,16 +14,15 @@ from dash import Dash, Input, Output, dcc, html
 from app import ids
 from app.addresses import href
 from app.components.parts import badge, icon
+from app.display import DISPLAY
 from app.model_lists import HORIZONS_S, model_table
 from app.pages import models_create, models_versions
 from app.pages.models_zone import detail
 from app.queries import NotReadyError, Queries, targets_of
 from app.shell import Page
-from app.texts import ahead, model_name, t
-from data.units import DISPLAY
+from app.texts import ahead, model_name, number, t
 
 PAGE = Page("/models", "nav.models", "brain")
-HORIZONS = tuple((s, ahead(s)) for s in HORIZONS_S)
 
 
 def layout(queries: Queries, **address: str) -> Any:
@@ -74,7 +73,7 @@ def layout(queries: Queries, **address: str) -> Any:
                     ),
                     html.Section(
                         [
-                            html.Div(detail(queries, target, zone, int(moment), None), id=ids.MODELS_DETAIL),
+                            html.Div(html.Div(className="skeleton skeleton-panel"), id=ids.MODELS_DETAIL),
                             models_versions.dialog(),
                         ],
                         className="column", tabIndex=0, **{"aria-label": t("models.one")},
@@ -101,7 +100,7 @@ def table(queries: Queries, target: str, zone: str) -> list[Any]:
     """All zones that sense `target`: family, state, errors against naive and macromodel, coverage, cost, use."""
     rows = model_table(queries, target)
     timed = "fit_seconds" in rows and rows["fit_seconds"].notna().any()  # older cards do not tell
-    many = [(t("models.head.error", ahead=words), "number") for _, words in HORIZONS]
+    many = [(t("models.head.error", ahead=words), "number") for words in map(ahead, HORIZONS_S)]
     costs = [(t("models.head.fit"), "number wide")] if timed else []
     heads = [
         (t("table.zone"), ""), (t("models.head.family"), ""), (t("models.head.state"), ""), *many,
@@ -136,7 +135,7 @@ def _row(r: dict[str, Any], zone: str, timed: bool) -> html.Tr:
         html.Td(model_name(r["family"])),
         html.Td([state_badge(r["state"], r["state_why"]), html.Span(f" {version}", className="quiet")]),
     ]
-    for s, _ in HORIZONS:
+    for s in HORIZONS_S:
         leads = r[f"micromodel_{s}"] < min(r[f"macromodel_{s}"], r[f"seasonal_naive_{s}"])
         cells.append(_number(r[f"micromodel_{s}"], "best" if leads else ""))
     cover, size = r["coverage_90"], r["bytes"]
@@ -151,7 +150,7 @@ def _row(r: dict[str, Any], zone: str, timed: bool) -> html.Tr:
 
 
 def _number(value: float, look: str = "") -> html.Td:
-    return html.Td("–" if value != value else f"{value:,.2f}", className=f"number {look}".strip())
+    return html.Td(number(value, 2), className=f"number {look}".strip())
 
 
 def state_badge(state: str, why: str = "") -> html.Span:
@@ -172,7 +171,12 @@ def register(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
 
-    @app.callback(Output(ids.MODELS_NEW, "href"), Input(ids.MODELS_TARGET, "value"), Input(ids.MODELS_ZONE, "value"))
+    @app.callback(
+        Output(ids.MODELS_NEW, "href"),
+        Input(ids.MODELS_TARGET, "value"),
+        Input(ids.MODELS_ZONE, "value"),
+        prevent_initial_call=True,
+    )
     def new(target: str, zone: str) -> str:
         return create_address(target, zone)
 
@@ -181,10 +185,12 @@ def register(app: Dash, queries: Queries) -> None:
         Input(ids.MODELS_TARGET, "value"),
         Input(ids.MODELS_ZONE, "value"),
         Input(ids.MODELS_CHANGED, "data"),
+        prevent_initial_call=True,
     )
     def rows(target: str, zone: str, _: Any) -> list[Any]:
         return table(queries, target, zone)
 
+    # the one zone is a matter of charts, drawn in a theme that the browser alone knows: it is made once the page stands
     @app.callback(
         Output(ids.MODELS_DETAIL, "children"),
         Input(ids.MODELS_TARGET, "value"),

@@ -20,6 +20,7 @@ from app.jobs import Jobs, start_worker
 from app.model_actions import act
 from app.pages.models_create_steps import body, facts, outcome
 from app.queries import Queries
+from app.serving.people import signed
 from app.texts import t
 from data.errors import ZonewiseError
 
@@ -109,7 +110,7 @@ def begin(queries: Queries, said: dict[str, Any]) -> Plan:
     }  # fmt: skip
     checked(queries, params)
     space = queries.workspace
-    job = Jobs(space.jobs_path).add("create", params)
+    job = Jobs(space.jobs_path).add("create", params, by=signed(None))
     start_worker(space.root, job)
     return plan_of(queries, {**plan.address, "job": job})
 
@@ -201,7 +202,8 @@ def register(app: Dash, queries: Queries) -> None:
         from app.pages.models_create_steps import target_options
 
         options = target_options(queries, zone)
-        return options, target if target in {o["value"] for o in options} else options[0]["value"]
+        first = options[0]["value"] if options else None
+        return options, target if target in {o["value"] for o in options} else first
 
     @app.callback(
         Output(ids.CREATE_PLAN, "data", allow_duplicate=True),

@@ -11,9 +11,10 @@ from dash import html
 from app import create_views as views
 from app import ids
 from app.addresses import href
-from app.components.parts import icon
+from app.components.parts import icon, stored
 from app.create_job import LEAST_DAYS
 from app.create_views import EFFORTS, HORIZONS_S, STEPS, Plan
+from app.display import DISPLAY
 from app.figures.candidates import candidates
 from app.figures.heard import heard
 from app.figures.horizon import horizon
@@ -24,8 +25,7 @@ from app.model_views import plain_reason, version
 from app.pages.models_versions import text_field
 from app.pages.models_zone import graph
 from app.queries import Queries
-from app.texts import ahead, model_name, t
-from data.units import DISPLAY
+from app.texts import ahead, model_name, number, t
 
 
 def body(queries: Queries, plan: Plan, theme: str | None = None) -> list[Any]:
@@ -86,7 +86,7 @@ def _objective_facts(queries: Queries, plan: Plan, _: str | None) -> list[Any]:
         (t("create.now.version"), now["version"] or "–"),
     ]
     if error == error:
-        pairs.append((t("create.now.error", ahead=ahead(now["horizon_s"])), f"{error:,.2f} {unit}"))
+        pairs.append((t("create.now.error", ahead=ahead(now["horizon_s"])), f"{number(error, 2)} {unit}"))
     return [html.H3(t("create.now")), _facts(pairs)]
 
 
@@ -235,12 +235,12 @@ def _going(job: Job) -> list[Any]:
     """A job that is queued, at work, stopped or has failed."""
     words = t(f"create.job.{job.state}")
     if job.state == FAILED:
-        return [html.P([html.Strong(f"{words}: "), job.message], className="fault")]
+        return [html.P([html.Strong(f"{words}: "), stored(job.message)], className="fault")]
     if not job.open:
         return [html.P([html.Strong(f"{words}. "), t("create.job.nothing")], className="quiet")]
     share = 100 * job.done / job.total if job.total else 0
     return [
-        html.P([html.Strong(f"{words}. "), job.message]),
+        html.P([html.Strong(f"{words}. "), stored(job.message)]),
         html.Div(
             html.Div(style={"width": f"{share:.0f}%"}), className="progress", role="progressbar",
             **{"aria-label": words, "aria-valuenow": f"{share:.0f}", "aria-valuemin": "0", "aria-valuemax": "100"},

@@ -10,6 +10,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from app import ids
 from app.components.parts import icon
+from app.display import DISPLAY
 from app.model_actions import MOST_NAME, MOST_WHY, act
 from app.model_downloads import KINDS, download, offers
 from app.model_lists import version_rows
@@ -17,7 +18,6 @@ from app.model_views import plain_reason, standing
 from app.queries import Queries
 from app.texts import model_name, t
 from data.errors import ZonewiseError
-from data.units import DISPLAY
 
 
 def versions(queries: Queries, zone: str, target: str) -> list[Any]:
@@ -66,7 +66,7 @@ def _row(r: dict[str, Any], zone: str, target: str, *, pinned: bool) -> html.Tr:
             ),
             html.Td(model_name(r["family"]) if r["family"] else "–"),
             html.Td("–" if r["error"] != r["error"] else f"{r['error']:,.2f}", className="number"),
-            html.Td(plain_reason(r["why"]) or "–", className="wide"),
+            html.Td(plain_reason(r["why"]) or "–", className="wide", lang="en"),
             html.Td(_act("promote", r["version"], zone, target) if free else "–"),
         ]
     )

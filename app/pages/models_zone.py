@@ -8,6 +8,7 @@ from typing import Any
 from dash import dcc, html
 
 from app.components.parts import badge
+from app.display import DISPLAY
 from app.figures.candidates import candidates
 from app.figures.coverage import coverage
 from app.figures.drivers import drivers
@@ -20,7 +21,6 @@ from app.pages.models_versions import versions
 from app.queries import Queries
 from app.responses import curves
 from app.texts import ahead, model_name, signed, t
-from data.units import DISPLAY
 
 #: Weights of a line that are shown; the others are counted.
 LINE_ITEMS = 10
@@ -71,10 +71,11 @@ def _why(queries: Queries, zone: str, target: str, moment: int, choice: dict[str
         more = t("models.weights", ahead=ahead(mixed[1] * step_s), shares=mixed[0])
         said.append(html.P([html.Strong(f"{model_name('mix')}. "), about("mix"), " ", more]))
     reason = str(own.get("reason") or choice["reason"]) if own.get("created_by") else str(choice["reason"])
-    said.append(html.P(plain_reason(reason), className="notice"))
+    said.append(html.P(plain_reason(reason), className="notice", lang="en"))
     if own.get("guard"):
         look = "notice warn" if own.get("fell_from") else "quiet"
-        said.append(html.P([html.Strong(t("models.guard")), plain_reason(str(own["guard"]))], className=look))
+        guard = html.Span(plain_reason(str(own["guard"])), lang="en")
+        said.append(html.P([html.Strong(t("models.guard")), guard], className=look))
     return html.Div([html.H2(t("models.why")), *said], className="pad")
 
 
@@ -96,7 +97,9 @@ def _forecast(queries: Queries, zone: str, target: str, moment: int, theme: str 
     parts: list[Any] = []
     words = told(queries, zone, target, moment, t("models.told.when", time=clock))
     if words:
-        parts.append(html.Div([html.H2(t("models.told")), html.P(words, className="notice")], className="pad"))
+        parts.append(
+            html.Div([html.H2(t("models.told")), html.P(words, className="notice", lang="en")], className="pad")
+        )
     found = explain(queries, zone, target, moment)
     if found is None:
         return [*parts, html.Div(html.P(t("models.none"), className="notice"), className="pad")]
@@ -136,11 +139,13 @@ def _inside(queries: Queries, zone: str, target: str, moment: int) -> list[Any]:
     asked, at = trace(queries, zone, target, moment)
     if asked:
         sub = html.P(t("models.trace.sub", ahead=ahead(at * step_s)), className="quiet")
-        parts.append(html.Div([html.H2(t("models.trace")), sub, html.Ol([html.Li(x) for x in asked])], className="pad"))
+        questions = html.Ol([html.Li(x) for x in asked], lang="en")
+        parts.append(html.Div([html.H2(t("models.trace")), sub, questions], className="pad"))
     lines, at = rules(queries, zone, target, moment)
     if lines:
         sub = html.P(t("models.rules.sub", ahead=ahead(at * step_s)), className="quiet")
-        parts.append(html.Div([html.H2(t("models.rules")), sub, html.Ul([html.Li(x) for x in lines])], className="pad"))
+        every = html.Ul([html.Li(x) for x in lines], lang="en")
+        parts.append(html.Div([html.H2(t("models.rules")), sub, every], className="pad"))
     line = weights(queries, zone, target, moment)
     return [*parts, _line(line, target, step_s)] if line is not None else parts
 

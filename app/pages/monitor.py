@@ -11,14 +11,15 @@ from app import ids, shell
 from app import monitor_views as views
 from app.components import monitor_parts as parts
 from app.components.parts import icon, strip
+from app.display import DISPLAY
 from app.jobs import Jobs, start_worker
 from app.monitoring import acknowledge
 from app.queries import Queries
 from app.retraining import KINDS, MOST_DAYS, schedule_of, set_schedule
+from app.serving.people import PLANNER, may, need_job, signed
 from app.shell import Page
 from app.texts import t
 from data.errors import InputError, ZonewiseError
-from data.units import DISPLAY
 
 PAGE = Page("/monitor", "nav.monitor", "activity")
 _TICK_MS = 2000
@@ -128,7 +129,7 @@ def _retrain(queries: Queries, quantities: list[dict[str, str]], target: str) ->
                     ],
                     className="row end",
                 ),
-                html.P(parts.policy_now(queries), id=ids.MONITOR_POLICY_NOW, className="quiet full"),
+                html.P(id=ids.MONITOR_POLICY_NOW, className="quiet full"),
                 dmc.Select(id=ids.MONITOR_ZONE, label=t("monitor.retrain.zone"), data=zones, searchable=True,
                            value=zones[0]["value"] if zones else None, allowDeselect=False, size="sm"),
                 dmc.Select(id=f"{ids.MONITOR_ZONE}-target", label=t("monitor.retrain.target"), data=quantities,
@@ -168,7 +169,7 @@ def begin(queries: Queries, kind: str, params: dict[str, Any]) -> str:
     if views.open_job(queries, kind):
         raise InputError(t("monitor.retrain.busy"))
     space = queries.workspace
-    job = Jobs(space.jobs_path).add(kind, params)
+    job = Jobs(space.jobs_path).add(kind, params, by=signed(None))
     start_worker(space.root, job)
     return job
 
@@ -195,7 +196,7 @@ def act(queries: Queries, what: str, given: dict[str, Any]) -> str:
     if what == ids.MONITOR_CHECK:
         begin(queries, "monitor", {})
         return t("monitor.checking")
-    by = signed_by(given.get("name"))
+    by = signed_by(signed(given.get("name")))
     registry = Registry(space.models, by=by)
     if what == ids.MONITOR_ACK:
         acknowledge(space, str(given["alarm"]), by=by, note=str(given.get("note") or ""))
@@ -237,7 +238,12 @@ def register(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
     def look(_: int, before: str, follow: bool) -> Any:
-        if follow and views.newer_readings(queries) and not views.open_job(queries, "monitor", "retrain"):
+        if (
+            follow
+            and may(PLANNER)
+            and views.newer_readings(queries)
+            and not views.open_job(queries, "monitor", "retrain")
+        ):
             begin(queries, "monitor", {})
         now = views.version(queries)
         return no_update if now == before else now
@@ -254,6 +260,7 @@ def register(app: Dash, queries: Queries) -> None:
         seen,
         Input(ids.MONITOR_FILTER, "value"),
         Input(ids.MONITOR_ALARM, "data"),
+        prevent_initial_call=True,
     )
     def listed(_: str, which: str, selected: str) -> list[Any]:
         return parts.alarm_list(queries, which, selected)
@@ -276,6 +283,8 @@ def register(app: Dash, queries: Queries) -> None:
             return no_update, no_update, no_update
         table = views.alarms(queries)
         mine = table[table["alarm_id"] == ctx.triggered_id["alarm"]]
+        if mine.empty:  # acknowledged meanwhile, and gone
+            return no_update, no_update, no_update
         row = mine.iloc[0]
         return str(row["alarm_id"]), str(row["zone_id"]), str(row["target"])
 
@@ -327,5 +336,9 @@ def register(app: Dash, queries: Queries) -> None:
     def stop(clicks: list[int]) -> Any:
         if not any(clicks) or not ctx.triggered_id:
             return no_update
-        Jobs(queries.workspace.jobs_path).cancel(ctx.triggered_id["stop"])
+        jobs = Jobs(queries.workspace.jobs_path)
+        job = jobs.read(str(ctx.triggered_id["stop"]))
+        if job is not None:
+            need_job(job.kind)
+            jobs.cancel(job.id)
         return views.version(queries)

@@ -21,6 +21,7 @@ from app.queries import Queries
 from app.recommend_job import SEEDS as CONFIRM_SEEDS
 from app.recommend_job import SIMULATIONS, question_of
 from app.scenario_draft import with_drawing
+from app.serving.people import need_job, signed
 from app.study_job import MOST_UNTIL, SEEDS
 from app.texts import t
 from data.errors import ZonewiseError
@@ -84,8 +85,11 @@ def _runs(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
     def stop(clicks: int, job: str | None) -> Any:
-        if clicks and job:
-            Jobs(queries.workspace.jobs_path).cancel(job)
+        jobs = Jobs(queries.workspace.jobs_path)
+        found = jobs.read(job) if clicks and job else None
+        if found is not None:
+            need_job(found.kind)
+            jobs.cancel(found.id)
         return no_update
 
     @app.callback(
@@ -151,7 +155,8 @@ def command(queries: Queries, form: Mapping[str, Any], params: Mapping[str, Any]
 
 def start(queries: Queries, kind: str, params: Mapping[str, Any]) -> str:
     """Add a job and start its worker; returns the job's id."""
-    job = Jobs(queries.workspace.jobs_path).add(kind, params)
+    need_job(kind)  # an admin's job, named by somebody else to be run again, is still the admin's
+    job = Jobs(queries.workspace.jobs_path).add(kind, params, by=signed(None))
     start_worker(queries.workspace.root, job)
     return job
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, no_update
 
 from app import ids
+from app import study_views as views
 from app.components import measure_form
 from app.queries import Queries
 from app.scenario_draft import clicked, drawn_of, empty_draft, opened, put, removed, surrounded
-from app.scenario_fields import HOURS, OFFERS, defaults, entry_of, values_of
+from app.scenario_fields import HOURS, defaults, entry_of, offer_of, values_of
 from app.texts import t
 from data.errors import ZonewiseError
 
@@ -94,9 +94,8 @@ def _in_the_browser(app: Dash) -> None:
         State(ids.SCENARIO_DRAFT, "data"),
         prevent_initial_call=True,
     )
-    words = json.dumps({"done": t("copy.done"), "long": t("scenario.share.long")})
     app.clientside_callback(
-        f"(...given) => window.dash_clientside.drafts.share(...given, {words})",
+        f"{drafts}.share(...given)",
         Output(ids.SCENARIO_SHARED, "children"),
         Input(ids.SCENARIO_SHARE, "n_clicks"),
         State(ids.SCENARIO_DRAFT, "data"),
@@ -244,7 +243,8 @@ def form_of(queries: Queries, kind: str, editing: int | None, draft: Mapping[str
     same = entry is not None and entry.get("measure") == kind
     values = values_of(entry) if same and entry is not None else defaults(kind)
     streets: Sequence[str] = street_names(queries) if kind == "turn_ban" else ()
-    hidden, offer = {"display": "none"}, OFFERS[kind]
+    hidden, offer = {"display": "none"}, offer_of(kind)
+    assert offer is not None  # as the guard has seen to
     shown = measure_form.fields(kind, values, zone_choices(queries), streets)
     return shown, {} if offer.place == "links" else hidden, {} if offer.hours != "never" else hidden
 
@@ -284,10 +284,12 @@ def added(
     where = {**place, "links": sorted(drawn["links"]), "line": drawn["line"]}
     clean = {key: value.strip() if isinstance(value, str) else value for key, value in when.items()}
     entry = entry_of(kind, values, where, clean, before)
-    if OFFERS[kind].hours == "must" and not (entry.get("start") and entry.get("end")):
-        return no_update, no_update, t("scenario.hours.must", what=t(f"kind.{kind}"))
+    offer = offer_of(kind)
+    assert offer is not None
+    if offer.hours == "must" and not (entry.get("start") and entry.get("end")):
+        return no_update, no_update, t("scenario.hours.must", what=views.kind_label(kind))
     if (
-        OFFERS[kind].place == "links"
+        offer.place == "links"
         and not set(entry) & {"links", "line", "street", "zones", "road_class", "area", "ways", "any_of", "but_not"}
         and kind not in EVERYWHERE
     ):

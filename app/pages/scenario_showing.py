@@ -41,18 +41,15 @@ def _map(app: Dash, queries: Queries) -> None:
 
     @app.callback(
         Output(ids.SCENARIO_SHOW, "data"),
-        Output(ids.SCENARIO_SHOW, "value", allow_duplicate=True),
         Output(ids.SCENARIO_SHOW_BOX, "style"),
         Input(ids.SCENARIO_STUDY, "data"),
         Input(ids.SCENARIO_OTHER, "value"),
         Input(ids.SCENARIO_PREVIEW, "children"),
         State(ids.SCENARIO_DRAFT, "data"),
         State(ids.SCENARIO_EDIT, "data"),
-        State(ids.SCENARIO_SHOW, "value"),
-        prevent_initial_call="initial_duplicate",
     )
     def offers(
-        study: str | None, other: str | None, _: Any, draft: dict[str, Any], editing: int | None, shown: str
+        study: str | None, other: str | None, _: Any, draft: dict[str, Any], editing: int | None
     ) -> tuple[Any, ...]:
         form = as_run(draft, editing)
         answer = foreseen_or_fault(queries, form)[0] if form["measures"] else None
@@ -60,10 +57,27 @@ def _map(app: Dash, queries: Queries) -> None:
             show for show, is_there in zip(SHOWS, (True, answer, study, study and other, study and other)) if is_there
         ]
         data = [{"value": show, "label": t(f"scenario.show.{show}")} for show in there]
+        return data, {} if len(there) > 1 else {"display": "none"}
+
+    # apart from what is offered: a preview that comes while an address opens must not make the page forget its turn
+    @app.callback(
+        Output(ids.SCENARIO_SHOW, "value", allow_duplicate=True),
+        Input(ids.SCENARIO_OTHER, "value"),
+        Input(ids.SCENARIO_STUDY, "data"),
+        prevent_initial_call="initial_duplicate",
+    )
+    def turn(other: str | None, study: str | None) -> Any:
         came = {str(one["prop_id"]).split(".")[0] for one in ctx.triggered}
-        turn = newest(came, bool(other))
-        value = turn if turn in there else no_update if shown in there else "draft"
-        return data, value, {} if len(there) > 1 else {"display": "none"}
+        return newest(came, bool(other)) or no_update if study else no_update
+
+    app.clientside_callback(
+        "(data, value) => data && !data.some((one) => one.value === value) ? 'draft'"
+        " : window.dash_clientside.no_update",
+        Output(ids.SCENARIO_SHOW, "value", allow_duplicate=True),
+        Input(ids.SCENARIO_SHOW, "data"),
+        State(ids.SCENARIO_SHOW, "value"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output(ids.SCENARIO_QUANTITY, "data"),
@@ -133,7 +147,7 @@ def painted(
     if editing is not None:  # what is edited lies on the map as drawn
         edits["changed"] = sorted({*edits["changed"], *drawn_of(draft)["links"]} - {*edits["closed"]})
     bare = edits, "edit", None, None, None, legend("draft", edits)
-    if show == "draft" or quantity not in views.MAPS:
+    if show == "draft" or quantity is None or quantity not in views.MAPS:
         return bare
     shown = views.MAPS[quantity]
     try:

@@ -6,6 +6,7 @@ This module is what the page looks like; `scenario_editing` changes the draft, `
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -13,13 +14,13 @@ from dash import Dash, dcc, html
 
 from app import ids
 from app.addresses import href
-from app.components.city_map import CityMap
+from app.components.city_map import CityMap, map_words
 from app.components.measure_form import kinds_menu
 from app.components.parts import icon
 from app.components.study_parts import fold
 from app.components.study_results import AIMS
 from app.jobs import DONE, Job, Jobs
-from app.layers import is_measured
+from app.layers import attribution_of, is_measured
 from app.pages import scenario_actions, scenario_editing, scenario_showing
 from app.pages.scenario_editing import OWN
 from app.queries import NotReadyError, Queries
@@ -29,7 +30,7 @@ from app.scenario_fields import DAYS, DIRECTIONS, ROAD_CLASSES
 from app.shell import Page
 from app.study_job import MOST_SEEDS, SEEDS
 from app.study_views import option_label
-from app.texts import EN, t
+from app.texts import t
 from data.errors import ZonewiseError
 
 __all__ = ["PAGE", "layout", "register"]
@@ -57,14 +58,14 @@ def layout(queries: Queries, **address: str) -> Any:
         drawMode="click",
         edits={"closed": [], "changed": [], "zones": [], "lines": []},
         ariaLabel=t("scenario.aria"),
-        words={**_tips(), "nothing": t("show.unclear")},
+        words={**map_words(), "nothing": t("show.unclear")},
     )
     box = html.Div(
         [
             city_map,
             _tools(),
             html.Div(id=ids.SCENARIO_LEGEND, className="float legend"),
-            html.Div(t("attribution"), className="attribution"),
+            html.Div(t(attribution_of(queries)), className="attribution"),
         ],
         className="map-box",
     )
@@ -116,9 +117,9 @@ def on_the_desk(queries: Queries, address: dict[str, str]) -> dict[str, Any]:
     return desk
 
 
-def _tips() -> dict[str, str]:
-    words = {k.removeprefix("map.tip."): EN[k] for k in EN if k.startswith("map.tip.")}
-    return {**words, "failed": EN["map.failed"]}
+def _said() -> dict[str, str]:
+    """What the browser says once a link is copied, or cannot be."""
+    return {"data-done": t("copy.done"), "data-long": t("scenario.share.long")}
 
 
 def _meta(queries: Queries, *, given: bool) -> dict[str, Any]:
@@ -195,12 +196,17 @@ def _drawer(queries: Queries, desk: dict[str, Any]) -> html.Section:
     )
 
 
-def _drafts(draft: dict[str, Any]) -> list[Any]:
-    """Drafts of this browser, an example to start from, and the name."""
+@cache
+def _examples() -> tuple[dict[str, str], ...]:
+    """Shipped scenarios, for a picker; read once, as they come with the program."""
     from simulation.scenarios import load_shipped, shipped_names
 
-    shipped = [{"value": OWN, "label": t("scenario.own")}]
-    shipped += [{"value": n, "label": load_shipped(n).label or n} for n in shipped_names()]
+    return tuple({"value": n, "label": load_shipped(n).label or n} for n in shipped_names())
+
+
+def _drafts(draft: dict[str, Any]) -> list[Any]:
+    """Drafts of this browser, an example to start from, and the name."""
+    shipped = [{"value": OWN, "label": t("scenario.own")}, *_examples()]
     return [
         html.Div(
             [
@@ -396,7 +402,7 @@ def _recommend() -> html.Details:
 def _take_along() -> list[Any]:
     """A link, files, the report, and the command that gives the same run."""
     files = (("yaml", ids.SCENARIO_YAML), ("json", ids.SCENARIO_JSON))
-    buttons = [_button(ids.SCENARIO_SHARE, [icon("share"), t("scenario.share")])]
+    buttons = [_button(ids.SCENARIO_SHARE, [icon("share"), t("scenario.share")], **_said())]
     buttons += [_button(ident, [icon("download"), t(f"scenario.{kind}")]) for kind, ident in files]
     buttons.append(_button(ids.SCENARIO_REPORT, [icon("report"), t("scenario.report")], disabled=True))
     return [

@@ -12,12 +12,13 @@ from app import ids
 from app.addresses import address_of
 from app.components.parts import icon
 from app.components.study_parts import progress_view
-from app.job_spec import EFFORTS
 from app.jobs import DONE, Jobs, start_worker
 from app.queries import Queries
+from app.serving.people import signed
 from app.shell import Page
 from app.start_views import cards, import_report
 from app.texts import t
+from app.training_options import EFFORTS
 from app.uploads import MOST_UPLOAD_BYTES, READINGS, STREETS, TABLES, keep_upload, megabytes
 from data.errors import InputError, ZonewiseError
 from data.schemas import ZONE_QUANTITIES
@@ -223,7 +224,7 @@ def begin_import(
 
 def _begin(space: Workspace, kind: str, params: dict[str, Any]) -> dict[str, str]:
     space.update(label=space.name)
-    job = Jobs(space.jobs_path).add(kind, params)
+    job = Jobs(space.jobs_path).add(kind, params, by=signed(None))
     start_worker(space.root, job)
     return {"space": space.name, "job": job}
 

@@ -73,6 +73,8 @@ class Findings:
         words += ["--days", str(told.days), "--start", told.start]
         if told.elasticity is not None:
             words += ["--elasticity", f"{told.elasticity:g}"]
+        if told.equilibrium is not None:
+            words += ["--equilibrium", f"{told.equilibrium:g}"]
         return " ".join(shlex.quote(word) for word in words)
 
 
@@ -110,8 +112,8 @@ def gather(workspace: Workspace, run: str) -> Findings:
         format=FORMAT,
         study=StudySpec(
             run=run, scenario=plain(spec["scenario"]), pairs=len(study["seeds"]), days=spec["days"],
-            start=str(spec["start"]), elasticity=spec.get("elasticity"), until=spec.get("until"),
-            seconds=spec.get("seconds"), air=plain(spec.get("air")),
+            start=str(spec["start"]), elasticity=spec.get("elasticity"), equilibrium=spec.get("equilibrium"),
+            until=spec.get("until"), seconds=spec.get("seconds"), air=plain(spec.get("air")),
             calibration=None if calibration is None else plain(_without_code(runs.manifest(calibration)["spec"])),
         ),
         city=CitySpec(

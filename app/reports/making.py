@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from app.reports.errors import ReportError
@@ -13,7 +14,7 @@ from app.reports.writing import write
 from data.store.folder import write_atomic
 from data.store.workspace import Workspace
 
-FORMS = {".html": to_html, ".htm": to_html, ".md": to_markdown, ".markdown": to_markdown}
+FORMS: dict[str, Callable[..., str]] = {".html": to_html, ".htm": to_html, ".md": to_markdown, ".markdown": to_markdown}
 
 
 def make_report(workspace: Workspace, run: str, to: str | Path) -> Path:
@@ -39,12 +40,24 @@ def make_report(workspace: Workspace, run: str, to: str | Path) -> Path:
         If there is no such run.
     """
     path = Path(to).expanduser()
+    form = form_of(path)
+    found = gather(workspace, run)
+    write_atomic(path, form(write(found), to_json(found.specification)).encode())
+    path.chmod(0o644)  # a file to hand out, unlike those of the store
+    return path
+
+
+def form_of(path: Path) -> Callable[..., str]:
+    """What writes a document as the file's ending says.
+
+    Raises
+    ------
+    ReportError
+        If the name has another ending or its folder is not there.
+    """
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise ReportError(f"{path}: a report is written as .html or .md; found the ending {path.suffix!r}")
     if not path.parent.is_dir():
         raise ReportError(f"{path}: there is no folder {path.parent}; make it, or write elsewhere")
-    found = gather(workspace, run)
-    write_atomic(path, form(write(found), to_json(found.specification)).encode())
-    path.chmod(0o644)  # a file to hand out, unlike those of the store
-    return path
+    return form

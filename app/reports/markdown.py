@@ -12,20 +12,23 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]|~>$])")
 _LEADING = re.compile(r"^(\d+(?=[.)])|[-+=#])")
 
 
-def to_markdown(document: Document, specification: str) -> str:
+def to_markdown(document: Document, specification: str = "") -> str:
     """The text.
 
     Parameters
     ----------
     document : Document
     specification : str
-        JSON from `specification.to_json`, which holds no backquote.
+        JSON from `specification.to_json`, which holds no backquote; none where the report is not of a study.
     """
     images: list[str] = []
     blocks = "\n\n".join(_block(block, images) for block in document.blocks)
     data = "\n".join(images)
+    text = f"# {_plain(document.title)}\n\n{_plain(document.lead)}\n\n{blocks}\n"
+    if not specification:
+        return f"{text}\n{data}\n" if data else text
     return (
-        f"# {_plain(document.title)}\n\n{_plain(document.lead)}\n\n{blocks}\n\n## For the machine\n\n"
+        f"{text}\n## For the machine\n\n"
         "The study's specification, for `zonewise scenario reproduce`, and the drawings:\n\n"
         f"```json {ELEMENT}\n{specification}\n```\n\n{data}\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from typing import Any
 
 import pandas as pd
 
@@ -59,7 +60,26 @@ def method(found: Findings) -> list[Block]:
                 f" spent {number(float(gap['gap']) * 100)} % more than on the best ways ({int(gap['trips']):,} trips);"
                 " this relative gap holds the errors with which they perceive times."
             )
+    if learned := study.get("learned") or ():
+        items.append(equilibrium_words(learned))
     return [Heading("Method"), Bullets(tuple(items))]
+
+
+def equilibrium_words(learned: list[list[dict[str, Any]]]) -> str:
+    """What was asked of the ways of each side of each pair, and what was reached."""
+    today, plan = zip(*learned)
+    words = [
+        f"{100 * max(one['gap'] for one in side):.2f} % {name} ({max(int(one['rounds']) for one in side)} rounds at"
+        f" most, from {100 * max(one['first_gap'] for one in side):.2f} %)"
+        for name, side in (("today", today), ("with the plan", plan))
+    ]
+    missed = sum(one["gap"] > one["asked"] for pair in learned for one in pair)
+    return (
+        f"Ways in equilibrium: every day was repeated with better ways until trips lost less than"
+        f" {100 * today[0]['asked']:g} % against their best ones; the largest relative gap over the pairs was"
+        f" {' and '.join(words)}. Incidents that nobody can foresee were left out."
+        + (f" {missed} of {2 * len(learned)} runs did not come that near." if missed else "")
+    )
 
 
 def _demand(found: Findings) -> str:
@@ -87,7 +107,9 @@ def assumptions(found: Findings) -> list[Block]:
     )  # fmt: skip
     sources = tuple((what, text) for name, what in COEFFICIENTS.items() for text in _sources(name))
     notes = [
-        "Drivers learn the times of streets within a run and know no more of yesterday than its last hour.",
+        "Drivers know what streets took on the same day before."
+        if found.study.get("learned")
+        else "Drivers learn the times of streets within a run and know no more of yesterday than its last hour.",
         "Who has no open way drives through a closed street, as residents and rescuers may; nobody is stranded.",
         "A charge moves routes, not trips, unless the plan says so.",
         "The mean travel time of a trip counts from the moment it wants to set out, the wait for room in its first"

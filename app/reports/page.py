@@ -42,15 +42,16 @@ thead{display:table-header-group}.scroll{overflow:visible}
 """.strip()
 
 
-def to_html(document: Document, specification: str) -> str:
+def to_html(document: Document, specification: str = "") -> str:
     """The page.
 
     Parameters
     ----------
     document : Document
     specification : str
-        JSON from `specification.to_json`, which holds no `<`.
+        JSON from `specification.to_json`, which holds no `<`; none where the report is not of a study.
     """
+    held = f'<script type="application/json" id="{ELEMENT}">{specification}</script>\n' if specification else ""
     body = "\n".join(_block(block) for block in document.blocks)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -58,7 +59,7 @@ def to_html(document: Document, specification: str) -> str:
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>{escape(document.title)}</title>\n<style>\n{_STYLE}\n</style>\n</head>\n<body>\n<main>\n"
         f'<h1>{escape(document.title)}</h1>\n<p class="lead">{escape(document.lead)}</p>\n{body}\n</main>\n'
-        f'<script type="application/json" id="{ELEMENT}">{specification}</script>\n</body>\n</html>\n'
+        f"{held}</body>\n</html>\n"
     )
 
 

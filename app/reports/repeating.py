@@ -132,7 +132,7 @@ def reproduce(
         city_same = digest(stored_city(scratch)) == specification.city.digest
         run, _ = make_study(
             scratch, scenario, seeds=told.pairs, days=told.days, start=told.start, elasticity=told.elasticity,
-            n_jobs=n_jobs, progress=progress, cancelled=cancelled,
+            equilibrium=told.equilibrium, n_jobs=n_jobs, progress=progress, cancelled=cancelled,
         )  # fmt: skip
         runs = scratch.runs
         there = set(runs.manifest(run)["tables"])

@@ -48,6 +48,7 @@ class StudySpec(BaseModel):
     days: int = Field(ge=1, le=366)
     start: str = Field(min_length=8, max_length=40)
     elasticity: float | None = Field(default=None, ge=-3.0, le=0.0)
+    equilibrium: float | None = Field(default=None, gt=0.0, le=0.5)
     until: str | None = None
     seconds: float | None = None
     air: dict[str, Any] | None = None

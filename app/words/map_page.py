@@ -97,7 +97,10 @@ EN: dict[str, str] = {
     "short.micromodel": "Micro",
     "short.macromodel": "Macro",
     "short.mix": "Mix",
-    "table.page": "Zones, by chance",
+    "table.page": "Zones",
+    "table.of": "of {count}",
+    "table.before": "Zones before these",
+    "table.after": "Zones after these",
     "table.title": "All zones",
     "table.zone": "Zone",
     "table.now": "Now",
@@ -121,4 +124,6 @@ EN: dict[str, str] = {
     "fan.observed": "Observed",
     "fan.band": "50, 90 % band",
     "fan.now": "now",
+    "live.lost": "The server does not answer; what is shown may be old",
+    "live.renewed": "New readings up to {time}",
 }

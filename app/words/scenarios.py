@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 EN: dict[str, str] = {
+    "study.odd_measure": "values that no form can read",
     "scenario.title": "Planning scenarios",
     "scenario.tools": "How to draw",
     "scenario.click": "Click",
@@ -47,6 +48,7 @@ EN: dict[str, str] = {
     "job.left": "{done:g} of {total:g}, about {left} left",
     "job.count": "{done:g} of {total:g}",
     "job.failed.do": "Change the measures if they are the cause, then run it again. What was run before is kept.",
+    "job.failed.do.import": "Mend the files or what is told of them above, and import them under a new name. Nothing was stored.",
     "job.unknown": "This address names a run that this workspace does not know. Run the scenario again, or open another workspace.",
     "job.lost": "The result of this run cannot be read: {error}. Run the scenario again.",
     "job.seconds": "{s:.0f} s",
@@ -317,6 +319,7 @@ EN: dict[str, str] = {
     "group.clean": "Clean vehicles",
     "group.trips": "Trips and places",
     "group.days": "Days out of the ordinary",
+    "group.brought": "From other packages",
     "kind.close_street": "Close streets",
     "kind.pedestrianise": "Pedestrian street",
     "kind.new_link": "New street",

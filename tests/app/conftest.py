@@ -383,14 +383,15 @@ def _train(workspace: Workspace) -> None:
         registry.save("_mix", target, mix, {})
 
 
-def build_drifted(root: Path, like: Workspace) -> Workspace:
+def build_drifted(root: Path, like: Workspace, **settings: Any) -> Workspace:
     """The toy town again, measured: 16 days that models learned from, six that came since, and Z02's speed shifted.
 
-    From noon of the first of the six days on, Z02 reports 40 % less speed. Only Z01 to Z03 and two targets have models.
+    From noon of the first of the six days on, Z02 reports 40 % less speed. Only Z01 to Z03 and two targets have models,
+    ridge lines with these settings.
     """
     from types import SimpleNamespace
 
-    from app.pipeline import _store_watch
+    from app.job_results import store_watch
     from models.forecasting import LearnedForecaster
     from models.panel import Panel
     from models.registry import Registry
@@ -413,7 +414,7 @@ def build_drifted(root: Path, like: Workspace) -> Workspace:
     panel = Panel.from_table(state[learned], zones=zones, adjacency=near, timezone="Europe/Helsinki", targets=targets)
     ids, own = {"city": city}, {}
     for target in targets:
-        model = LearnedForecaster("ridge", seed=1).fit(
+        model = LearnedForecaster("ridge", seed=1, settings=settings).fit(
             panel, target=target, zone_ids=["Z01", "Z02", "Z03"], train_end=panel.origin(len(panel) - 1)
         )
         own |= {(zone, target): model.one(zone) for zone in model.zone_ids}
@@ -425,7 +426,7 @@ def build_drifted(root: Path, like: Workspace) -> Workspace:
         with space.runs.write(kind, {"drifted": 1}) as run:
             if kind == "training":
                 run.table("choices", rows)
-                _store_watch(run, SimpleNamespace(micromodels=own, macromodels={}, mixes={}, baselines={},
+                store_watch(run, SimpleNamespace(micromodels=own, macromodels={}, mixes={}, baselines={},
                                                   newcomers={}), panel)  # fmt: skip
                 for (zone, target), one in own.items():
                     for name, value in one.save().items():
@@ -448,6 +449,12 @@ def drifted(drifted_once: Workspace, tmp_path: Path) -> Workspace:
     """A copy of its own of the town whose Z02 has drifted."""
     shutil.copytree(drifted_once.root, tmp_path / "drifted")
     return Workspace(tmp_path / "drifted")
+
+
+@pytest.fixture(scope="session")
+def fresh_once(workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The same with lines that keep their moments; shared, read only."""
+    return build_drifted(tmp_path_factory.mktemp("fresh") / "fresh", workspace, refreshable=True)
 
 
 @pytest.fixture(scope="session")
@@ -520,12 +527,25 @@ def browser(chromium_path: str) -> Iterator[Any]:
 
 @pytest.fixture
 def visit(browser: Any, base_url: str) -> Iterator[Any]:
-    """Opens a page at a width; at the end no error was logged and nothing was asked of another host."""
+    """Opens a page at a width; at the end no error was logged and nothing was asked of another host.
+
+    Playwright waits for a function by `eval`, which the pages' policy refuses: `policy=True` keeps the policy in force.
+    """
     opened, errors, outside = [], [], []
 
-    def go(path: str, *, width: int = 1440, height: int = 900, page: Any = None, colour_scheme: Any = None) -> Any:
+    def go(
+        path: str,
+        *,
+        width: int = 1440,
+        height: int = 900,
+        page: Any = None,
+        colour_scheme: Any = None,
+        policy: bool = False,
+        **more: Any,
+    ) -> Any:
         if page is None:
-            page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=colour_scheme)
+            size = {"width": width, "height": height}
+            page = browser.new_page(viewport=size, color_scheme=colour_scheme, bypass_csp=not policy, **more)
             opened.append(page)
             page.set_default_timeout(30_000)
             page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)

@@ -223,7 +223,7 @@ def test_an_example_fills_the_form_and_a_bad_time_is_told(visit):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("path", list(PAGES))
 def test_every_page_is_accessible_in_both_themes_and_widths(visit, path, theme, width):
-    page = visit(path, width=width, height=900 if width > 500 else 844)
+    page = visit(path, width=width, height=900 if width > 500 else 844, policy=True)
     if theme == "dark":
         page.click("#theme-button")
         page.wait_for_selector("html[data-mantine-color-scheme=dark]")

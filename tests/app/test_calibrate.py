@@ -73,3 +73,23 @@ def test_imported_trips_are_the_demand_of_the_next_city(space, tmp_path, capsys)
         cli.main(["import", "od", str(tmp_path / "wrong.csv"), "--workspace", "town"])
     assert stopped.value.code == 2 and "nowhere" in capsys.readouterr().err
     assert space.describe() == before
+
+
+def test_speeds_calibrate_too_and_tell_the_factors(space, tmp_path, capsys):
+    """Every street at 10 km/h at 08:00: the report names each part of the demand with a factor above 0."""
+    links = range(len(stored_city(space).links))
+    pd.DataFrame({"link_id": links, "hour": 8, "speed_kmh": 10.0}).to_csv(tmp_path / "s.csv", index=False)
+    args = ["--speeds", str(tmp_path / "s.csv"), "--rounds", "1", "--days", "1", "--json"]
+    cli.main(["calibrate", "town", *args])
+    told = json.loads(capsys.readouterr().out)
+    assert {row["kind"] for row in told["factors"]} >= {"inbound", "outbound", "through"}
+    assert all(row["factor"] > 0 for row in told["factors"])
+    assert told["taken"] == (space.root / "demand.csv").exists()
+    assert set(space.runs.read(told["run"], "measured_links")["link_id"]) == set(links)
+
+
+def test_nothing_to_calibrate_to_is_refused(space, capsys):
+    """Neither counts nor speeds: status 2 and what to give."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["calibrate", "town"])
+    assert stopped.value.code == 2 and "--speeds" in capsys.readouterr().err

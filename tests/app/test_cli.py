@@ -139,7 +139,7 @@ def test_help_names_every_command(capsys):
         (["demo", "new", "--city", "/no/such.osm.pbf", "--no-serve"], "/no/such.osm.pbf"),
         (["demo", "../../etc", "--days", "x", "--no-serve"], "not a valid integer"),
         (["demo", "bad name!", "--no-serve"], "workspace name"),
-        (["app", "town", "--host", "0.0.0.0"], "sign-in"),
+        (["app", "town", "--host", "0.0.0.0"], "nobody signs in: give --users"),
         (["benchmark", "none"], "no benchmark case"),
         (["frobnicate"], "No such command"),
     ],
@@ -165,6 +165,12 @@ def test_bars_tell_a_line_a_step_where_there_is_no_terminal(capsys):
         bars("simulation", 1, 1, "done")
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 2 and "4 zones" in lines[0] and "\r" not in "".join(lines)
+
+
+def test_bars_call_the_steps_of_readings_by_what_they_do(capsys):
+    with Bars(measured=True) as bars:
+        bars("simulation", 1, 1, "9 readings")
+    assert "Reading sensors" in (told := capsys.readouterr().err) and "Simulating" not in told
 
 
 def test_the_readme_names_commands_that_exist(capsys):

@@ -8,8 +8,16 @@ from app.figures.drivers import drivers, largest
 from app.figures.dumbbell import dumbbell
 from app.figures.fan import fan
 from app.figures.horizon import horizon
-from app.figures.style import DARK, LIGHT
+from app.figures.style import DARK, LIGHT, blank
 from app.limits import EU_2030
+
+
+def test_the_title_of_one_axis_is_not_the_other_axis_s():
+    """Unchecked figures keep the very dictionaries they are given: the axes must not share one."""
+    chart = blank("light", height=200)
+    chart.update_yaxes(title_text="µg/m³")
+    assert chart.layout.yaxis.title.text == "µg/m³"
+    assert chart.layout.xaxis.title.text is None
 
 
 def test_small_contributions_are_put_together_and_the_sum_stays():

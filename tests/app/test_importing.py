@@ -79,6 +79,21 @@ def test_the_comparison_is_told_by_regime_too(trained):
     assert "by regime, 1 h ahead" in text and "morning peak" in text and "a proxy" in text
 
 
+def test_seeds_are_told_beside_each_other_and_the_plain_comparison_is_another_run(trained):
+    """One training more, by another seed, on the same test days."""
+    name = str(trained / "six")
+    told = json.loads(run(trained, "compare", name, "--seeds", "2", "--json", "--n-jobs", "1"))
+    assert {row["seeds"] for row in told["seed_scores"]} == {2}
+    assert {"between_sd", "half_width", "agree", "verdict"} <= set(told["seed_paired"][0])
+    assert "between seeds" in told["seeds_verdict"]
+    assert "between seeds" in run(trained, "compare", name)
+    one = measured_job(Workspace(trained / "six"), {}, lambda *told: None)
+    assert one.run_ids()["comparison"] != told["run"]
+    Workspace(trained / "six").alter(
+        lambda old: {**old, "runs": {**old["runs"], "comparison": one.run_ids()["comparison"]}}
+    )
+
+
 def test_an_imported_workspace_is_compared_on_days_that_no_model_has_seen(trained):
     """12 days: the last one is live, of the 11 before it 3 test; models of the live day end before it."""
     space = open_workspace(str(trained / "six"))

@@ -1,4 +1,4 @@
-"""The code in `docs/models.md` and in README's section on models runs as it stands there."""
+"""The code in `docs/concepts/models.md` and in README's section on models runs as it stands there."""
 
 import re
 from pathlib import Path
@@ -48,11 +48,11 @@ def zone_state():
 def test_the_family_of_ones_own_trains_competes_and_learns_what_lasts(registry, zone_state, capsys):
     """The mood keeps 0.8 of itself an hour: what the forecast starts from and what the family adds lie near it."""
     panel = Panel.from_table(zone_state, timezone="Europe/Helsinki")
-    code = blocks("docs/models.md", "## A family of your own")
+    code = blocks("docs/concepts/models.md", "## A family of your own")
     assert len(code) == 2
     space = {"train": train, "panel": panel, "train_end": panel.times[-1], "__name__": "doc"}
     for block in code:
-        exec(compile(block, "docs/models.md", "exec"), space)
+        exec(compile(block, "docs/concepts/models.md", "exec"), space)
     damped = space["training"].candidates["damped", "speed_mps"]
     share = damped.share[:, 0] + damped.learner.share[:, 0]
     assert share.min() > 0.55 and share.max() < 0.95
@@ -76,4 +76,4 @@ def test_readmes_section_on_models_runs(zone_state, capsys):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_in_the_doc_and_has_a_plain_name_and_a_sentence(family):
     assert f"model.{family}" in EN and f"about.{family}" in EN
-    assert f"`{family}`" in (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert f"`{family}`" in (ROOT / "docs" / "concepts" / "models.md").read_text(encoding="utf-8")

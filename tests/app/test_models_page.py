@@ -208,6 +208,7 @@ def test_the_question_before_a_change_names_what_will_happen():
 def test_every_zone_has_a_page_and_names_are_text(queries):
     for zone in queries.zone_names():
         assert zone in str(models.layout(queries, zone=zone, target=NO2).to_plotly_json())
+        assert zone in str(models.detail(queries, NO2, zone, 4, None))
 
 
 def test_bars_of_candidates_fill_the_chosen_one():

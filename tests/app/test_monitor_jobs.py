@@ -9,14 +9,17 @@ import pytest
 from app import monitor_views as views
 from app.components import monitor_parts as parts
 from app.jobs import CANCELLED, DONE, FAILED, Jobs
-from app.monitoring import acknowledge, alarm_book, monitor_workspace
+from app.monitoring import acknowledge, alarm_book, monitor_workspace, watched_panel
 from app.pages import monitor
 from app.queries import Queries
-from app.renewed import renewed_models, serving_models
+from app.renewed import in_force, renewed_models, serving_models
 from app.retrain_job import changes, chosen, left_out_from
 from app.retraining import schedule_of, set_schedule
+from app.sensor_views import header_status
 from app.worker import work
 from data.errors import InputError
+from models.ensemble import EnsembleForecaster
+from models.forecasting import LearnedForecaster
 from models.registry import Registry
 
 SPEED = "speed_mps"
@@ -221,13 +224,13 @@ def test_a_feed_that_falls_silent_for_two_steps_is_stale(drifted, minutes, stale
     from app.shell import status
 
     queries = _followed(drifted, now=pd.Timestamp.now("UTC").floor("s") - pd.Timedelta(minutes=minutes))
-    assert views.header_status(queries)[1] == stale
+    assert header_status(queries)[1] == stale
     dot = status(queries)[0]
     assert dot.className == ("dot stale" if stale else "dot")
 
 
 def test_what_was_simulated_or_imported_is_never_stale(drifted):
-    assert views.header_status(Queries(drifted)) == ("14:15", "")
+    assert header_status(Queries(drifted)) == ("14:15", "")
 
 
 def test_following_checks_by_itself_when_readings_came(watched):
@@ -236,3 +239,73 @@ def test_following_checks_by_itself_when_readings_came(watched):
     told = space.describe()
     space.update(now=(pd.Timestamp(told["now"]) + pd.Timedelta(minutes=15)).isoformat())
     assert views.newer_readings(Queries(space))
+
+
+@pytest.fixture
+def citywide(drifted):
+    """The same town with a macromodel and a mix of the speed, and cards that name their training."""
+    training = str(drifted.describe()["runs"]["training"])
+    panel = watched_panel(drifted)
+    first = serving_models(drifted, training, ())["micromodel", "Z01", SPEED]
+    end = panel.known_by(pd.Timestamp(first.train_end))
+    zones = ("Z01", "Z02", "Z03")
+    made = [
+        LearnedForecaster(family, seed=1).fit(
+            panel.until(end), target=SPEED, zone_ids=zones, train_end=panel.origin(end - 1)
+        )
+        for family in ("ridge", "macro_ridge")
+    ]
+    models = {"macromodel": made[1], "mix": EnsembleForecaster.of(made, zones, name="mix")}
+    for name, model in models.items():
+        folder = drifted.runs.root / training / "models" / name / SPEED
+        folder.mkdir(parents=True)
+        for file, value in model.save().items():
+            (folder / file).write_bytes(value)
+    card = {"training_run": training, "place": "here"}
+    own = {("_city", SPEED): models["macromodel"], ("_mix", SPEED): models["mix"], ("Z02", SPEED): made[0].one("Z02")}
+    Registry(drifted.models).save_many(own, dict.fromkeys(own, card))
+    return drifted, training
+
+
+def test_macromodel_and_mix_are_judged_and_learn_again(citywide):
+    """After a check they stand below the zones, over all three of them; trained again, they serve if not worse."""
+    space, training = citywide
+    assert run(space, "monitor").state == DONE
+    queries = Queries(space)
+    rows = views.error_rows(queries, SPEED)
+    assert sorted(rows["zone_id"].iloc[-2:]) == ["_city", "_mix"]
+    assert rows["n"].iloc[-1] > 2 * rows["n"].iloc[0] and rows["mae"].iloc[-1] > 0
+    assert views.figures(queries).scored <= 6  # the strip tells of zones
+    done = run(space, "retrain", keys=[["_city", SPEED], ["_mix", SPEED]], by="Aino")
+    assert done.state == DONE, done.message
+    registry = Registry(space.models)
+    for name in ("_city", "_mix"):
+        card = registry.show(name, SPEED, "0002")
+        assert card["renews"] == training and card["validation"][0]["n"] > 100
+        assert (registry.current(name, SPEED) == "0002") == card["decision"]["promoted"]
+
+
+def test_the_live_day_forecasts_with_what_the_registry_has_in_force(citywide):
+    """Versions of an earlier training in force serve in place of the training's; rolled back, its own serve again."""
+    space, training = citywide
+    registry, panel = Registry(space.models), watched_panel(space)
+    first = serving_models(space, training, ("macromodel",))
+    assert in_force(space, training) == {}
+    for name, key in (("Z02", ("micromodel", "Z02", SPEED)), ("_city", ("macromodel", SPEED))):
+        older = first[key].refit(panel.until(1200), train_end=panel.origin(1199))
+        registry.save(name, SPEED, older, {"training_run": "training-before", "place": "here"})
+    serving = serving_models(space, training, ("macromodel",))
+    for key in (("micromodel", "Z02", SPEED), ("macromodel", SPEED)):
+        assert serving[key].train_end < first[key].train_end
+    assert serving["micromodel", "Z01", SPEED].train_end == first["micromodel", "Z01", SPEED].train_end
+    assert in_force(space, training) == {f"Z02/{SPEED}": "0003", f"_city/{SPEED}": "0002"}
+    registry.rollback("Z02", SPEED)
+    registry.rollback("_city", SPEED)
+    assert in_force(space, training) == {}
+
+
+def test_a_version_for_other_zones_does_not_serve(citywide):
+    space, training = citywide
+    model = serving_models(space, training, ())["micromodel", "Z02", SPEED]
+    Registry(space.models).save("Z02", SPEED, model, {"training_run": "training-before", "place": "another city"})
+    assert Registry(space.models).current("Z02", SPEED) == "0003" and in_force(space, training) == {}

@@ -71,3 +71,19 @@ def test_a_policy_is_kept_with_the_workspace(tmp_path):
 def test_faults_of_a_policy_are_named_together():
     with pytest.raises(InputError, match=r"kind 'daily'.*every_days=0"):
         Schedule(kind="daily", every_days=0)
+
+
+def test_citywide_models_learn_again_once_a_quarter_of_the_zones_do():
+    """One zone of four asks: macromodel and mix too; one of five: neither. A fixed policy asks for all."""
+    city = [("_city", "speed_mps"), ("_mix", "speed_mps"), ("_city", "no2_ug_per_m3")]
+    four = [(f"Z0{k}", "speed_mps") for k in range(1, 5)]
+
+    def keys(zones):
+        return due(Schedule(kind="on drift"), alarm(9), [*zones, *city], now=TRAINED + pd.Timedelta(days=10),
+                   trained=TRAINED)[0]  # fmt: skip
+
+    assert keys(four) == [("Z02", "speed_mps"), ("_city", "speed_mps"), ("_mix", "speed_mps")]
+    assert keys([*four, ("Z05", "speed_mps")]) == [("Z02", "speed_mps")]
+    fixed = due(Schedule(kind="fixed", every_days=7), alarm(9), [*four, *city], now=TRAINED + pd.Timedelta(days=10),
+                trained=TRAINED)  # fmt: skip
+    assert fixed[0] == sorted([*four, *city])

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.monitor_views import advice_now, age_of_readings, age_words, filtered, grouped, merged, sensor_hours
+from app.monitor_views import advice_now, filtered, grouped
+from app.sensor_views import age_of_readings, age_words, merged, sensor_hours
 
 NOW = pd.Timestamp("2026-03-02 12:00", tz="UTC")
 STEP = pd.Timedelta(minutes=15)

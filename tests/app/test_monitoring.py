@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from shapely.geometry import box
 
 from app.cli import cli
+from app.job_results import store_watch, stored_monitors
 from app.monitoring import acknowledge, alarm_book, monitor_workspace
-from app.pipeline import _store_watch, stored_monitors
 from data.errors import InputError
 from data.store.workspace import Workspace
 from models.errors import AlarmError
@@ -64,7 +64,7 @@ def space(tmp_path_factory):
         run.table("zone_state", state[learned])
     with _run(space, ids, "training") as run:
         training = SimpleNamespace(micromodels=own, macromodels={}, mixes={}, baselines={}, newcomers={})
-        _store_watch(run, training, panel)
+        store_watch(run, training, panel)
         for (zone, target), one in own.items():
             for name, value in one.save().items():
                 run.bytes(f"models/micromodel/{zone}/{target}/{name}", value)

@@ -94,7 +94,8 @@ def test_the_live_day_follows_the_simulated_ones_without_a_gap(job):
 def test_the_live_day_holds_forecasts_of_every_origin(job):
     runs, made = job["space"].runs, job["made"]
     forecasts = validate(runs.read(made["live"], "forecasts"), FORECASTS)
-    assert set(forecasts["model"]) == {"micromodel", "macromodel", "seasonal_naive"}
+    used = set(runs.read(made["training"], "choices")["model_in_use"])  # a mix is kept where it serves
+    assert set(forecasts["model"]) == {"micromodel", "macromodel", "seasonal_naive"} | (used & {"mix"})
     assert forecasts["forecast_origin"].nunique() == 96 and forecasts["value"].notna().all()
     assert len(validate(runs.read(made["comparison"], "scores"), SCORES)) > 0
     assert runs.read_json(made["comparison"], "verdict")["text"]

@@ -11,7 +11,7 @@ from app.jobs import FAILED, Jobs
 from app.mounts import Mounts
 from app.pages import start
 from app.server import create_app
-from app.start_views import cards
+from app.start_views import cards, form_words
 from app.uploads import MOST_UPLOAD_BYTES, check_size, keep_upload, plain_name
 from app.worker import work
 from data.errors import InputError
@@ -129,3 +129,8 @@ def test_the_mounts_keep_a_bounded_number_of_apps(home, monkeypatch):
                      "wsgi.url_scheme": "http"}, lambda *_: None))  # fmt: skip
     assert made == ["a", "b", "c", "a"]
     assert len(mounts._apps) == 2
+
+
+def test_a_reader_s_options_are_told_as_the_form_calls_them():
+    told = form_words("--timezone is needed: UTC; give --unit; --units stays")
+    assert told == "'Time zone of the times' is needed: UTC; give 'Its unit'; --units stays"

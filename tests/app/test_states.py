@@ -99,10 +99,12 @@ def test_seconds_of_training_stand_in_the_table_where_the_cards_tell_them(querie
 
 
 def test_a_damaged_model_leaves_the_page_standing_and_names_the_command(without):
+    from app.pages import models
+
     damaged = without()
     files = list((damaged.workspace.root / "models" / "Z01").rglob("model.json"))
     assert len(files) == 4
     for file in files:
         file.write_text("{}")  # neither weights nor a family
-    said = words(content(damaged, PAGES, "/models", "?zone=Z01"))
-    assert "page-models" in said and "zonewise train" in said
+    assert "page-models" in words(content(damaged, PAGES, "/models", "?zone=Z01"))
+    assert "zonewise train" in words(models.detail(damaged, "no2_ug_per_m3", "Z01", 4, None))

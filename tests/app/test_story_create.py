@@ -48,7 +48,7 @@ def page(chromium_path, served):
     errors, outside = [], []
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        opened = chromium.new_page(viewport={"width": 1440, "height": 900})
+        opened = chromium.new_page(viewport={"width": 1440, "height": 900}, bypass_csp=True)
         opened.set_default_timeout(30_000)
         opened.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         opened.on("pageerror", lambda e: errors.append(str(e)))

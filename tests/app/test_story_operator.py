@@ -31,7 +31,7 @@ def page(drifted: Any, chromium_path: str) -> Iterator[Any]:
     base, errors = f"http://127.0.0.1:{server.server_port}", []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=base)
+        page = browser.new_page(viewport={"width": 1440, "height": 900}, base_url=base, bypass_csp=True)
         page.set_default_timeout(60_000)
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: errors.append(str(e)))

@@ -15,9 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 
-from app.job_spec import JobSpec
 from app.pipeline import NOW_LOCAL, Job
-from data.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from models.contract import Forecaster
@@ -41,9 +39,9 @@ class MadeDays:
     weather: pd.DataFrame
 
 
-def make_workspace(space: Workspace, spec: JobSpec) -> None:
+def make_workspace(job: Job) -> None:
     """All runs of the main job, the days made; runs that are there already stay."""
-    job = Job(space, spec)
+    space, spec = job.workspace, job.spec
     job.run("city")
     ids = job.run_ids()
     if not space.runs.has(ids["simulation"]):

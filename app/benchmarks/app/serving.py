@@ -20,7 +20,14 @@ _PATIENCE_S = 60.0
 
 @contextmanager
 def served(space: Workspace, *, workers: int = 1) -> Iterator[str]:
-    """Address of the workspace's app, as `zonewise app` serves it.
+    """Address of the workspace's app, as `zonewise app` serves it; faults as `started`."""
+    with started(space, workers=workers) as (address, _):
+        yield address
+
+
+@contextmanager
+def started(space: Workspace, *, workers: int = 1) -> Iterator[tuple[str, int]]:
+    """Address of the workspace's app, and the process that holds its workers.
 
     Raises
     ------
@@ -37,10 +44,10 @@ def served(space: Workspace, *, workers: int = 1) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(process, address)
-        yield address
+        yield address, process.pid
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def _wait(process: subprocess.Popen[bytes], address: str) -> None:

@@ -104,6 +104,13 @@ def visitor() -> Iterator[Visitor]:
         yield Visitor(play, path)
 
 
+def browser_faults() -> tuple[type[Exception], ...]:
+    """What a browser that cannot go on raises."""
+    from playwright.sync_api import Error
+
+    return (Error,)
+
+
 class Visitor:
     """See the module."""
 
@@ -115,11 +122,18 @@ class Visitor:
         """A page of a browser that keeps nothing from before."""
         browser = self.play.chromium.launch(executable_path=self.path, args=list(FLAGS))
         try:
-            page = browser.new_page(viewport=size or WIDE, **more)
+            page = browser.new_page(viewport=size or WIDE, **{"bypass_csp": True, **more})
             page.set_default_timeout(60_000)
             yield page
         finally:
             browser.close()
+
+    def empty_memory(self) -> float:
+        """Memory of a browser that shows nothing, MB: what no page can save."""
+        with self.page() as page:
+            page.goto("about:blank")
+            page.wait_for_timeout(500)
+            return memory_mb(page)
 
     def map_visit(self, address: str) -> dict[str, float]:
         """One cold visit to the map: first drawn map, steps of the slider, clicks on zones, memory at the end."""

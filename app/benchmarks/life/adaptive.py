@@ -7,13 +7,15 @@ from readings as they come; static ones of each station, fitted once, stand besi
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from app.benchmarks import figure
-from app.benchmarks.models.panels import load
+from app.benchmarks.models.cut import following
+from app.benchmarks.models.panels import each_there, narrowed
 from data.errors import InputError
 from models.following import Follower
 from models.forecasting import LearnedForecaster
@@ -25,17 +27,13 @@ WINDOW, WITHIN, WISHED = 720, (0.87, 0.93), 0.95
 _LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
 
 
-def measure(*, seed: int) -> dict[str, Any]:
+def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Share of 30-day windows that hold, and the interval score against static intervals."""
     figures: list[dict[str, Any]] = []
-    notes, told = [], {}
-    for name in PANELS:
-        try:
-            bench = load(name)
-        except InputError as error:
-            notes.append(str(error))
-            continue
-        panel = bench.panel
+    notes: list[str] = []
+    told: dict[str, dict[str, float]] = {}
+    for bench in each_there(narrowed(PANELS, panels), notes):
+        name, panel = bench.name, bench.panel
         model = LearnedForecaster("ridge", seed=seed).fit(
             bench.train,
             target=bench.target,
@@ -44,12 +42,13 @@ def measure(*, seed: int) -> dict[str, Any]:
             steps=STEPS,
         )
         follower = Follower.start(model, bench.train)
-        origins = pd.DatetimeIndex([panel.origin(k) for k in range(bench.test_from - 1, len(panel) - 1)])
+        known = np.arange(bench.test_from - 1, len(panel) - 1)
+        origins = pd.DatetimeIndex([panel.origin(int(k)) for k in known])
         begun = time.process_time()
         fan = follower.advance(model, panel, origins)
         spent = time.process_time() - begun
         static = model.forecast(panel, origins=origins)
-        actual = _actual(bench, len(origins))
+        actual = following(panel.values[bench.target], known, STEPS)
         for h, step in enumerate(STEPS):
             head = f"adaptive: {name} {step} h"
             inside, fixed = (hits(actual[:, :, h], q[:, :, h, _LOW], q[:, :, h, _HIGH]) for q in (fan, static))
@@ -57,8 +56,8 @@ def measure(*, seed: int) -> dict[str, Any]:
                 float(np.nanmean(interval_score(actual[:, :, h], q[:, :, h, _LOW], q[:, :, h, _HIGH])))
                 for q in (fan, static)
             )
-            share, before = (_within(a) for a in (inside, fixed))
-            by_station = {z: _within(inside[:, [k]]) for k, z in enumerate(bench.zone_ids)}
+            share, before = (within(a) for a in (inside, fixed))
+            by_station = {z: within(inside[:, [k]]) for k, z in enumerate(bench.zone_ids)}
             told[f"{name} {step} h"] = by_station
             figures += [
                 figure(f"{head}, 30-day windows within 87-93 %", share, "1", target=WISHED, at_most=False,
@@ -79,15 +78,7 @@ def measure(*, seed: int) -> dict[str, Any]:
     return {"figures": figures, "stations": told, "notes": notes}
 
 
-def _actual(bench: Any, n: int) -> np.ndarray:
-    """Readings (n, Z, S) that follow each origin; `nan` after the end."""
-    grid = bench.panel.values[bench.target]
-    at = np.arange(bench.test_from - 1, bench.test_from - 1 + n)[:, None] + np.asarray(STEPS)
-    found = grid[np.minimum(at, len(grid) - 1)]
-    return np.where((at < len(grid))[..., None], found, np.nan).transpose(0, 2, 1)
-
-
-def _within(inside: np.ndarray) -> float:
+def within(inside: np.ndarray) -> float:
     """Share of windows whose coverage is within the limits."""
     share = rolling_coverage(inside, WINDOW)
     share = share[np.isfinite(share)]

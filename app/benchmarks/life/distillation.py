@@ -7,15 +7,16 @@ the student is no worse than the direct one by more than 1 %, and is told apart.
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from app.benchmarks import figure
-from app.benchmarks.models.panels import load, names
+from app.benchmarks.models.cut import recent
+from app.benchmarks.models.panels import each_there, names, narrowed
 from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
 from models.candidates import candidates
@@ -29,25 +30,19 @@ from models.scale import from_scale
 #: Students' families: a tree of lines (the default), a line, boosted trees.
 STUDENTS = ("model_tree", "quantile_linear", "boosted_trees")
 #: Every so many zones of the larger panels, for time.
-EVERY = {"metr": 5, "scats": 2}
+EVERY = {"metr": 5, "scats": 2, "auckland": 2}
+TRAIN_DAYS = 365  # of long panels
 CLOSED, NEAR, SMALL, NO_WORSE = 0.5, 1.03, 1 / 20, 1.01
-#: Narrows the panels, e.g. `metr,scats`; a part takes no arguments of its own.
-PANELS = "ZONEWISE_BENCHMARK_PANELS"
 
 
-def measure(*, seed: int) -> dict[str, Any]:
+def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Figures of the part; `InputError` if no panel is there."""
     figures: list[dict[str, Any]] = []
     told: dict[str, Any] = {}
     notes: list[str] = []
-    wanted = os.environ.get(PANELS, "")
-    for name in wanted.split(",") if wanted else names():
-        try:
-            bench = load(name)
-        except InputError as error:
-            notes.append(f"{name}: {error}")
-            continue
-        found, told[name] = _panel(bench, seed)
+    for whole in each_there(narrowed(names(), panels), notes):
+        bench = recent(whole, train_days=TRAIN_DAYS)
+        found, told[bench.name] = _panel(bench, seed)
         figures += found
     if not figures:
         raise InputError("; ".join(notes))

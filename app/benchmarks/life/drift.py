@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from app.benchmarks import figure
-from app.benchmarks.models.panels import load
+from app.benchmarks.models.panels import each_there
 from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
 from models.forecasting import LearnedForecaster
@@ -74,14 +74,10 @@ def watch(bench: BenchmarkPanel, target: str, *, seed: int) -> Watched:
 
 def panels(seed: int) -> list[Watched]:
     """All that can be watched with the data at hand; quarter hours first."""
-    found, notes = [], []
-    for name in ("scats", "metr", "auckland", "pm25"):
-        try:
-            bench = load(name)
-        except InputError as error:
-            notes.append(str(error))
-            continue
-        targets = AIR if name == "pm25" else (bench.target,)
+    found: list[Watched] = []
+    notes: list[str] = []
+    for bench in each_there(("scats", "metr", "auckland", "pm25"), notes):
+        targets = AIR if bench.name == "pm25" else (bench.target,)
         found += [watch(bench, target, seed=seed) for target in targets if target in bench.panel.values]
     if not found:
         raise InputError("; ".join(notes))

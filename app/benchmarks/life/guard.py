@@ -3,12 +3,13 @@
 On each panel the quick candidates train, are chosen and guarded. The same training without its guard tells what the
 guard changed on the test part. Then the target is replaced by one with the same usual days and nothing else to forecast
 (see `altered.unforecastable`), and whoever is let in all the same is counted. Last: how the error falls with the days
-learned from, and how it moves along a penalty and along rounds of boosting.
+learned from, and how it moves along a penalty, along rounds of boosting, with early stopping and with dropout.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,43 +17,40 @@ import numpy as np
 
 from app.benchmarks import figure
 from app.benchmarks.models.altered import fewer, unforecastable
-from app.benchmarks.models.guards import centred, in_rows, thinning
-from app.benchmarks.models.panels import load, names
+from app.benchmarks.models.guards import thinned
+from app.benchmarks.models.library import errors_by_zone
+from app.benchmarks.models.panels import each_there, names, narrowed
 from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
 from models.assign import check_overrides
 from models.choosing import USUAL, TargetChoice, choose
-from models.compare import model_levels
 from models.design import Design
 from models.errors import ShortHistoryError
 from models.overfitting import learning_curve
 from models.path import regularization_path
-from models.rows import Layout, Rows
-from models.scale import from_scale
 from models.training import Training, train
 
 MOST_ZONES = 60
-#: Settings that a path is walked along, from simple to complex.
-PATHS: dict[str, tuple[str, tuple[Any, ...]]] = {
-    "ridge": ("penalties", ((100.0,), (10.0,), (1.0,), (0.1,), (0.001,))),
-    "boosted_trees": ("rounds", (10, 30, 100, 300)),
-}
+#: Family, setting that a path is walked along, its values from simple to complex, and what else is set: a penalty,
+#: rounds of boosting, the same with and without early stopping (10 rounds of patience; 0 has none), dropout.
+PATHS: tuple[tuple[str, str, tuple[Any, ...], dict[str, Any]], ...] = (
+    ("ridge", "penalties", ((100.0,), (10.0,), (1.0,), (0.1,), (0.001,)), {}),
+    ("boosted_trees", "rounds", (10, 30, 100, 300), {"patience": 0}),
+    ("boosted_trees", "patience", (10, 0), {"rounds": 300}),
+    ("mlp", "dropout", (0.5, 0.25, 0.1, 0.0), {}),
+)
 
 
-def measure(*, seed: int) -> dict[str, Any]:
+def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Figures of every panel that is there."""
     figures: list[dict[str, Any]] = []
     told: dict[str, Any] = {"notes": []}
-    for name in names():
-        try:
-            bench = fewer(load(name), MOST_ZONES)
-        except InputError as error:
-            told["notes"].append(f"{name}: {error}")
-            continue
+    for whole in each_there(narrowed(names(), panels), told["notes"]):
+        bench = fewer(whole, MOST_ZONES)
         made, beside = guard_figures(bench, seed=seed)
         more, words = curve_figures(bench, seed=seed)
         figures += made + more
-        told[name] = {**beside, **words}
+        told[bench.name] = {**beside, **words}
     if not figures:
         raise InputError("; ".join(told["notes"]))
     return {"figures": figures, **told}
@@ -64,7 +62,7 @@ def guard_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, A
     begun = time.process_time()
     free, held = _chosen(training, bench, guard=False), _chosen(training, bench, guard=True)
     spent = time.process_time() - begun
-    error = _test_errors(bench, training)
+    error = errors_by_zone(bench, training)
     zones, head = len(bench.zone_ids), bench.name
     table = training.guard
     figures = [
@@ -99,7 +97,7 @@ def noise_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]]:
     A few days' usual value is itself mostly noise, and a line that draws it towards the mean is better, rightly.
     """
     training = _train(bench, bench.panel, seed)
-    error = _test_errors(bench, training)
+    error = errors_by_zone(bench, training)
     zones, macro = len(bench.zone_ids), training.macromodels[bench.target].name
     every = np.arange(len(bench.steps))
     figures = []
@@ -124,7 +122,8 @@ def noise_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]]:
 
 def curve_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """A learning curve and paths of settings, inside the training part."""
-    rows, y, day = _rows(bench)
+    design = Design(bench.train, target=bench.target, zone_ids=bench.zone_ids, steps=bench.steps)
+    rows, y, day = thinned(design, bench)
     figures: list[dict[str, Any]] = []
     words: dict[str, Any] = {}
     try:
@@ -136,16 +135,15 @@ def curve_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, A
             )
     except ShortHistoryError as error:
         words["learning curve"] = str(error)
-    for family, (setting, values) in PATHS.items():
-        fixed = {"patience": 0} if family == "boosted_trees" else {}
+    for family, setting, values, fixed in PATHS:
         try:
             path = regularization_path(
                 family, rows, y, setting=setting, values=values, day=day, settings=fixed, seed=seed
             )
         except ShortHistoryError as error:
-            words[f"path of {family}"] = str(error)
+            words[f"{setting} of {family}"] = str(error)
             continue
-        words[f"path of {family}"] = path.reason
+        words[f"{setting} of {family}"] = path.reason
         for value, loss, gap in zip(path.values, path.loss, path.gap):
             head = f"{bench.name}: {family}, {setting} {value[0] if isinstance(value, tuple) else value:g}"
             figures += [figure(f"{head}, error on days left out, share of the usual value's", loss, "1"),
@@ -178,25 +176,3 @@ def _served(choice: TargetChoice, macro: str, z: int, in_use: bool) -> str:
     """Name of a zone's model in use, or of its micromodel."""
     model = str(choice.rows[z]["model_in_use"]) if in_use else "micromodel"
     return {"micromodel": choice.families[z], "macromodel": macro}.get(model, model)
-
-
-def _test_errors(bench: BenchmarkPanel, training: Training) -> dict[str, np.ndarray]:
-    """Mean absolute test error of every model, (Z, S)."""
-    levels = model_levels(bench.panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
-    return {
-        name: np.nanmean(np.abs(bench.actual - from_scale(bench.target, level)), axis=0)
-        for name, level in levels.items()
-    }
-
-
-def _rows(bench: BenchmarkPanel) -> tuple[Rows, np.ndarray, np.ndarray]:
-    """Rows of the training part at the figures' last steps, thinned, with their outcomes and days."""
-    design = Design(bench.train, target=bench.target, zone_ids=bench.zone_ids, steps=bench.steps)
-    last = sorted({int(task.places[-1]) for task in bench.tasks})
-    day = bench.panel.calendar.day[design.known + 1]
-    moment = bench.panel.calendar.step_of_day[design.known + 1]
-    stride = thinning(design.outcome.shape[0] * len(bench.zone_ids) * len(last), bench.panel.steps_per_day)
-    kept = np.flatnonzero(moment % stride == 0)
-    rows = design.rows.take(kept).horizons(last)
-    layout = Layout(rows.layout.common, rows.layout.ahead, in_rows(rows.layout.steps, stride))
-    return Rows(rows.common, rows.ahead, layout), centred(design.outcome[kept][:, :, last]), day[kept]

@@ -1,49 +1,56 @@
-"""Part `neighbours`: what the wider view is worth: the same families with and without neighbours' readings."""
+"""Part `neighbours`: what the wider view is worth: the same families with and without neighbours' readings.
+
+Families are those that compete by default (`candidates("quick")`), each learned once from the whole training part; of
+long panels the last year before the test part, and its first 120 days, count.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from app.benchmarks import figure
 from app.benchmarks.models.cut import around_test, following
-from app.benchmarks.models.panels import load
+from app.benchmarks.models.panels import load, narrowed
+from models.candidates import candidates
 from models.design import Workbench
-from models.forecasting import LearnedForecaster
-from models.intervals import QUANTILES
+from models.scale import from_scale
 from models.significance import PairSums, paired_test
 
 STEPS = {"metr": (3, 6, 12), "scats": (1, 4, 96), "pm25": (1, 6, 24), "no2": (1, 6, 24)}
-FAMILIES = ("ridge", "macro_xgboost")
+FAMILIES = ("ridge", "macro_ridge", "macro_xgboost")
 TRAIN_DAYS, TEST_DAYS = 365, 120  # of long panels
 ORIGINS = 1_500
-MEDIAN = QUANTILES.index(0.5)
 
 
-def measure(*, seed: int) -> dict[str, Any]:
+def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Error with neighbours over error without, by panel, family and horizon, with its 90 % interval by days."""
     figures: list[dict[str, Any]] = []
-    for name, steps in STEPS.items():
+    for name in narrowed(STEPS, panels):
+        steps = STEPS[name]
         bench = load(name)
         panel, start = around_test(bench, train_days=TRAIN_DAYS, test_days=TEST_DAYS)
         zones = panel.sensed(bench.target)
         known = np.arange(start - 1, len(panel) - min(steps))
         known = known[:: max(1, -(-known.size // ORIGINS))]
-        origins = panel.origins(known)
         actual = following(panel.values[bench.target], known, steps)[:, panel.columns(zones)]
         end, past = panel.origin(start - 1), panel.until(start)
         day = panel.calendar.day[known + 1]
-        for family in FAMILIES:
-            losses: list[np.ndarray] = []
-            for wide in (True, False):
-                table = Workbench(past, target=bench.target, zone_ids=zones, steps=steps, neighbours=wide)
-                model = LearnedForecaster(family, seed=seed).fit(
-                    past, target=bench.target, zone_ids=zones, train_end=end, steps=steps, bench=table
-                )
-                losses.append(np.abs(model.forecast(panel, origins=origins)[..., MEDIAN] - actual))
-            every = paired_test(PairSums.of(losses[0], losses[1], day).pooled(), seed=seed)
-            each = np.nanmean(losses[0], axis=0) < np.nanmean(losses[1], axis=0)
+        losses: dict[str, list[np.ndarray]] = {family: [] for family in FAMILIES}
+        for wide in (True, False):
+            table = Workbench(past, target=bench.target, zone_ids=zones, steps=steps, neighbours=wide)
+            for candidate in candidates("quick"):
+                if candidate.name in losses:
+                    model = candidate.forecaster(seed)
+                    _, stop, _ = model.begin(past, bench.target, zones, end, None, steps, table)
+                    model._learn(table, stop)  # intervals and validation play no part in what is measured
+                    point = from_scale(bench.target, model._point(panel, known, np.arange(len(zones)), steps))
+                    losses[candidate.name].append(np.abs(point - actual))
+        for family, (with_them, without) in losses.items():
+            every = paired_test(PairSums.of(with_them, without, day).pooled(), seed=seed)
+            each = np.nanmean(with_them, axis=0) < np.nanmean(without, axis=0)
             for s, step in enumerate(steps):
                 head = f"{name} {step * panel.step_s / 3600:g} h: {family}"
                 figures += [

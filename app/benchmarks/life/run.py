@@ -1,23 +1,18 @@
 """Case `life`: many micromodels kept well: registry, choice, drift, transfer, distillation, reconciliation, edge.
 
-Each part is a module beside this one with `measure(seed=...) -> {"figures": [...], ...}`; `--only` names some.
+Most parts take half a minute of a processor, `guard`, `distillation` and `selection` one to three minutes a panel,
+`transfer` three or four a large panel, and `bridge` eight or more; the result tells `cpu_s` of each.
+`zonewise benchmark life -- --only registry drift` runs two, `--panels scats` narrows a part to some of its panels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
 from app.benchmarks import run_parts
 
 
-def parts() -> list[str]:
-    """Names of the parts: every module here but this one."""
-    return sorted(module.name for module in iter_modules([str(Path(__file__).parent)]) if module.name != "run")
-
-
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Run the case; see the module."""
-    return run_parts("life", parts(), arguments)
+    return run_parts("life", arguments)

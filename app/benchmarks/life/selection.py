@@ -9,40 +9,37 @@ processor seconds, tells what is saved and what that costs.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from app.benchmarks import figure
 from app.benchmarks.models.altered import fewer
-from app.benchmarks.models.panels import load, names
+from app.benchmarks.models.cut import recent
+from app.benchmarks.models.library import errors_by_zone
+from app.benchmarks.models.panels import each_there, names, narrowed
 from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
 from models.choosing import USUAL
-from models.compare import model_levels
 from models.operation import Allowance
-from models.scale import from_scale
 from models.select import RULES, choose_families, error_unit
 from models.training import Training, train
 
-MOST_ZONES = 30
+MOST_ZONES = 20
+TRAIN_DAYS = 180  # of long panels
 SETTINGS = 3
 FAMILIES = ("ridge", "quantile_linear", "tree", "boosted_trees", "macro_ridge", "macro_xgboost")
 BUDGET_SHARE = 0.4
 
 
-def measure(*, seed: int) -> dict[str, Any]:
+def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Figures of every panel that is there."""
     figures: list[dict[str, Any]] = []
     told: dict[str, Any] = {"notes": []}
-    for name in names():
-        try:
-            bench = fewer(load(name), MOST_ZONES)
-        except InputError as error:
-            told["notes"].append(f"{name}: {error}")
-            continue
-        made, told[name] = selection_figures(bench, seed=seed)
+    for whole in each_there(narrowed(names(), panels), told["notes"]):
+        bench = recent(fewer(whole, MOST_ZONES), train_days=TRAIN_DAYS)
+        made, told[bench.name] = selection_figures(bench, seed=seed)
         figures += made
     if not figures:
         raise InputError("; ".join(told["notes"]))
@@ -52,7 +49,7 @@ def measure(*, seed: int) -> dict[str, Any]:
 def selection_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Rules, giving up and budget on one panel."""
     whole, whole_s = _timed(bench, seed)
-    error = _errors(bench, whole)
+    error = errors_by_zone(bench, whole)
     figures = [
         figure(f"{bench.name}: {len(whole.candidates)} candidates fitted in full, CPU", whole_s, "s", seed=seed),
         *rule_figures(bench, whole, error),
@@ -62,7 +59,7 @@ def selection_figures(bench: BenchmarkPanel, *, seed: int) -> tuple[list[dict[st
     bound, bound_s = _timed(bench, seed, prune=True, budget=Allowance(cpu_s=limit))
     told: dict[str, Any] = {}
     for name, found, seconds in (("hopeless given up", pruned, pruned_s), ("on a budget", bound, bound_s)):
-        other = _errors(bench, found)
+        other = errors_by_zone(bench, found)
         head = f"{bench.name}, {name}"
         figures += [
             figure(f"{head}: candidates not fitted in full", len(found.left_out), "1", n=len(whole.candidates)),
@@ -118,15 +115,6 @@ def _timed(bench: BenchmarkPanel, seed: int, **options: Any) -> tuple[Training, 
         families=FAMILIES, settings=SETTINGS, seed=seed, **options,
     )  # fmt: skip
     return training, time.process_time() - begun
-
-
-def _errors(bench: BenchmarkPanel, training: Training) -> dict[str, np.ndarray]:
-    """Mean absolute test error of every model, (Z, S)."""
-    levels = model_levels(bench.panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
-    return {
-        name: np.nanmean(np.abs(bench.actual - from_scale(bench.target, level)), axis=0)
-        for name, level in levels.items()
-    }
 
 
 def _mean(error: np.ndarray, places: np.ndarray) -> float:

@@ -1,12 +1,13 @@
 """Part `transfer`: new zones with few days of readings, against the automatic choice on the same days.
 
 Zones are left out in groups: the donors' training never saw them, and of their readings only the last days before the
-test part remain, as inputs of others as well. From scratch is `models.training.train` on those days of all zones; of
-one or two days it makes no choice, and ridge stands for it.
+test part remain, as inputs of others as well; one that reported for less than a day of them is not scored. From scratch
+is `models.training.train` on those days of all zones; of one or two days it makes no choice, and ridge stands for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from app.benchmarks import figure
 from app.benchmarks.models.cut import after, around_test, following, hidden
-from app.benchmarks.models.panels import load
+from app.benchmarks.models.panels import load, narrowed
 from app.benchmarks.models.split import BenchmarkPanel
 from models.baselines import HistoricalAverage
 from models.errors import NoDataError
@@ -55,14 +56,13 @@ class Errors:
         return np.asarray(np.nanmean(self.of[kind], axis=0))
 
 
-def measure(*, seed: int) -> dict[str, Any]:
+def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Learning curves of new zones, and in how many zones transfer beats learning from scratch."""
     figures: list[dict[str, Any]] = []
     told: dict[str, Any] = {}
-    for name, all_days in DAYS.items():
-        bench = load(name)
+    for name in narrowed(DAYS, panels):
         told[name] = {}
-        found = curves(bench, all_days, seed=seed)
+        found = curves(load(name), DAYS[name], seed=seed)
         for days, errors in found.items():
             head = f"{name}, {days} day{'s' if days > 1 else ''} of data"
             zones = len(errors.share("transferred", "from scratch"))
@@ -99,7 +99,8 @@ def curves(bench: BenchmarkPanel, all_days: tuple[int, ...], *, seed: int) -> di
         )  # fmt: skip
         for days in all_days:
             told = hidden(whole, new, end - days * whole.steps_per_day)
-            found[days] = _transferred(training, told, bench.target, new, origins, steps, actual, found[days])
+            heard = np.isfinite(told.values[bench.target][:end, new]).sum(axis=0) >= whole.steps_per_day
+            found[days] = _transferred(training, told, bench.target, new[heard], origins, steps, actual, found[days])
     return {days: Errors(errors) for days, errors in found.items()}
 
 
@@ -133,13 +134,19 @@ def _scratch(  # type: ignore[no-untyped-def]
 
 
 def _lines_of(short, target, until, at, steps, actual, seed):  # type: ignore[no-untyped-def]
-    """Errors where there are too few days for a choice: ridge stands for it, and the mean day for the usual one."""
+    """Errors where there are too few days for a choice: ridge stands for it, and the mean day for the usual one.
+
+    Zones without a day of readings among them learn nothing and are not scored.
+    """
     found = {}
+    heard = np.isfinite(short.values[target][: short.known_by(until)]).sum(axis=0) >= short.steps_per_day
+    zones, place = tuple(np.asarray(short.zone_ids)[heard]), np.flatnonzero(heard)
     line, mean = LearnedForecaster("ridge", seed=seed), HistoricalAverage(seed=seed)
     for kind, model in (("from scratch", line), ("usual", mean)):
-        model.fit(short, target=target, zone_ids=short.zone_ids, train_end=until, steps=steps)
+        model.fit(short, target=target, zone_ids=zones, train_end=until, steps=steps)
         point = model.forecast(short, origins=at, steps=steps)[..., MEDIAN]
-        found[kind] = np.nanmean(np.abs(point - actual), axis=0)
+        found[kind] = np.full((len(short.zone_ids), len(steps)), np.nan)
+        found[kind][place] = np.nanmean(np.abs(point - actual[:, place]), axis=0)
     return {**found, "from scratch, in use": found["from scratch"]}
 
 

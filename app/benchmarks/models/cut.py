@@ -25,6 +25,12 @@ def around_test(bench: BenchmarkPanel, *, train_days: int, test_days: int) -> tu
     return after(bench.panel.until(last), first), bench.test_from - first
 
 
+def recent(bench: BenchmarkPanel, *, train_days: int) -> BenchmarkPanel:
+    """A panel with at most so many days before its test part, which stays whole."""
+    first = max(0, bench.test_from - train_days * bench.panel.steps_per_day)
+    return replace(bench, panel=after(bench.panel, first), test_from=bench.test_from - first)
+
+
 def hidden(panel: Panel, zones: np.ndarray, before: int) -> Panel:
     """Without some zones' readings of any target before a position."""
     values = {name: grid.copy() for name, grid in panel.values.items()}

@@ -24,19 +24,13 @@ EXCHANGES = 2
 def shuffled_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]]:
     """Zones promoted with exchanged days (none should be), and with the true outcomes; outcomes are centred."""
     design = Design(bench.train, target=bench.target, zone_ids=bench.zone_ids, steps=bench.steps)
-    last = sorted({int(task.places[-1]) for task in bench.tasks})
-    day = bench.panel.calendar.day[design.known + 1]
-    moment = bench.panel.calendar.step_of_day[design.known + 1]
-    stride = thinning(design.outcome.shape[0] * len(bench.zone_ids) * len(last), bench.panel.steps_per_day)
-    kept = np.flatnonzero(moment % stride == 0)
-    rows, outcome = design.rows.take(kept).horizons(last), centred(design.outcome[kept][:, :, last])
-    rows = Rows(rows.common, rows.ahead, replace(rows.layout, steps=in_rows(rows.layout.steps, stride)))
+    rows, outcome, day = thinned(design, bench)
     found: list[dict[str, Any]] = []
     for family, settings in FAMILIES.items():
         head = f"{bench.name}: {family}"
         try:
             report = shuffled_target(
-                family, rows, outcome, day=day[kept], settings=settings, exchanges=EXCHANGES, seed=seed,
+                family, rows, outcome, day=day, settings=settings, exchanges=EXCHANGES, seed=seed,
                 zone_features=design.zone_features,
             )  # fmt: skip
         except ShortHistoryError:
@@ -54,6 +48,26 @@ def shuffled_figures(bench: BenchmarkPanel, *, seed: int) -> list[dict[str, Any]
                    n=report.blocks, seed=seed),
         ]  # fmt: skip
     return found
+
+
+def thinned(design: Design, bench: BenchmarkPanel) -> tuple[Rows, np.ndarray, np.ndarray]:
+    """Rows at the figures' last horizons, at most so many that `MOST_CELLS` holds.
+
+    Returns
+    -------
+    rows : Rows
+        n rows of S horizons.
+    outcome : ndarray, shape (n, Z, S)
+        See `centred`.
+    day : ndarray of int, shape (n,)
+    """
+    last = sorted({int(task.places[-1]) for task in bench.tasks})
+    calendar = bench.panel.calendar
+    stride = thinning(design.outcome.shape[0] * len(bench.zone_ids) * len(last), bench.panel.steps_per_day)
+    kept = np.flatnonzero(calendar.step_of_day[design.known + 1] % stride == 0)
+    rows = design.rows.take(kept).horizons(last)
+    rows = Rows(rows.common, rows.ahead, replace(rows.layout, steps=in_rows(rows.layout.steps, stride)))
+    return rows, centred(design.outcome[kept][:, :, last]), calendar.day[design.known[kept] + 1]
 
 
 def centred(outcome: np.ndarray) -> np.ndarray:

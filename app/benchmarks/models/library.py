@@ -50,14 +50,17 @@ class Library:
 
     def validated(self) -> dict[str, dict[str, float]]:
         """Out-of-fold MAE by family and figure, in the panel's telling unit."""
-        return {name: self._task_errors(record) for name, record in self._records().items()}
+        return {name: self._task_errors(record) for name, record in self.records().items()}
 
-    def _records(self) -> dict[str, Validation]:
-        """Out-of-fold forecasts by candidate and baseline, and those of the macromodel."""
+    def records(self) -> dict[str, Validation]:
+        """Out-of-fold forecasts by candidate and baseline, those of the macromodel, and the mix's, whose weights have
+        seen what followed."""
         training, target = self.training, self.bench.target
         models = {name: model for (name, _), model in {**training.candidates, **training.baselines}.items()}
         if target in training.macromodels:
             models["macromodel"] = training.macromodels[target]
+        if target in training.mixes:
+            models["mix"] = training.mixes[target]
         return {name: model.validation for name, model in models.items() if model.validation is not None}
 
     def _task_errors(self, record: Validation) -> dict[str, float]:
@@ -66,7 +69,7 @@ class Library:
 
     def validation_losses(self, name: str, naive: str, task: Task) -> tuple[Array, Array, Array]:
         """Absolute errors (n, Z, 1) of two models on the validation part, averaged over a figure's steps, and days."""
-        records = self._records()
+        records = self.records()
         own, other = (_averaged(records[n].actual - records[n].point, task) for n in (name, naive))
         return own, other, records[name].day
 
@@ -88,6 +91,15 @@ class Library:
         return follow(
             mix, self.bench.panel, self.bench.origins, level=self.levels["mix"], train_end=self.bench.test_from
         )
+
+
+def errors_by_zone(bench: BenchmarkPanel, training: Training) -> dict[str, Array]:
+    """Mean absolute test error of every model of a training, (Z, S), the panel's unit."""
+    levels = model_levels(bench.panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
+    return {
+        name: np.nanmean(np.abs(bench.actual - from_scale(bench.target, level)), axis=0)
+        for name, level in levels.items()
+    }
 
 
 def _averaged(error: Array, task: Task) -> Array:

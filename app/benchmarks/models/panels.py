@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,6 +43,26 @@ def shared_data() -> Path:
     """Folder of the real data: `ZONEWISE_SHARED_DATA`, or beside the project."""
     beside = Path(__file__).resolve().parents[4] / "shared" / "data"
     return Path(os.environ.get("ZONEWISE_SHARED_DATA", beside))
+
+
+def each_there(wanted: Sequence[str], notes: list[str]) -> Iterator[BenchmarkPanel]:
+    """Panels by name, one at a time; one whose data is not there leaves a note instead."""
+    for name in wanted:
+        try:
+            bench = load(name)
+        except InputError as error:
+            notes.append(f"{name}: {error}")
+            continue
+        yield bench
+
+
+def narrowed(own: Iterable[str], wanted: Sequence[str]) -> tuple[str, ...]:
+    """Of a benchmark's own panels those that are wanted, all where none is named; `InputError` where none is left."""
+    own = tuple(own)
+    found = tuple(name for name in own if name in wanted) if wanted else own
+    if not found:
+        raise InputError(f"no panel {', '.join(wanted)} here; there are: {', '.join(own)}")
+    return found
 
 
 def load(name: str, *, folder: Path | None = None) -> BenchmarkPanel:

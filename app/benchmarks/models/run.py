@@ -15,12 +15,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from app.benchmarks import figure
+from app.benchmarks.models.gaps import gaps
 from app.benchmarks.models.library import AUTOMATIC, Library, run_library
 from app.benchmarks.models.panels import load, names
 from app.benchmarks.models.score import differences, scores
 from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
-from models.generalisation import EXPLAIN_OPTIMISM, generalisation_gap
 from models.intervals import QUANTILES
 from models.intervals.scores import coverage, interval_score
 
@@ -30,7 +30,6 @@ PARTS = ("accuracy", "peers", "metr", "throughput", "shuffled")
 PEER_GAIN = {("pm25", "1 h"): 0.05, ("pm25", "6 h"): 0.05, ("no2", "1 h"): 0.05, ("no2", "6 h"): 0.05}
 CHOICE_LIMIT, CHOICE_AIM = 1.01, 0.98
 COVERAGE, LOW_ZONE, LOW_ZONE_LONG, LONG_HOURS = (0.885, 0.915), 0.86, 0.87, 1000
-NAIVE = "last_value"
 _LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
 
 
@@ -95,11 +94,14 @@ def accuracy(
     spent = time.process_time() - started
     scored = {name: scores(bench, forecast) for name, forecast in ours.forecasts.items()}
     figures = [figure(f"{bench.name}: library, all families, CPU", spent, "s", seed=seed)]
-    figures += choice_figures(ours, scored) + interval_figures(ours) + gap_figures(ours)
+    figures += choice_figures(ours, scored) + interval_figures(ours)
+    made, words = gaps(ours)
+    figures += made
     table = {name: {task: vars_of(score) for task, score in of.items()} for name, of in scored.items()}
     told: dict[str, Any] = {
         "notes": bench.notes, "unit": bench.unit, "errors": table, "validation_mae": ours.validated(),
-        "seconds": ours.seconds, "in_use": ours.training.choices["model_in_use"].value_counts().to_dict(),
+        "seconds": ours.seconds, "gaps": words,
+        "in_use": ours.training.choices["model_in_use"].value_counts().to_dict(),
         "families": ours.training.choices["family"].value_counts().to_dict(),
         "weights": {
             member.family: np.round(weights.mean(axis=0), 3).tolist()
@@ -171,27 +173,6 @@ def interval_figures(ours: Library) -> list[dict[str, Any]]:
             figure(f"{head}, Winkler score over that of static intervals by zone", winkler / plain, "1", target=1.0),
             figure(f"{head}, widest over the training range", float(((high - low) / span).max()), "1", target=1.0),
         ]  # fmt: skip
-    return figures
-
-
-def gap_figures(ours: Library) -> list[dict[str, Any]]:
-    """Test error over validation error, split into the naive model's own gap and what is left: optimism."""
-    bench, figures = ours.bench, []
-    for kind in ("zone", "city"):
-        for task in bench.tasks:
-            family = ours.best(kind)[task.name]
-            gap = generalisation_gap(
-                *ours.validation_losses(family, NAIVE, task), *ours.test_losses(family, NAIVE, task), level=0.9
-            )
-            head = f"{bench.name} {task.name}: {family}"
-            total, shift, optimism, low, high = (
-                float(part[0, 0]) for part in (gap.total, gap.shift, gap.optimism, gap.low, gap.high)
-            )
-            figures += [
-                figure(f"{head}, test over validation MAE", 1 + total, "1"),
-                figure(f"{head}, of which shift of the data (last value)", 1 + shift, "1"),
-                figure(f"{head}, optimism", optimism, "1", target=EXPLAIN_OPTIMISM, lower=low, upper=high),
-            ]
     return figures
 
 

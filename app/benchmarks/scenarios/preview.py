@@ -1,9 +1,11 @@
 """Part `preview`: how well micromodels foresee scenarios that they have not seen, how fast, and what they warn of.
 
-- Accuracy: an ensemble of a made-up town of some 500 links in 20 zones, three hours of the morning peak; 30 scenarios
-  of another design seed are held out and simulated with two seeds. The error of a scenario is the mean over its zones
-  of the absolute difference from the simulated effect, over that of saying "no change".
-- Luck: the difference of the two seeds' effects bounds what any preview can foresee.
+- Accuracy: an ensemble of a made-up town of some 500 links in 20 zones, three hours of the morning peak, two runs a
+  scenario out of eight days' weather and luck; 30 scenarios of another design seed are held out and simulated on four
+  other days. The error of a scenario is the mean over its zones of the absolute difference from the simulated effect
+  (the mean of the four days), over that of saying "no change".
+- Luck: what the four days differ by bounds what any preview can foresee; told from their spread, and from what two
+  halves of them say of each other.
 - Time: a made-up town in 200 zones, one question after another, the answers' own clock.
 - Scope: scenarios beyond what the ensemble holds, of six kinds, and the held-out ones, which lie within.
 """
@@ -18,7 +20,8 @@ import numpy as np
 from app.benchmarks import figure
 from data.store.protocol import Store
 
-TRAIN, TEST = 150, 30
+TRAIN, TEST = 300, 30
+SEEDS, PAIRS, TEST_SEEDS = range(1, 9), 2, (101, 102, 103, 104)
 TOWN, ZONES = "synthetic:500@3", 20
 LARGE_TOWN, LARGE_ZONES = "synthetic:2000@7", 200
 LARGE_SCENARIOS = 20
@@ -42,11 +45,9 @@ def measure(
     from simulation.preview import Preview, Window, draw, simulate
 
     city, window = made(TOWN, ZONES), Window()
-    train = simulate(city, draw(city, TRAIN, window=window, seed=seed), window=window, store=store, cancelled=cancelled)
-    test = simulate(
-        city, draw(city, TEST, window=window, seed=seed + 98), window=window, seeds=(1, 2), store=store,
-        cancelled=cancelled,
-    )  # fmt: skip
+    kept = {"window": window, "store": store, "cancelled": cancelled}
+    train = simulate(city, draw(city, TRAIN, window=window, seed=seed), seeds=SEEDS, pairs=PAIRS, **kept)
+    test = simulate(city, draw(city, TEST, window=window, seed=seed + 98), seeds=TEST_SEEDS, **kept)
     preview = Preview.learn(city, train, seed=seed)
     found = accuracy(preview, test, seed)
     scope = scope_figures(preview, test, seed)
@@ -72,8 +73,11 @@ def accuracy(preview: Any, test: Any, seed: int) -> dict[str, Any]:
         said[at], low[at], high[at] = table["effect"], table["lower"], table["upper"]
     true = test.effects
     error, nothing = np.nanmean(np.abs(said - true), axis=1), np.nanmean(np.abs(true), axis=1)  # (K, Q)
-    pair = np.diff(test.values - test.base, axis=1)[:, 0]
-    luck = np.nanmean(np.abs(pair), axis=1) / 2.0  # mean absolute error of the mean of two, if both are alike
+    days = test.differences  # (K, P, Z, Q)
+    chance = days.std(axis=1, ddof=1) / np.sqrt(days.shape[1])
+    luck = np.nanmean(chance, axis=1) * np.sqrt(2.0 / np.pi)  # mean absolute error of the mean of the days
+    half = days.shape[1] // 2  # two halves of the days differ by twice what the mean of all is off by
+    halves = np.nanmean(np.abs(days[:, :half].mean(axis=1) - days[:, half : 2 * half].mean(axis=1)), axis=1) / 2.0
     covered = (true >= low) & (true <= high)
     ratio = np.median(error, axis=0) / np.median(nothing, axis=0)
     rows = [
@@ -81,6 +85,7 @@ def accuracy(preview: Any, test: Any, seed: int) -> dict[str, Any]:
             "quantity": name, "model": preview.chosen[name], "error_over_no_change": float(ratio[q]),
             "median_of_ratios": float(np.median(error[:, q] / np.maximum(nothing[:, q], 1e-12))),
             "luck_over_no_change": float(np.median(luck[:, q]) / np.median(nothing[:, q])),
+            "halves_over_no_change": float(np.median(halves[:, q]) / np.median(nothing[:, q])),
             "coverage": float(covered[..., q][np.isfinite(true[..., q])].mean()),
         }
         for q, name in enumerate(names)
@@ -94,6 +99,11 @@ def accuracy(preview: Any, test: Any, seed: int) -> dict[str, Any]:
     figures.append(
         figure("all quantities: median error over that of no change", float(np.median(ratio)), "share", target=0.5, n=n,
                seed=seed, lower=float(ratio.min()), upper=float(ratio.max()))
+    )  # fmt: skip
+    floor = np.array([row["halves_over_no_change"] for row in rows], dtype=float)
+    figures.append(
+        figure("all quantities: what the luck of the test's own days makes of it, from two halves of them",
+               float(np.median(floor)), "share", n=n, seed=seed, lower=float(floor.min()), upper=float(floor.max()))
     )  # fmt: skip
     cover = float(covered[np.isfinite(true)].mean())
     figures.append(figure("coverage of the 90 % bounds", cover, "share", n=n, seed=seed))

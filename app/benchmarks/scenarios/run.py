@@ -1,23 +1,16 @@
 """Case `scenarios`: how sure a study is, and how well previews, searches and warnings serve.
 
-Each part is a module beside this one with `measure(seed=...) -> {"figures": [...], ...}`; `--only` names some.
+`coverage` and `preview` take longest; `zonewise benchmark scenarios --only search` runs one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any
 
 from app.benchmarks import run_parts
 
 
-def parts() -> list[str]:
-    """Names of the parts: every module here but this one."""
-    return sorted(module.name for module in iter_modules([str(Path(__file__).parent)]) if module.name != "run")
-
-
 def run(arguments: Sequence[str]) -> dict[str, Any]:
     """Run the case; see the module."""
-    return run_parts("scenarios", parts(), arguments)
+    return run_parts("scenarios", arguments)

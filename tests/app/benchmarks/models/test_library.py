@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from app.benchmarks.models.gaps import gap_figures, gaps
 from app.benchmarks.models.library import AUTOMATIC, run_library
-from app.benchmarks.models.run import choice_figures, gap_figures, interval_figures
+from app.benchmarks.models.run import choice_figures, interval_figures
 from app.benchmarks.models.score import scores
 
 
@@ -47,3 +48,24 @@ def test_intervals_are_told_for_every_figure_and_none_is_wider_than_the_training
     for task in ("1 h", "6 h", "24 h"):
         assert 0.7 < told[f"toy {task}: 90 % interval, coverage"] < 1.0
         assert told[f"toy {task}: 90 % interval, widest over the training range"] <= 1.0
+
+
+def test_parts_of_a_gap_make_up_its_optimism_and_are_told(ours):
+    """With each kind's only family, choosing costs nothing; the mix's weights have seen what they are judged on."""
+    figures, words = gaps(ours)
+    told = values(figures)
+    for task in ("1 h", "6 h", "24 h"):
+        assert told[f"toy {task}: ridge, optimism by choosing (nested over plain validation)"] == pytest.approx(
+            0.0, abs=1e-6
+        )
+        assert told[f"toy {task}: mix, optimism by choosing (nested over plain validation)"] > -0.01
+        assert "because the data changed" in words[f"{task}: ridge"]
+
+
+def test_a_model_that_learns_the_first_half_of_the_test_part_forecasts_the_second_alone(ours):
+    from app.benchmarks.models.gaps import _learned_on
+
+    bench, found = ours.bench, _learned_on(ours, "ridge")
+    middle = (bench.test_from + len(bench.panel)) // 2
+    changed = (found != ours.forecasts["ridge"]).any(axis=(1, 2))
+    assert not changed[bench.origins < middle - 1].any() and changed[bench.origins >= middle - 1].all()

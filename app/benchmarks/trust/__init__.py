@@ -1,0 +1,1 @@
+"""Case `trust`: what holds under load, faults, hostile input and more than one process. A module a part."""

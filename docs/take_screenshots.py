@@ -35,6 +35,7 @@ def take(browser: Browser, address: str, target: Path, *, size: tuple[int, int],
     page.wait_for_selector(".citymap[data-drawn-ms], table, .page-start, .page-monitor", timeout=60_000)
     if theme == "dark":
         page.locator("#theme-button").click()
+    page.wait_for_selector("#map-panel .skeleton", state="detached")
     page.wait_for_timeout(1500)
     page.screenshot(path=target)
     page.close()

@@ -1,0 +1,1 @@
+"""A family, a measure, a partition and a reader for Zonewise, each in a file of its own."""

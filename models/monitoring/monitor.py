@@ -19,12 +19,15 @@ from models.monitoring.alarms import Alarm
 from models.monitoring.inputs import run_limits, runs, same_as_last
 from models.monitoring.reference import Reference, columns
 from models.monitoring.residuals import Series
-from models.monitoring.settings import INPUT_KINDS, KINDS, WORLD_KINDS, MonitorSettings
+from models.monitoring.settings import INPUT_KINDS, KINDS, PATTERN_BINS, WORLD_KINDS, MonitorSettings
 from models.monitoring.windows import longest, statistics
 
 WORLD, INPUT = 0, 1  # the two causes that a zone can have an alarm for at a time
 _OF_CAUSE = (WORLD_KINDS, INPUT_KINDS)
 _AS_LOUD = 0.75  # share of the loudest statistic that a simpler kind needs to have the alarm (assumed)
+_ONE_SIDED = 0.5  # share of the mean square of errors since the change that their mean explains, if it is one (assumed)
+_FAR = 2.0  # usual deviations of a mean that within two stretches of a day is a shift sooner than a pattern (assumed)
+_SURE = 3.0  # standard errors that such a mean must lie off zero (assumed)
 _RANGE_READINGS = 2  # readings in a row out of range that are an alarm: one may be a slip (assumed)
 
 
@@ -245,6 +248,8 @@ class Monitor:
         values = np.nan_to_num(level[i, zone, first : first + len(names)])
         # a shift of the mean that has just begun looks like a pattern too: the simpler kind that is as loud has it
         kind = names[int(np.argmax(values >= (_AS_LOUD * values.max() if cause == WORLD else 1.0)))]
+        if kind in ("variance", "pattern") and self._leans(kind, zone, i):
+            kind = "mean"  # a large shift reaches the other sums' thresholds before its own
         start, size, size_text = self._measured(kind, zone, i, series)
         since = self._instant(int(series.position[i]) - start)
         others = self._others(zone, i, level, first, len(names)) + self._beside[0]
@@ -276,15 +281,15 @@ class Monitor:
             run = int(self._run(kind, zone, i, series))
             return run, run * series.step_s / 3600, size_text(kind, self.target, run * series.step_s / 3600)
         stop = self._kept + i + 1
-        z = (self._away_all if kind == "drift" else self._z_all)[max(0, stop - self._memory) : stop, zone]
-        off = self._off_all[max(0, stop - self._memory) : stop, zone]
+        z = self._remembered(self._away_all if kind == "drift" else self._z_all, zone, i)
+        off = self._remembered(self._off_all, zone, i)
         start = _onset(z, kind)
         recent = slice(start, None)
         length = len(z) - start
         if kind == "mean":
             size = float(np.nanmean(off[recent])) if np.isfinite(off[recent]).any() else float("nan")
         elif kind == "variance":
-            size = float(np.nanstd(z[recent]))
+            size = float(np.nanmean(np.abs(z[recent])) / np.exp(self.reference.spread[zone, 0] / 2))
         elif kind == "drift":
             size = float(np.nanmean(z[recent])) if np.isfinite(z[recent]).any() else float("nan")
         elif kind == "pattern":
@@ -296,6 +301,22 @@ class Monitor:
         else:
             size = 1.0 - self._missed_share(zone, i)
         return length, size, size_text(kind, self.target, size)
+
+    def _remembered(self, values: np.ndarray, zone: int, i: int) -> np.ndarray:
+        """A zone's values up to step `i`, as far back as the longest window."""
+        stop = self._kept + i + 1
+        return np.asarray(values[max(0, stop - self._memory) : stop, zone])
+
+    def _leans(self, kind: str, zone: int, i: int) -> bool:
+        """Whether errors since the change lie on one side; in a pattern's place only while young and if far off."""
+        z = self._remembered(self._z_all, zone, i)
+        z = z[_onset(z, "variance" if kind == "variance" else "mean") :]
+        z = z[np.isfinite(z)]
+        mean, square = float(z.mean()), float((z * z).mean())
+        young = len(z) * self.reference.step_s <= 2 * 86_400 / PATTERN_BINS
+        if kind == "pattern" and not (young and abs(mean) >= _FAR):
+            return False
+        return mean**2 >= max(_ONE_SIDED * square, _SURE**2 * (square - mean**2) / len(z))
 
     def _missed_share(self, zone: int, i: int) -> float:
         """Share of readings outside their interval over the last days."""

@@ -57,6 +57,7 @@ def test_of_a_very_large_value_a_part_tells_the_weight_of_the_whole(monkeypatch)
 
 
 def test_what_a_workspace_keeps_goes_with_it(tmp_path):
+    gc.collect()  # what earlier tests left goes first
     queries = Queries(Workspace(tmp_path))
     before = len(SHELF)
     made = []

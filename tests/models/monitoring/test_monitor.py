@@ -68,9 +68,24 @@ def test_a_clear_change_of_a_day_is_found_within_it(reference, kind, change):
     delay = found[0].first_seen.timestamp() / STEP_S - first
     assert 0 < delay <= DAY
     assert abs(found[0].since.timestamp() / STEP_S - first) <= 0.6 * DAY
+    if kind == "variance":  # errors 1.7 times as large; seen early, before they are all there
+        assert 1.3 < found[0].size < 3.0 and "times as large" in found[0].size_text
     if kind == "mean":
         assert found[0].size == pytest.approx(2.0 if error[begin, 2] > 0 else found[0].size, abs=0.7)
         assert "km/h" in found[0].size_text
+
+
+@pytest.mark.parametrize("hour", [0, 7])
+@pytest.mark.parametrize("shift", [8.0, -6.0, 20.0])
+def test_a_large_shift_is_told_as_one_though_others_ring_first(reference, shift, hour):
+    """Errors stand at the clip at once: sums of sizes and of the day's pattern ring before that of errors."""
+    error = errors(12, 7)
+    begin = 10 * DAY + hour * 4
+    error[begin:, 4] += shift
+    alarms = watch(reference, error).alarms
+    (found,) = [a for a in alarms if a.zone_id == "Z4" and a.kind != "range"]
+    assert found.kind == "mean" and found.size == pytest.approx(shift, abs=1.0)
+    assert found.first_seen.timestamp() / STEP_S - (START + 28 * DAY + begin) <= 12
 
 
 def test_a_changed_daily_pattern_is_found_though_mean_and_variance_stay(reference):

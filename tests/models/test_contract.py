@@ -17,28 +17,40 @@ from models.errors import HorizonError, ModelFileError, NoDataError, NotFittedEr
 from models.forecasting import LearnedForecaster
 from models.horizons import ANCHOR_STEPS
 from models.intervals import QUANTILES
+from models.learner import families
 from models.scale import to_scale
 
-CITY = "macro_xgboost"
+#: What keeps slow families quick here; every other setting is the family's own.
+CHEAP = {
+    **{name: {"updates": 60, "members": 1} for name in ("attention", "convolution", "macro_mlp")},
+    "shared_body": {"updates": 60}, "mlp": {"rounds": 3, "members": 1},
+    "macro_xgboost": {"rounds": 10, "budget": 3000, "max_depth": 3}, "xgboost": {"rounds": 10},
+}  # fmt: skip
+
+
+def mixed(*, seed: int = 0, **options) -> EnsembleForecaster:
+    """A baseline, a micromodel and a macromodel, mixed."""
+    own = [LearnedForecaster(name, seed=seed, settings=CHEAP[name]) for name in ("xgboost", "macro_xgboost")]
+    return EnsembleForecaster([SeasonalNaive(seed=seed), *own], seed=seed, **options)
+
+
 EVERY = {
     "last_value": LastValue,
     "seasonal_naive": SeasonalNaive,
     "historical_average": HistoricalAverage,
-    "ridge": partial(LearnedForecaster, "ridge"),
+    **{name: partial(LearnedForecaster, name, settings=CHEAP.get(name, {})) for name in families()},
     "change of the last reading": partial(LearnedForecaster, "ridge", start="last"),
     "lasting": partial(LearnedForecaster, "quantile_linear", start="lasting"),
-    "tree": partial(LearnedForecaster, "tree"),
-    "xgboost": partial(LearnedForecaster, "xgboost"),
-    CITY: partial(LearnedForecaster, CITY),
-    "stack": EnsembleForecaster,
-    "average": partial(EnsembleForecaster, method="average"),
-    "best": partial(EnsembleForecaster, method="best"),
+    "stack": mixed,
+    "average": partial(mixed, method="average"),
+    "best": partial(mixed, method="best"),
 }
+CITYWIDE = [EVERY[name] for name in families(scope="city")]
 TRAIN_DAYS = 9
 
 
 def zones_of(kind, panel) -> tuple[str, ...]:
-    return panel.zone_ids if kind is EVERY[CITY] else ("Z02",)
+    return panel.zone_ids if kind in CITYWIDE else ("Z02",)
 
 
 def end_of(panel) -> pd.Timestamp:
@@ -240,7 +252,7 @@ def test_fitting_again_forgets_the_first_fit(kind, city, origins):
 def test_hourly_panels_work_as_well(kind):
     panel = synthetic_city.panel(zones=4, days=16, step_s=3600, seed=5)
     end = panel.times[12 * 24]
-    zones = panel.zone_ids if kind is EVERY[CITY] else ("Z01",)
+    zones = panel.zone_ids if kind in CITYWIDE else ("Z01",)
     model = kind(seed=1).fit(panel, target="speed_mps", zone_ids=zones, train_end=end)
     out = model.forecast(panel, origins=pd.DatetimeIndex([end, end + pd.Timedelta(hours=5)]))
     assert out.shape[2] == 12

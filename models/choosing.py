@@ -15,7 +15,7 @@ from models.contract import Forecaster
 from models.ensemble import EnsembleForecaster
 from models.guard import Apparent, Checked, Guard, Verdict, guarded, no_skill, told
 from models.panel import Panel
-from models.select import InUse, Rule, choose_families, choose_in_use, crossed_point, error_unit, nested_losses
+from models.select import InUse, Rule, choose_families, choose_in_use, error_unit, nested_losses
 from models.validation import Validation
 
 SCORED_HORIZONS_S = (900, 3600, 86_400)
@@ -103,7 +103,7 @@ def choose(
     if city:
         models = [fitted.get(name, baselines.get(name)) for name in members]
         mix = EnsembleForecaster.of([m for m in models if m is not None], zones, name="mix")
-        point = crossed_point([{**micro, **city}[name] for name in members])
+        point = _record(mix).point
     own = joined([micro[family].pick(np.array([z])) for z, family in enumerate(families)])
     used = choose_in_use(own, city[macro] if macro else None, naive, point, unit)
     if watch is not None and city:

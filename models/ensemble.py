@@ -72,7 +72,8 @@ class EnsembleForecaster(Forecaster):
     ) -> EnsembleForecaster:
         """Ensemble of fitted members for zones that all of them know.
 
-        Intervals, and the weights where none (M, Z, S) are given, come from out-of-fold forecasts on the same rows.
+        Weights, where none (M, Z, S) are given, come from out-of-fold forecasts; what is promised, and intervals, from
+        the same forecasts mixed by weights of the other folds.
         """
         made = cls(members, seed=members[0].seed, method=method, name=name)
         made._adopt(zone_ids)
@@ -89,13 +90,14 @@ class EnsembleForecaster(Forecaster):
 
     def _weigh(self, weights: np.ndarray | None = None) -> None:
         records = self._records()
-        reading = records[0].reading
+        first, levels = records[0], np.stack([record.level for record in records])
         if weights is None:
-            errors = np.stack([record.level - reading for record in records])
-            weights = combine(errors, records[0].day, self.method)
-        self.weights = np.asarray(weights, dtype=float)
-        level = np.einsum("mnzs,mzs->nzs", np.stack([record.level for record in records]), self.weights)
-        first = records[0]
+            errors = levels - first.reading
+            self.weights = combine(errors, first.day, self.method)
+            level = _crossed(levels, errors, first, self.method)
+        else:
+            self.weights = np.asarray(weights, dtype=float)
+            level = _mixed(levels, self.weights)
         self.validation = replace(first, deviation=(level - first.usual).astype(np.float32))
         self.intervals = ConformalIntervals.fit(self.validation.scores)
 
@@ -237,6 +239,26 @@ def combine(errors: np.ndarray, day: np.ndarray, method: Method) -> np.ndarray:
     heard = np.isfinite(errors).all(axis=0)
     loss = np.where(heard, np.abs(errors), 0.0).sum(axis=1)
     return (np.arange(members)[:, None, None] == np.argmin(loss, axis=0)).astype(float)
+
+
+def _crossed(levels: np.ndarray, errors: np.ndarray, record: Validation, method: Method) -> np.ndarray:
+    """Forecasts (n, Z, S) of a mix whose weights were learned on the other folds alone.
+
+    What a mix promises on the rows that its weights were learned from is too good. Of one fold alone nothing can be
+    left out.
+    """
+    out = np.empty(record.reading.shape)
+    folds = np.unique(record.fold)
+    for fold in folds:
+        inside = record.fold == fold
+        rest = ~inside if len(folds) > 1 else inside
+        out[inside] = _mixed(levels[:, inside], combine(errors[:, rest], record.day[rest], method))
+    return out
+
+
+def _mixed(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Members' forecasts (M, n, Z, S), each weighed (M, Z, S)."""
+    return np.asarray(np.einsum("mnzs,mzs->nzs", levels, weights))
 
 
 def _default_members(seed: int) -> list[Forecaster]:

@@ -10,16 +10,14 @@ a target without a pattern gets no model that pretends to see one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from models.errors import SettingsError
-from models.scale import from_scale
 from models.validation import Validation
-from models.weights import stacking_weights
 
 TIE_SHARE = 0.005  # how much worse a simpler family may be and still be taken
 CLEAR = 1.645  # two-sided 90 % of a normal
@@ -152,24 +150,6 @@ def daily_losses(record: Validation, unit: np.ndarray, point: np.ndarray | None 
     return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def crossed_point(records: Sequence[Validation]) -> np.ndarray:
-    """Forecasts of a stack whose weights were learned on the other folds alone, shape (n, Z, S), target's unit.
-
-    What a stack promises on the rows that its weights were learned from is too good; this is what choices rest on.
-    """
-    first = records[0]
-    levels = np.stack([record.level for record in records])
-    errors = levels - first.reading
-    folds = np.unique(first.fold)
-    out = np.empty(first.reading.shape, dtype=float)
-    for fold in folds:
-        inside = first.fold == fold
-        rest = ~inside if len(folds) > 1 else inside
-        weights = stacking_weights(errors[:, rest], first.day[rest])
-        out[inside] = np.einsum("mnzs,mzs->nzs", levels[:, inside], weights)
-    return from_scale(first.target, out)
-
-
 @dataclass(frozen=True, slots=True)
 class InUse:
     """Which model serves a zone, and the numbers that say so: mean errors over the horizons, in the target's unit."""
@@ -197,7 +177,7 @@ def choose_in_use(
     micro, macro, naive : Validation
         On the same rows: each zone's chosen micromodel, the macromodel, seasonal naive.
     mix_point : ndarray or None, shape (n, Z, S)
-        Forecasts of the mix with weights learned on other rows (see `crossed_point`).
+        Forecasts of the mix with weights learned on other rows (see `ensemble`).
     unit : ndarray, shape (Z, S)
         See `choose_families`.
 

@@ -1,0 +1,53 @@
+"""What a mix promises: errors and intervals of weights that were learned from other days."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.baselines import HistoricalAverage, LastValue, SeasonalNaive
+from models.ensemble import EnsembleForecaster, combine
+from models.intervals import ConformalIntervals
+
+TARGET = "flow_veh_per_h"
+
+
+@pytest.fixture(scope="module")
+def members(city):
+    end = city.times[9 * 96]
+    return [kind().fit(city, target=TARGET, zone_ids=city.zone_ids, train_end=end)
+            for kind in (LastValue, SeasonalNaive, HistoricalAverage)]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["stack", "average", "best"])
+def test_what_a_mix_promises_a_fold_rests_on_the_other_folds(city, members, method):
+    """A fold's readings are made worthless: what is promised for that fold is the same, for the others it is not."""
+    mix = EnsembleForecaster.of(members, city.zone_ids, method=method)
+    record = mix.validation
+    folds = np.unique(record.fold)
+    assert folds.size > 1
+    inside = record.fold == folds[0]
+    levels = np.stack([m.validation.level for m in members])
+    errors = levels - record.reading
+    errors[:, inside] = np.random.default_rng(0).standard_normal(errors[:, inside].shape)
+    others = combine(errors[:, ~inside], record.day[~inside], method)
+    expected = np.einsum("mnzs,mzs->nzs", levels[:, inside], others)
+    np.testing.assert_allclose(record.level[inside], expected, rtol=1e-4, atol=1e-4)
+    if method == "stack":
+        own = np.einsum("mnzs,mzs->nzs", levels[:, inside], mix.weights)
+        assert np.abs(own - record.level[inside]).max() > 1e-3
+
+
+def test_its_intervals_are_those_of_what_it_promises(city, members):
+    mix = EnsembleForecaster.of(members, city.zone_ids)
+    again = ConformalIntervals.fit(mix.validation.scores)
+    mine = mix.forecast(city, origins=city.times[9 * 96 : 9 * 96 + 5])
+    mix.intervals = again
+    assert np.array_equal(mine, mix.forecast(city, origins=city.times[9 * 96 : 9 * 96 + 5]))
+
+
+def test_given_weights_are_taken_as_they_are(city, members):
+    weights = np.zeros((3, len(city.zone_ids), len(members[0].anchors)))
+    weights[2] = 1.0
+    mix = EnsembleForecaster.of(members, city.zone_ids, weights=weights)
+    np.testing.assert_allclose(mix.validation.level, members[2].validation.level, rtol=1e-5, atol=1e-5)

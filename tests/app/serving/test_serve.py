@@ -126,11 +126,12 @@ def test_a_job_outlives_a_stop_of_the_server_and_works_at_a_lower_priority(runni
 
 
 def test_without_gunicorn_one_process_serves_with_threads_and_says_so(space):
-    """As on a machine where it cannot be imported."""
+    """As on a machine where it cannot be imported. A shell in the background hands on that Ctrl-C is to be ignored."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    code = "import sys; sys.modules['gunicorn'] = None; from app.cli import main; main(sys.argv[1:])"
+    code = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "sys.modules['gunicorn'] = None; from app.cli import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, "app", str(space.root), "--port", str(port)]
     root = Path(app_package.__file__).parents[1]
     process = subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

@@ -81,6 +81,7 @@ def layout(queries: Queries, **address: str) -> Any:
             ),
             dcc.Store(id=ids.MONITOR_ALARM, data=selected),
             dcc.Store(id=ids.MONITOR_SEEN, data=views.version(queries)),
+            dcc.Store(id=ids.MONITOR_PROGRESS, data=views.progress(queries)),
             dcc.Store(id=ids.MONITOR_ADDRESS),
             dcc.Interval(id=ids.MONITOR_TICK, interval=_TICK_MS),
         ],
@@ -232,12 +233,14 @@ def register(app: Dash, queries: Queries) -> None:
 
     @app.callback(
         Output(ids.MONITOR_SEEN, "data"),
+        Output(ids.MONITOR_PROGRESS, "data"),
         Input(ids.MONITOR_TICK, "n_intervals"),
         State(ids.MONITOR_SEEN, "data"),
+        State(ids.MONITOR_PROGRESS, "data"),
         State(ids.MONITOR_FOLLOW, "checked"),
         prevent_initial_call=True,
     )
-    def look(_: int, before: str, follow: bool) -> Any:
+    def look(_: int, before: str, done: str, follow: bool) -> tuple[Any, Any]:
         if (
             follow
             and may(PLANNER)
@@ -245,8 +248,8 @@ def register(app: Dash, queries: Queries) -> None:
             and not views.open_job(queries, "monitor", "retrain")
         ):
             begin(queries, "monitor", {})
-        now = views.version(queries)
-        return no_update if now == before else now
+        now, getting_on = views.version(queries), views.progress(queries)
+        return no_update if now == before else now, no_update if getting_on == done else getting_on
 
     @app.callback(
         Output(ids.MONITOR_KPI, "children"), Output(ids.MONITOR_CHECKED, "children"), Output(ids.STATUS, "children"),
@@ -296,10 +299,13 @@ def register(app: Dash, queries: Queries) -> None:
     def errors(_: str, target: str | None) -> list[Any]:
         return parts.error_table(queries, target or "")
 
-    @app.callback(Output(ids.MONITOR_JOBS, "children"), Output(ids.MONITOR_LOG, "children"),
-                  Output(ids.MONITOR_POLICY_NOW, "children"), seen)  # fmt: skip
-    def changes(_: str) -> tuple[list[Any], list[Any], str]:
-        return parts.job_table(queries), parts.log_table(queries), parts.policy_now(queries)
+    @app.callback(Output(ids.MONITOR_JOBS, "children"), seen, Input(ids.MONITOR_PROGRESS, "data"))
+    def jobs(*_: str) -> list[Any]:
+        return parts.job_table(queries)
+
+    @app.callback(Output(ids.MONITOR_LOG, "children"), Output(ids.MONITOR_POLICY_NOW, "children"), seen)
+    def changes(_: str) -> tuple[list[Any], str]:
+        return parts.log_table(queries), parts.policy_now(queries)
 
     @app.callback(
         Output(ids.MONITOR_MODEL, "children"), Output(ids.MONITOR_PIN, "children"),

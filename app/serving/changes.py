@@ -97,6 +97,7 @@ READS = frozenset(
         (f"{ids.MONITOR_SEEN}.data", ids.MONITOR_SENSORS),
         (f"{ids.MONITOR_SEEN}.data", ids.MONITOR_ERRORS),
         (f"{ids.MONITOR_SEEN}.data", ids.MONITOR_JOBS),
+        (f"{ids.MONITOR_SEEN}.data", ids.MONITOR_LOG),
         (f"{ids.MONITOR_SEEN}.data", ids.MONITOR_MODEL),
         ('{"start":"simulate.city"}.value', ids.START_LINKS_BOX),
         (f"{ids.START_OSM}.filename", f"{ids.START_OSM}-names"),

@@ -152,7 +152,8 @@ _BY_PROPERTY: dict[str, Check] = {
 #: Where a property says too little.
 _BY_ID: dict[tuple[str, str], Check] = {
     **{(ident, "data"): text for ident in (
-        ids.SCENARIO_JOB, ids.SCENARIO_STUDY, ids.MONITOR_ALARM, ids.MONITOR_SEEN, ids.THEME)},
+        ids.SCENARIO_JOB, ids.SCENARIO_STUDY, ids.MONITOR_ALARM, ids.MONITOR_SEEN, ids.MONITOR_PROGRESS,
+        ids.THEME)},
     **{(ident, "value"): text for ident in (
         ids.MONITOR_NAME, ids.MONITOR_NOTE, ids.CREATE_BY, ids.CREATE_WHY, ids.MODELS_BY, ids.MODELS_WHY)},
     **{(ident, "value"): chosen for ident in (

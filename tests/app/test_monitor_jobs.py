@@ -187,6 +187,15 @@ def test_the_page_changes_its_version_with_alarms_jobs_and_models(watched):
     assert len(seen) == 5 and views.version(queries) in seen
 
 
+def test_a_job_that_gets_on_changes_the_list_of_jobs_alone(watched):
+    space, queries = watched
+    jobs = Jobs(space.jobs_path)
+    job = jobs.add("scenario", {})
+    before, gone = views.version(queries), views.progress(queries)
+    jobs.report(job, 1.0, 2.0, "half of it")
+    assert views.version(queries) == before and views.progress(queries) != gone
+
+
 def test_every_part_is_drawn_before_and_after_a_check(drifted):
     queries = Queries(drifted)
     for checked in (False, True):

@@ -10,7 +10,6 @@ machine.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import platform
 import threading
@@ -19,10 +18,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
+from data.code_digest import code_digest
 from data.errors import ClusterError, InputError
 from data.work.spread import Keep
 
@@ -210,7 +208,7 @@ def fingerprint() -> dict[str, str]:
             told[name] = version(name)
         except PackageNotFoundError:
             continue
-    return told | {"zonewise": _code_digest()}
+    return told | {"zonewise": _code_here()}
 
 
 def check_alike(here: Mapping[str, str], there: Mapping[str, str], worker: str) -> None:
@@ -225,15 +223,8 @@ def check_alike(here: Mapping[str, str], there: Mapping[str, str], worker: str) 
 
 
 @cache
-def _code_digest() -> str:
-    text = hashlib.sha256()
-    for package in ("data", "zones", "models", "simulation"):
-        spec = find_spec(package)
-        assert spec is not None and spec.origin is not None
-        for path in sorted(Path(spec.origin).parent.rglob("*")):
-            if path.suffix in (".py", ".csv"):
-                text.update(path.name.encode() + path.read_bytes())
-    return text.hexdigest()[:12]
+def _code_here() -> str:
+    return code_digest("data", "zones", "models", "simulation")
 
 
 def _count(where: str) -> int:

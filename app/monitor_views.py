@@ -49,23 +49,29 @@ def newer_readings(queries: Queries) -> bool:
     return told is None or pd.Timestamp(told.told["now"]) < queries.info().now
 
 
-def version(queries: Queries) -> str:
-    """Changes whenever something that the page shows does; how far a job has come is `progress`'s."""
-    workspace = queries.workspace
-    parts: list[Any] = [workspace.describe(), header_status(queries)]
-    if workspace.jobs_path.is_file():
-        parts += [[j.id, j.state] for j in Jobs(workspace.jobs_path).list(_MOST_JOBS)]
+def marks(queries: Queries) -> tuple[str, str]:
+    """What changes whenever something that the page shows does, and what changes as jobs get on.
+
+    While a job runs the second changes a hundred times as often as the first.
+    """
+    workspace, jobs = queries.workspace, _newest(queries)
+    parts: list[Any] = [workspace.describe(), header_status(queries), *([j.id, j.state] for j in jobs)]
     log = workspace.root / "models" / "log.jsonl"
     parts.append(log.stat().st_size if log.is_file() else 0)
     entries = workspace.root / "alarms" / "entries"
     parts.append(sorted(p.name for p in entries.iterdir()) if entries.is_dir() else [])
-    return _digest(parts)
+    return _digest(parts), _digest([[j.id, j.done, j.message] for j in jobs])
 
 
-def progress(queries: Queries) -> str:
-    """Changes as jobs get on: a hundred times as often as anything else while one runs."""
+def version(queries: Queries) -> str:
+    """The first of `marks`."""
+    return marks(queries)[0]
+
+
+def _newest(queries: Queries) -> list[Job]:
+    """Jobs that the page shows, newest first."""
     path = queries.workspace.jobs_path
-    return _digest([[j.id, j.done, j.message] for j in Jobs(path).list(_MOST_JOBS)] if path.is_file() else [])
+    return Jobs(path).list(_MOST_JOBS) if path.is_file() else []
 
 
 def _digest(parts: list[Any]) -> str:
@@ -254,11 +260,11 @@ def grouped(rows: pd.DataFrame, most: int = 30) -> list[list[dict[str, Any]]]:
 
 def job_rows(queries: Queries) -> list[dict[str, Any]]:
     """Jobs of the workspace, newest first: id, kind, state, share (0 to 1), message, started, ended, open."""
-    path = queries.workspace.jobs_path
-    if not path.is_file():
+    jobs = _newest(queries)
+    if not jobs:
         return []
     zone = queries.info().timezone
-    return [_job(job, zone) for job in Jobs(path).list(_MOST_JOBS)]
+    return [_job(job, zone) for job in jobs]
 
 
 def _job(job: Job, zone: str) -> dict[str, Any]:
@@ -281,5 +287,4 @@ def _job(job: Job, zone: str) -> dict[str, Any]:
 
 def open_job(queries: Queries, *kinds: str) -> bool:
     """Whether a job of one of these kinds is queued or running."""
-    path = queries.workspace.jobs_path
-    return path.is_file() and any(job.open and job.kind in kinds for job in Jobs(path).list(_MOST_JOBS))
+    return any(job.open and job.kind in kinds for job in _newest(queries))

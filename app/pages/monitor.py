@@ -32,6 +32,7 @@ def layout(queries: Queries, **address: str) -> Any:
     which = address.get("show", "") if address.get("show", "") in views.FILTERS else "standing"
     quantities = [{"value": x, "label": f"{DISPLAY[x][3]}, {DISPLAY[x][0]}"} for x in targets]
     selected = address.get("alarm", "")
+    seen, done = views.marks(queries)
     left = [
         _section(
             "monitor.alarms",
@@ -80,8 +81,8 @@ def layout(queries: Queries, **address: str) -> Any:
                 [html.Div(left, className="column"), html.Div(right, className="column")], className="columns"
             ),
             dcc.Store(id=ids.MONITOR_ALARM, data=selected),
-            dcc.Store(id=ids.MONITOR_SEEN, data=views.version(queries)),
-            dcc.Store(id=ids.MONITOR_PROGRESS, data=views.progress(queries)),
+            dcc.Store(id=ids.MONITOR_SEEN, data=seen),
+            dcc.Store(id=ids.MONITOR_PROGRESS, data=done),
             dcc.Store(id=ids.MONITOR_ADDRESS),
             dcc.Interval(id=ids.MONITOR_TICK, interval=_TICK_MS),
         ],
@@ -248,7 +249,7 @@ def register(app: Dash, queries: Queries) -> None:
             and not views.open_job(queries, "monitor", "retrain")
         ):
             begin(queries, "monitor", {})
-        now, getting_on = views.version(queries), views.progress(queries)
+        now, getting_on = views.marks(queries)
         return no_update if now == before else now, no_update if getting_on == done else getting_on
 
     @app.callback(

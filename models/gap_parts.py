@@ -3,8 +3,8 @@
 `generalisation.generalisation_gap` splits the gap into what the data did (*shift*: the naive model's own gap) and
 *optimism*. Optimism above a few per cent asks where it comes from; three causes can be measured:
 
-- **choosing**: the best of several looks better than it is on the rows that it was chosen on, and a stack on the rows
-  that its weights were learned from. Measured by choosing, or weighing, on the other folds (nested).
+- **choosing**: the best of several looks better than it is on the rows that it was chosen on. Measured by choosing on
+  the other folds (nested). A mix has none: what it promises rests on weights of the other folds (see `ensemble`).
 - **age**: the model learned nothing while the test part went by. Measured by one that learns its first half, too, and
   is scored on the second.
 - what is **left**: the test part is harder, or easier, for this model than the naive one's gap tells. A second naive

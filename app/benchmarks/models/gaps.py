@@ -55,7 +55,8 @@ def gaps(ours: Library) -> tuple[list[dict[str, Any]], dict[str, str]]:
 def _gap(ours: Library, kind: str, task: Task, again: dict[str, Array]) -> tuple[str, GapReport, GapParts]:
     """The model asked about, its gap, and the parts of that; `again` holds forecasts of those that learned anew."""
     if kind == MIX:
-        family, (plain, nested) = MIX, [_promised(ours, task)] * 2  # its weights are of other folds already
+        family = MIX
+        plain = nested = ours.validated()[MIX][task.name]  # its weights are of other folds already
     else:
         family, plain, nested = _chosen(ours, kind, task)
     test = ours.test_losses(family, NAIVE, task)
@@ -79,12 +80,6 @@ def _chosen(ours: Library, kind: str, task: Task) -> tuple[str, float, float]:
     records = {name: record for name, record in ours.records().items() if ours.scope.get(name) == kind}
     losses = {name: np.abs(r.actual - r.point)[:, :, task.places] for name, r in records.items()}
     return nested_loss(losses, next(iter(records.values())).fold)
-
-
-def _promised(ours: Library, task: Task) -> float:
-    """Validation error of the mix."""
-    record = ours.records()[MIX]
-    return float(np.nanmean(np.abs(record.actual - record.point)[:, :, task.places]))
 
 
 def _learned_on(ours: Library, family: str) -> Array:

@@ -53,8 +53,7 @@ class Library:
         return {name: self._task_errors(record) for name, record in self.records().items()}
 
     def records(self) -> dict[str, Validation]:
-        """Out-of-fold forecasts by candidate and baseline, those of the macromodel, and the mix's, whose weights have
-        seen what followed."""
+        """Out-of-fold forecasts by candidate and baseline, those of the macromodel, and the mix's."""
         training, target = self.training, self.bench.target
         models = {name: model for (name, _), model in {**training.candidates, **training.baselines}.items()}
         if target in training.macromodels:

@@ -16,6 +16,7 @@ import pandas as pd
 from app.benchmarks import figure
 from app.benchmarks.models.cut import following
 from app.benchmarks.models.panels import each_there, narrowed
+from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
 from models.following import Follower
 from models.forecasting import LearnedForecaster
@@ -27,6 +28,14 @@ WINDOW, WITHIN, WISHED = 720, (0.87, 0.93), 0.95
 _LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
 
 
+def line_of(bench: BenchmarkPanel, seed: int) -> LearnedForecaster:
+    """A ridge line a station of the training part, for `STEPS`."""
+    return LearnedForecaster("ridge", seed=seed).fit(
+        bench.train, target=bench.target, zone_ids=bench.zone_ids, train_end=bench.panel.times[bench.test_from],
+        steps=STEPS,
+    )  # fmt: skip
+
+
 def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     """Share of 30-day windows that hold, and the interval score against static intervals."""
     figures: list[dict[str, Any]] = []
@@ -34,13 +43,7 @@ def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     told: dict[str, dict[str, float]] = {}
     for bench in each_there(narrowed(PANELS, panels), notes):
         name, panel = bench.name, bench.panel
-        model = LearnedForecaster("ridge", seed=seed).fit(
-            bench.train,
-            target=bench.target,
-            zone_ids=bench.zone_ids,
-            train_end=panel.times[bench.test_from],
-            steps=STEPS,
-        )
+        model = line_of(bench, seed)
         follower = Follower.start(model, bench.train)
         known = np.arange(bench.test_from - 1, len(panel) - 1)
         origins = pd.DatetimeIndex([panel.origin(int(k)) for k in known])

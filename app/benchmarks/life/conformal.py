@@ -16,12 +16,11 @@ import numpy as np
 import pandas as pd
 
 from app.benchmarks import figure
-from app.benchmarks.life.adaptive import PANELS, STEPS, WISHED, within
+from app.benchmarks.life.adaptive import PANELS, STEPS, WISHED, line_of, within
 from app.benchmarks.models.cut import following
 from app.benchmarks.models.panels import each_there, narrowed
 from data.errors import InputError
 from models.following import Follower
-from models.forecasting import LearnedForecaster
 from models.intervals import QUANTILES
 from models.intervals.scores import hits, interval_score
 from models.scale import from_scale, to_scale
@@ -115,13 +114,7 @@ def measure(*, seed: int, panels: Sequence[str] = ()) -> dict[str, Any]:
     notes: list[str] = []
     for bench in each_there(narrowed(PANELS, panels), notes):
         panel = bench.panel
-        model = LearnedForecaster("ridge", seed=seed).fit(
-            bench.train,
-            target=bench.target,
-            zone_ids=bench.zone_ids,
-            train_end=panel.times[bench.test_from],
-            steps=STEPS,
-        )
+        model = line_of(bench, seed)
         assert model.profile is not None and model.validation is not None
         known = np.arange(bench.test_from - 1, len(panel) - 1)
         fan = Follower.start(model, bench.train).advance(

@@ -9,7 +9,7 @@ from typing import Any
 from dash import Dash
 from flask import Flask
 
-from app import api, shell
+from app import api, chart_script, shell
 from app.languages import Languages
 from app.mounts import Mounts
 from app.packing import pack_assets
@@ -98,7 +98,8 @@ def create_app(
         name="zonewise", server=Flask("zonewise"), requests_pathname_prefix=prefix, routes_pathname_prefix="/",
         assets_folder=str(Path(__file__).parent / "assets"),
         pages_folder="", use_pages=False, title=t("product"), update_title="", index_string=_INDEX, compress=True,
-        suppress_callback_exceptions=True, serve_locally=True, assets_ignore=r"axe\.min\.js", add_log_handler=False,
+        suppress_callback_exceptions=True, serve_locally=True, add_log_handler=False,
+        assets_ignore=r"(axe|plotly-basic)\.min\.js",
     )  # fmt: skip
     app.layout = lambda: shell.frame(queries, PAGES)
     shell.register(app, queries, PAGES)
@@ -106,6 +107,7 @@ def create_app(
         page.register(app, queries)
     api.register(app.server, queries)
     endpoints.register(app.server, queries)
+    chart_script.register(app.server)
     pack_assets(app.server)
     app.server.config["MAX_CONTENT_LENGTH"] = MOST_REQUEST_BYTES
     guard.register(app, workspace)

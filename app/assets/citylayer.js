@@ -109,7 +109,7 @@
           this._container.appendChild(canvas);
         }
         this._backdrop = document.createElement("canvas");
-        this._above = document.createElement("canvas"); // what of the base map lies over a raster
+        this._above = document.createElement("canvas"); // what of the base map lies over a raster, where there is one
       },
 
       _destroyContainer() {
@@ -123,7 +123,7 @@
         const size = this._bounds.getSize();
         const ratio = (this.ratio = window.devicePixelRatio || 1);
         L.DomUtil.setPosition(this._container, this._bounds.min);
-        for (const canvas of [this._scene, this._over, this._backdrop, this._above]) {
+        for (const canvas of [this._scene, this._over, this._backdrop]) {
           canvas.width = Math.max(1, Math.round(size.x * ratio));
           canvas.height = Math.max(1, Math.round(size.y * ratio));
         }
@@ -200,14 +200,17 @@
 
       _drawBase() {
         if (!this.paint || !this.seenBase) return;
-        const pens = [this._backdrop, this._above].map((canvas) => canvas.getContext("2d"));
+        const split = Boolean(this.paint.raster);
+        this._above.width = split ? this._scene.width : 0; // 0 gives its memory back
+        this._above.height = split ? this._scene.height : 0;
+        const pens = [this._backdrop, split ? this._above : this._backdrop].map((canvas) => canvas.getContext("2d"));
         for (const pen of pens) {
           this._ready(pen);
           this._place(pen);
         }
-        for (const group of this.seenBase) {
-          const look = this.paint.base[group.kind];
-          if (!look) continue;
+        const looks = this.seenBase.map((group) => ({ group, look: this.paint.base[group.kind] })).filter(({ look }) => look);
+        looks.sort((a, b) => Boolean(a.look.above) - Boolean(b.look.above));
+        for (const { group, look } of looks) {
           const pen = pens[look.above ? 1 : 0];
           pen.fillStyle = look.fill || "transparent";
           pen.strokeStyle = look.stroke || "transparent";
@@ -285,9 +288,11 @@
         pen.drawImage(this._backdrop, 0, 0);
         this._place(pen);
         if (look.raster) this._drawRaster(pen, look.raster);
-        pen.setTransform(1, 0, 0, 1, 0, 0);
-        pen.drawImage(this._above, 0, 0);
-        this._place(pen);
+        if (this._above.width) {
+          pen.setTransform(1, 0, 0, 1, 0, 0);
+          pen.drawImage(this._above, 0, 0);
+          this._place(pen);
+        }
         for (const zone of this.seenZones) {
           const fill = look.zoneFill(zone, pen);
           if (!fill) continue;

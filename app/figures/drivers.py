@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -38,21 +41,27 @@ def largest(rows: pd.DataFrame, kept: int = KEPT) -> pd.DataFrame:
 
 
 def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) -> go.Figure:
-    """A waterfall of `largest(rows)`; the last bar is the forecast."""
+    """Bars of `largest(rows)`, each from where the one before ended; the last, from 0, is the forecast."""
     c = look(theme)
     shown = largest(rows)
     figure = blank(theme, height=96 + 30 * (len(shown) + 1), left=10, top=10, bottom=40)
     labels = [*shown["label"].astype(str), t("models.drivers.sum")]
     values = [*shown["contribution"].astype(float), float(rows["contribution"].sum())]
-    first = ["absolute" if k == 0 else "relative" for k in range(len(shown))]
-    texts = [signed(v, digits) for v in values[:-1]] + [f"{values[-1]:.{digits}f}"]
-    figure.add_waterfall(
-        orientation="h", y=labels, x=values, measure=[*first, "total"], text=texts, textposition="outside",
-        increasing={"marker": {"color": c.bad}}, decreasing={"marker": {"color": c.micro}},
-        totals={"marker": {"color": c.ink}}, connector={"line": {"color": c.line, "width": 1}},
-        hovertemplate=f"%{{y}}: %{{text}} {unit}<extra></extra>", cliponaxis=False, textfont={"color": c.muted},
+    ends = np.cumsum(values[:-1]).tolist()
+    whole = [True, *[False] * (len(values) - 2), True]  # the first and the last begin at 0
+    figure.add_bar(
+        orientation="h", y=labels, x=values, base=[0.0, *ends[:-1], 0.0], width=0.65,
+        marker={"color": [c.ink if w else c.bad if v >= 0 else c.micro for w, v in zip(whole, values, strict=True)]},
+        text=[*(signed(v, digits) for v in values[:-1]), f"{values[-1]:.{digits}f}"], textposition="outside",
+        textfont={"color": c.muted}, cliponaxis=False, zorder=1,
+        hovertemplate=f"%{{y}}: %{{text}} {unit}<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(hovermode="closest", showlegend=False, waterfallgap=0.35)
+    joints = [(label, end) for pair, end in zip(pairwise(labels), ends, strict=True) for label in (*pair, None)]
+    figure.add_scatter(
+        y=[label for label, _ in joints], x=[end if label else None for label, end in joints], mode="lines",
+        line={"color": c.line, "width": 1}, hoverinfo="skip",
+    )  # fmt: skip
+    figure.update_layout(hovermode="closest", showlegend=False)
     figure.update_yaxes(
         autorange="reversed", automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"color": c.ink, "size": 11.5}
     )

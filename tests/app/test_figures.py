@@ -33,7 +33,11 @@ def test_small_contributions_are_put_together_and_the_sum_stays():
     assert short["feature"].iloc[0] == "usual"
     assert short["contribution"].sum() == pytest.approx(rows["contribution"].sum())
     chart = drivers(rows, unit="µg/m³", digits=1, theme="light")
-    assert chart.data[0].x[-1] == pytest.approx(rows["contribution"].sum())
+    bars = chart.data[0]
+    assert bars.x[-1] == pytest.approx(rows["contribution"].sum())
+    assert bars.base[0] == bars.base[-1] == 0.0
+    assert [b + x for b, x in zip(bars.base[:-2], bars.x[:-2], strict=True)] == pytest.approx(bars.base[1:-1])
+    assert bars.base[-2] + bars.x[-2] == pytest.approx(bars.x[-1])
 
 
 def test_the_fan_has_bands_a_limit_with_its_name_and_the_colours_of_its_theme(queries):

@@ -42,7 +42,8 @@ BUDGETS = (
 #: Empty browsers that are measured.
 EMPTY = 3
 #: Told beside the budgets: a browser takes memory before it has opened any page.
-TOLD = ("browser memory, empty page", "browser memory, the app's share")
+WHOLE = "browser memory, all processes"
+TOLD = ("browser memory, empty page", WHOLE, f"{WHOLE}, empty page", f"{WHOLE}, the app's share")
 PAGES = "pages"
 
 
@@ -163,9 +164,10 @@ def visits(person: Visitor, address: str, rounds: int, name: str) -> dict[str, A
 
 def empty(person: Visitor, rounds: int, found: dict[str, Any]) -> dict[str, Any]:
     """What a browser takes with nothing open, and what the app's page takes besides."""
-    bare = _middle([person.empty_memory() for _ in range(min(rounds, EMPTY))])
-    share = {TOLD[1]: found["browser memory"] - bare} if "browser memory" in found else {}
-    return {TOLD[0]: bare, **share}
+    taken = [person.empty_memory() for _ in range(min(rounds, EMPTY))]
+    bare = {f"{what}, empty page": _middle([r[what] for r in taken]) for what in taken[0]}
+    share = {TOLD[3]: found[WHOLE] - bare[TOLD[2]]} if WHOLE in found else {}
+    return {**bare, **share}
 
 
 def _middle(values: list[float]) -> float:

@@ -128,8 +128,8 @@ class Visitor:
         finally:
             browser.close()
 
-    def empty_memory(self) -> float:
-        """Memory of a browser that shows nothing, MB: what no page can save."""
+    def empty_memory(self) -> dict[str, float]:
+        """`memory_mb` of a browser that shows nothing: what no page can save."""
         with self.page() as page:
             page.goto("about:blank")
             page.wait_for_timeout(500)
@@ -158,7 +158,7 @@ class Visitor:
                 "main thread a step": busy,
                 "requests a step": float(requests),
                 "zone click to chart": clicks,
-                "browser memory": memory_mb(page),
+                **memory_mb(page),
             }
 
     def _clicks(self, page: Any) -> float:
@@ -230,17 +230,30 @@ class Visitor:
             return {"first progress of a run": first, "cancel takes effect": time.perf_counter() - begun}
 
 
-def memory_mb(page: Any) -> float:
-    """Memory of the browser's processes, each shared page counted once among those that share it, MB."""
+def memory_mb(page: Any) -> dict[str, float]:
+    """Memory of the page's process and of the whole browser after the page's garbage is collected, MB.
+
+    Returns
+    -------
+    dict of str to float
+        `browser memory`: resident memory of the process that shows the page (the renderer with the most pages of its
+        own), shared pages in full; `browser memory, all processes`: proportional set sizes of all processes of the
+        browser, so that a page shared by several counts once.
+    """
+    page.context.new_cdp_session(page).send("HeapProfiler.collectGarbage")
+    page.wait_for_timeout(1000)
     session = page.context.browser.new_browser_cdp_session()
-    total = 0.0
+    whole, renderers = 0.0, []
     for process in session.send("SystemInfo.getProcessInfo")["processInfo"]:
         try:
             text = Path(f"/proc/{process['id']}/smaps_rollup").read_text()
         except OSError:  # ended meanwhile
             continue
-        total += sum(float(kb) for kb in re.findall(r"^Pss:\s+(\d+) kB", text, re.M)) * 1024 / 1e6
-    return total
+        held = {what: float(kb) * 1024 / 1e6 for what, kb in re.findall(r"^(\w+):\s+(\d+) kB", text, re.M)}
+        whole += held["Pss"]
+        if process["type"] == "renderer":
+            renderers.append((held["Private_Dirty"] + held["Private_Clean"], held["Rss"]))
+    return {"browser memory": max(renderers)[1], "browser memory, all processes": whole}
 
 
 def main_thread_ms(trace: bytes) -> float:

@@ -46,10 +46,10 @@ def test_another_city_other_zones_or_no_live_day_do_not_serve(stored):
 def test_every_budget_is_a_row_and_the_large_city_has_its_own_targets():
     found = {"n": 3, **{what: 100.0 for what, *_ in BUDGETS}, **dict.fromkeys(TOLD, 7.0)}
     large = {f["name"]: f for f in figures_of("large", found)}
-    assert len(large) == len(BUDGETS) + len(TOLD) == 15
+    assert len(large) == len(BUDGETS) + len(TOLD) == 17
     assert large["large: zone click to chart"]["target"] == 250.0
     assert {f["name"]: f for f in figures_of("helsinki", found)}["helsinki: zone click to chart"]["target"] == 200.0
-    assert large["large: browser memory, the app's share"]["target"] is None
+    assert large["large: browser memory, all processes, the app's share"]["target"] is None
 
 
 def test_what_was_not_measured_is_no_row():

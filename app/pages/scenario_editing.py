@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
 from app import ids
 from app import study_views as views
@@ -15,6 +16,9 @@ from app.scenario_draft import clicked, drawn_of, empty_draft, opened, put, remo
 from app.scenario_fields import HOURS, defaults, entry_of, offer_of, values_of
 from app.texts import t
 from data.errors import ZonewiseError
+
+if TYPE_CHECKING:
+    from simulation.scenarios.errors import Fault
 
 OWN = "own"  # the choice of no shipped example
 
@@ -163,7 +167,7 @@ def _form(app: Dash, queries: Queries) -> None:
     @app.callback(
         Output(ids.SCENARIO_DRAFT, "data", allow_duplicate=True),
         Output(ids.SCENARIO_EDIT, "data", allow_duplicate=True),
-        Output(ids.SCENARIO_FAULT, "children"),
+        Output(ids.SCENARIO_FORM_FAULT, "children"),
         Input(ids.SCENARIO_ADD, "n_clicks"),
         State(ids.SCENARIO_DRAFT, "data"),
         State(ids.SCENARIO_EDIT, "data"),
@@ -193,6 +197,15 @@ def _form(app: Dash, queries: Queries) -> None:
         told |= {name["yes"]: bool(value) for name, value in zip(tick_names, ticks)}
         place = {"street": street, "zones": zones, "road_class": roads, "direction": direction}
         return added(queries, draft, editing, kind, told, place, dict(zip(HOURS, when)))
+
+    app.clientside_callback(
+        '(...given) => ""',
+        Output(ids.SCENARIO_FORM_FAULT, "children", allow_duplicate=True),
+        Input(ids.SCENARIO_KIND, "value"),
+        Input(ids.SCENARIO_EDIT, "data"),
+        Input(ids.SCENARIO_DRAFT, "data"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output(ids.SCENARIO_DRAFT, "data", allow_duplicate=True),
@@ -277,7 +290,7 @@ def added(
     when: Mapping[str, Any],
 ) -> tuple[Any, ...]:
     """The draft with the measure of the form, which measure is edited then, and what is wrong with it."""
-    from simulation.scenarios import from_form
+    from simulation.scenarios import ScenarioError, from_form
 
     drawn = drawn_of(draft)
     before = draft["measures"][editing] if editing is not None and editing < len(draft["measures"]) else None
@@ -294,11 +307,35 @@ def added(
         and kind not in EVERYWHERE
     ):
         return no_update, no_update, t("scenario.place.missing")
+    if offer.place == "line" and "line" not in entry:
+        return no_update, no_update, t("scenario.line.none")
     try:
         from_form({"name": "one", "measures": [entry]})
+    except ScenarioError as error:
+        return no_update, no_update, [html.P(field_fault(kind, fault)) for fault in error.faults]
     except ZonewiseError as error:
         return no_update, no_update, str(error)
     return put(draft, entry, editing), None, ""
+
+
+def field_fault(kind: str, fault: Fault) -> str:
+    """A fault of an entry, with each key under the name that the form gives its field."""
+    offer = offer_of(kind)
+    names = {key: t(word) for key, word in _BESIDE.items()}
+    names |= {one.key: one.label or views.field_label(kind, one.key) for one in (offer.fields if offer else ())}
+    key = re.split(r"[.\[\]]", fault.where.strip("]"))[-1]
+    if fault.text == f"key {key!r} is missing":
+        return f"{names.get(key, key)}: {t('field.missing')}"
+    text = re.sub(r"'(\w+)'", lambda found: f"“{names.get(found[1], found[1])}”", fault.text.removeprefix(f"{key}: "))
+    return f"{names[key]}: {text}" if key in names else text[0].upper() + text[1:]
+
+
+#: Words of the fields that all kinds share.
+_BESIDE = {
+    "start": "scenario.start", "end": "scenario.end", "days": "scenario.days", "first_day": "scenario.first",
+    "last_day": "scenario.last", "street": "scenario.street", "zones": "scenario.zones", "road_class": "scenario.roads",
+    "direction": "scenario.direction",
+}  # fmt: skip
 
 
 #: Kinds that mean the whole city where no place is given.

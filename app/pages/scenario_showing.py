@@ -79,6 +79,12 @@ def _map(app: Dash, queries: Queries) -> None:
         prevent_initial_call=True,
     )
 
+    app.clientside_callback(
+        '(show) => (show === "draft" ? { display: "none" } : {})',
+        Output(ids.SCENARIO_SHOW_HOW, "style"),
+        Input(ids.SCENARIO_SHOW, "value"),
+    )
+
     @app.callback(
         Output(ids.SCENARIO_QUANTITY, "data"),
         Output(ids.SCENARIO_QUANTITY, "value"),

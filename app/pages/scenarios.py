@@ -286,6 +286,7 @@ def _form(queries: Queries) -> html.Div:
                 ],
                 className="row",
             ),
+            html.Div(id=ids.SCENARIO_FORM_FAULT, className="fault", role="alert"),
         ],
         className="measure-form",
     )  # fmt: skip
@@ -339,7 +340,9 @@ def _show(quantity: str) -> html.Div:
                     ),
                     dmc.Switch(id=ids.SCENARIO_SURE, label=t("scenario.sure"), checked=False, size="sm"),
                 ],
+                id=ids.SCENARIO_SHOW_HOW,
                 className="row end",
+                style={"display": "none"},
             ),
         ],
         id=ids.SCENARIO_SHOW_BOX,

@@ -128,7 +128,7 @@ MAP: dict[str, str] = {
     "day.weekend": "viikonlopun päivä",
     "panel.label": "Valittu alue",
     "panel.zone": "Alue {zone}",
-    "panel.at": "{name} klo {time}: {value} {unit}",
+    "panel.at": "{name}, viimeisin lukema klo {time} asti: {value} {unit}",
     "panel.none": "Alueella ei ole anturia ({name}), joten sille ei ennusteta mitään. Naapurialueet tai kartan"
     " muut tasot voivat auttaa.",
     "panel.driver": "Poikkeaa eniten tavallisesta: {driver}, {value} {unit}.",

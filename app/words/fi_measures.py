@@ -64,6 +64,7 @@ MEASURES: dict[str, str] = {
     "about.weather": "Sade tai lumi kuljettajan kannalta; osuudet kuivasta päivästä, tavalliset jos tyhjä.",
     "field.all": "kaikki",
     "field.range": "{low}–{high} {unit}",
+    "field.missing": "täytä tämä",
     "field.classes": "Mitkä ajoneuvot",
     "field.buses": "Bussit saavat ajaa",
     "field.deliveries_start": "Jakelu alkaen",

@@ -76,7 +76,7 @@ EN: dict[str, str] = {
     "day.weekend": "weekend day",
     "panel.label": "Chosen zone",
     "panel.zone": "Zone {zone}",
-    "panel.at": "{name} at {time}: {value} {unit}",
+    "panel.at": "{name}, last reading, up to {time}: {value} {unit}",
     "panel.none": "No {name} sensor stands in this zone, so nothing is forecast for it. Its neighbours and the map's"
     " other layers may help.",
     "panel.driver": "Largest departure from its usual value: {driver}, {value} {unit}.",

@@ -372,6 +372,7 @@ EN: dict[str, str] = {
     "about.weather": "Rain or snow as drivers feel it; shares of a dry day, usual ones if left empty.",
     "field.all": "all",
     "field.range": "{low} to {high} {unit}",
+    "field.missing": "fill this in",
     "field.classes": "Which vehicles",
     "field.buses": "Buses may pass",
     "field.deliveries_start": "Deliveries from",

@@ -89,9 +89,14 @@ def _rules(measure: Measure, city: City) -> list[Measure]:
 def _in_words(lost: pd.DataFrame) -> str:
     pairs = lost.groupby(["origin_zone_id", "dest_zone_id"], sort=False)["trips_veh"].sum()
     pairs = pairs.sort_values(ascending=False, kind="stable")
-    most = ", ".join(f"{o} to {d} ({veh:,.1f})" for (o, d), veh in pairs.head(3).items())
+    most = ", ".join(f"{o} to {d} ({_counted(veh)})" for (o, d), veh in pairs.head(3).items())
     return (
-        f"{lost['trips_veh'].sum():,.1f} vehicle trips of a weekday between {len(pairs)} pairs of places lose their"
+        f"{_counted(lost['trips_veh'].sum())} vehicle trips of a weekday between {len(pairs)} pairs of places lose their"
         f" way, most from {most}; they are not dropped: who has no open way drives through,"
         " as residents and rescuers may"
     )
+
+
+def _counted(vehicles: float) -> str:
+    """Tenths only of few: demand is a mean of days."""
+    return f"{vehicles:,.0f}" if vehicles >= 10 else f"{vehicles:,.1f}"

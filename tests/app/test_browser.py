@@ -216,7 +216,7 @@ def test_an_example_fills_the_form_and_a_bad_time_is_told(visit):
     page.fill("#scenario-start", "9 o'clock")
     page.keyboard.press("Tab")
     page.click("#scenario-add")
-    page.wait_for_selector("#scenario-fault:not(:empty)")
+    page.wait_for_selector("#scenario-form-fault:has-text('From:')")
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.components.measure_form import fields, kinds_menu
+from app.pages.scenario_editing import field_fault
 from app.scenario_draft import clicked, loose_links, opened, put, removed, shared, surrounded, with_drawing
 from app.scenario_fields import (
     FILE_KEYS,
@@ -157,3 +158,19 @@ def test_what_lies_on_the_map_while_a_measure_is_changed_is_not_closed_besides()
     assert edited["drawn"]["links"] == [4, 5, 6]
     assert with_drawing(edited)["measures"] == draft["measures"]
     assert loose_links(put(edited, {"measure": "lanes", "change": -1, "links": [4, 5, 6]}, 0)) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"measure": "close_street", "links": [1], "start": "9 o'clock"}, ['From: "9 o\'clock" is not a time of day']),
+        ({"measure": "close_street", "links": [1], "start": "07:00"}, ["From: “Until” is missing; give both"]),
+        ({"measure": "speed_limit", "links": [1]}, ["Limit: fill this in"]),
+        ({"measure": "lanes", "links": [1]}, ["Give either “lanes” or “change”"]),
+    ],
+)
+def test_a_fault_is_told_under_the_name_of_its_field(entry, told):
+    with pytest.raises(ScenarioError) as caught:
+        from_form({"name": "one", "measures": [entry]})
+    found = [field_fault(entry["measure"], fault) for fault in caught.value.faults]
+    assert all(text.startswith(start) for text, start in zip(found, told, strict=True)), found

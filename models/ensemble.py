@@ -16,7 +16,7 @@ from models.forecasting import LearnedForecaster
 from models.intervals import ConformalIntervals
 from models.panel import Panel
 from models.validation import Validation
-from models.weights import stacking_weights
+from models.weights import RIDGE, RIDGES, stacking_weights
 
 Method = Literal["stack", "average", "best"]
 METHODS: tuple[Method, ...] = ("stack", "average", "best")
@@ -93,8 +93,9 @@ class EnsembleForecaster(Forecaster):
         first, levels = records[0], np.stack([record.level for record in records])
         if weights is None:
             errors = levels - first.reading
-            self.weights = combine(errors, first.day, self.method)
             level = _crossed(levels, errors, first, self.method)
+            ridge = _best_ridge(levels, errors, first) if self.method == "stack" else RIDGE
+            self.weights = combine(errors, first.day, self.method, ridge)
         else:
             self.weights = np.asarray(weights, dtype=float)
             level = _mixed(levels, self.weights)
@@ -229,11 +230,11 @@ class EnsembleForecaster(Forecaster):
         self.scope = "city" if any(member.scope == "city" for member in self.members) else "zone"
 
 
-def combine(errors: np.ndarray, day: np.ndarray, method: Method) -> np.ndarray:
-    """Weights (M, Z, S) from out-of-fold errors (M, n, Z, S)."""
+def combine(errors: np.ndarray, day: np.ndarray, method: Method, ridge: float | np.ndarray = RIDGE) -> np.ndarray:
+    """Weights (M, Z, S) from out-of-fold errors (M, n, Z, S); `ridge` is that of stacked ones."""
     members, _, zones, horizons = errors.shape
     if method == "stack":
-        return stacking_weights(errors, day)
+        return stacking_weights(errors, day, ridge=ridge)
     if method == "average":
         return np.full((members, zones, horizons), 1.0 / members)
     heard = np.isfinite(errors).all(axis=0)
@@ -241,7 +242,9 @@ def combine(errors: np.ndarray, day: np.ndarray, method: Method) -> np.ndarray:
     return (np.arange(members)[:, None, None] == np.argmin(loss, axis=0)).astype(float)
 
 
-def _crossed(levels: np.ndarray, errors: np.ndarray, record: Validation, method: Method) -> np.ndarray:
+def _crossed(
+    levels: np.ndarray, errors: np.ndarray, record: Validation, method: Method, ridge: float = RIDGE
+) -> np.ndarray:
     """Forecasts (n, Z, S) of a mix whose weights were learned on the other folds alone.
 
     What a mix promises on the rows that its weights were learned from is too good. Of one fold alone nothing can be
@@ -252,8 +255,20 @@ def _crossed(levels: np.ndarray, errors: np.ndarray, record: Validation, method:
     for fold in folds:
         inside = record.fold == fold
         rest = ~inside if len(folds) > 1 else inside
-        out[inside] = _mixed(levels[:, inside], combine(errors[:, rest], record.day[rest], method))
+        out[inside] = _mixed(levels[:, inside], combine(errors[:, rest], record.day[rest], method, ridge))
     return out
+
+
+def _best_ridge(levels: np.ndarray, errors: np.ndarray, record: Validation) -> np.ndarray:
+    """Of `RIDGES` the one (S,) whose shares erred least on folds that they had not seen, by horizon."""
+    if np.unique(record.fold).size < 2:
+        return np.full(record.reading.shape[2], RIDGE)
+    heard = np.isfinite(record.reading)
+    reading = np.where(heard, record.reading, 0.0)
+    found = [np.abs(_crossed(levels, errors, record, "stack", ridge) - reading) for ridge in RIDGES]
+    loss = np.stack([one.sum(axis=0, where=heard) for one in found])  # (K, Z, S)
+    usual = np.maximum(loss.mean(axis=0), 1e-9)  # zones count alike, whatever their level
+    return np.asarray(RIDGES)[np.argmin((loss / usual).sum(axis=1), axis=0)]
 
 
 def _mixed(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:

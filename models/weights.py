@@ -11,11 +11,15 @@ import numpy as np
 
 POOL_DAYS = 10.0  # days of left-out errors that all zones together count for in a zone's own matrix (assumed)
 RIDGE = 0.002  # of the errors' mean square: draws shares towards equal ones, where members are alike (assumed)
+#: Ridges of which `ensemble` takes, by horizon, the one that served best on folds that its shares had not seen.
+RIDGES = (RIDGE, 0.02, 0.1)
 LEAST_SHARE = 0.01  # below it a member is left out, so that it need not be run (assumed)
 _ROUNDS = 4  # of reweighting, for absolute errors
 
 
-def stacking_weights(errors: np.ndarray, day: np.ndarray, *, pool_days: float = POOL_DAYS) -> np.ndarray:
+def stacking_weights(
+    errors: np.ndarray, day: np.ndarray, *, pool_days: float = POOL_DAYS, ridge: float | np.ndarray = RIDGE
+) -> np.ndarray:
     """Shares of M members by zone and horizon that make the absolute errors least.
 
     Parameters
@@ -26,6 +30,9 @@ def stacking_weights(errors: np.ndarray, day: np.ndarray, *, pool_days: float = 
         Local day of each origin.
     pool_days : float
         Days that all zones' errors count for beside a zone's own.
+    ridge : float or ndarray, shape (S,)
+        Share of the errors' mean square that draws shares towards equal ones: what was best by a little over some days
+        need not be so over others (Smith & Wallis 2009, doi:10.1111/j.1468-0084.2008.00541.x).
 
     Returns
     -------
@@ -52,19 +59,19 @@ def stacking_weights(errors: np.ndarray, day: np.ndarray, *, pool_days: float = 
         own /= np.maximum(heard.sum(axis=0), 1)[..., None, None]
         pooled = own.mean(axis=0, keepdims=True)
         matrix = (days * own + pool_days * pooled) / (days + pool_days)
-        weights = _on_simplex(matrix).transpose(2, 0, 1)
+        weights = _on_simplex(matrix, np.broadcast_to(ridge, horizons)).transpose(2, 0, 1)
     return weights
 
 
-def _on_simplex(matrix: np.ndarray) -> np.ndarray:
-    """Shares w (..., M) that make w'Cw least, not negative, summing to one.
+def _on_simplex(matrix: np.ndarray, ridge: np.ndarray) -> np.ndarray:
+    """Shares w (Z, S, M) that make w'Cw least, not negative, summing to one; C has a ridge (S,) beside.
 
     The unbounded shares, C^-1 1 over their sum; where one is negative, the most negative member is left out and the
     rest solved again.
     """
     members = matrix.shape[-1]
     level = np.trace(matrix, axis1=-2, axis2=-1)[..., None, None] / members
-    matrix = matrix + RIDGE * np.minimum(level, _least(matrix)) * np.eye(members) + 1e-12 * np.eye(members)
+    matrix = matrix + (ridge[:, None, None] * np.minimum(level, _least(matrix)) + 1e-12) * np.eye(members)
     left = np.ones(matrix.shape[:-1], dtype=bool)
     weights = np.full(matrix.shape[:-1], 1.0 / members)
     for _ in range(members):

@@ -216,7 +216,7 @@ class SetLanes(LinkMeasure):
     def remarks(self, city: City) -> list[str]:
         """Links that keep the lanes they have."""
         built = city.links["lanes"].to_numpy(dtype=float)[self.links(city)]
-        return same_as_before(built == self.new_lanes(city), "have these lanes already, or only one")
+        return same_as_before(built == self.new_lanes(city), "left with the lanes there are")
 
     def in_words(self) -> str:
         """`2 lanes on X`, `1 lane fewer on X`."""
@@ -271,7 +271,7 @@ class SpeedLimit(LinkMeasure):
         """Links that are slower already."""
         built = city.links["free_flow_speed_mps"].to_numpy(dtype=float)[self.links(city)]
         slow = built == self.free_flow_mps if self.may_raise else built <= self.free_flow_mps
-        return same_as_before(slow, f"are driven at {self.free_flow_mps * KMH_PER_MPS:.0f} km/h or less already")
+        return same_as_before(slow, f"driven at {self.free_flow_mps * KMH_PER_MPS:.0f} km/h or less already")
 
     def in_words(self) -> str:
         """`30 km/h on X`."""
@@ -367,5 +367,7 @@ def same_as_before(same: np.ndarray, why: str) -> list[str]:
     """A remark where a measure changes nothing on some of its links, bool, shape (n,)."""
     if not same.any():
         return []
+    if same.size == 1:
+        return [f"its only link is {why}; nothing changes there"]
     some = "all" if same.all() else f"{int(same.sum())} of"
-    return [f"{some} {same.size} links {why}; nothing changes there"]
+    return [f"{some} {same.size} links are {why}; nothing changes there"]

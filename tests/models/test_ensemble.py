@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from models.baselines import HistoricalAverage, LastValue, SeasonalNaive
-from models.ensemble import EnsembleForecaster, combine
+from models.ensemble import EnsembleForecaster, _best_ridge, combine
 from models.intervals import ConformalIntervals
+from models.validation import Validation
+from models.weights import RIDGES
 
 TARGET = "flow_veh_per_h"
 
@@ -51,6 +53,27 @@ def test_what_a_mix_promises_a_fold_rests_on_the_other_folds(city, members, meth
     if method == "stack":
         own = np.einsum("mnzs,mzs->nzs", levels[:, inside], mix.weights)
         assert np.abs(own - record.level[inside]).max() > 1e-3
+
+
+def made_record(lasts: bool) -> tuple[np.ndarray, Validation]:
+    """Errors of two members, the first better in the first fold, in the other fold as well or worse; two folds."""
+    rng = np.random.default_rng(3)
+    fold = np.repeat([0, 1], 2400)
+    size = np.array([[1.0, 1.0 if lasts else 1.2], [1.2, 1.2 if lasts else 1.0]])[:, fold]
+    errors = size[..., None, None] * rng.standard_normal((2, fold.size, 1, 1))
+    nothing = np.zeros((fold.size, 1, 1), dtype=np.float32)
+    hours = np.arange(fold.size)
+    return errors, Validation(
+        target=TARGET, known=hours, fold=fold, day=hours // 24, usual=nothing, deviation=nothing, reading=nothing,
+        stray=nothing,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("lasts", "ridge"), [(False, RIDGES[-1]), (True, RIDGES[0])])
+def test_shares_are_drawn_to_equal_ones_where_a_lead_does_not_last(lasts, ridge):
+    """Members that lead in one fold fall back in the other, or lead in both."""
+    errors, record = made_record(lasts)
+    assert _best_ridge(errors, errors, record).tolist() == [ridge]
 
 
 def test_its_intervals_are_those_of_what_it_promises(city, members):

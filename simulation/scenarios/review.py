@@ -90,10 +90,10 @@ def _in_words(lost: pd.DataFrame) -> str:
     pairs = lost.groupby(["origin_zone_id", "dest_zone_id"], sort=False)["trips_veh"].sum()
     pairs = pairs.sort_values(ascending=False, kind="stable")
     most = ", ".join(f"{o} to {d} ({_counted(veh)})" for (o, d), veh in pairs.head(3).items())
+    trips = _counted(lost["trips_veh"].sum())
     return (
-        f"{_counted(lost['trips_veh'].sum())} vehicle trips of a weekday between {len(pairs)} pairs of places lose their"
-        f" way, most from {most}; they are not dropped: who has no open way drives through,"
-        " as residents and rescuers may"
+        f"{trips} vehicle trips of a weekday between {len(pairs)} pairs of places lose their way, most from {most};"
+        " they are not dropped: who has no open way drives through, as residents and rescuers may"
     )
 
 

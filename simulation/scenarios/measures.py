@@ -216,7 +216,7 @@ class SetLanes(LinkMeasure):
     def remarks(self, city: City) -> list[str]:
         """Links that keep the lanes they have."""
         built = city.links["lanes"].to_numpy(dtype=float)[self.links(city)]
-        return same_as_before(built == self.new_lanes(city), "left with the lanes there are")
+        return same_as_before(built == self.new_lanes(city), "of these lanes already, or of only one")
 
     def in_words(self) -> str:
         """`2 lanes on X`, `1 lane fewer on X`."""

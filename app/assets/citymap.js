@@ -8,18 +8,17 @@
       canvas: "#eaeef3", building: "#dde3e9", park: "#dbe8d6", water: "#c5dcec", walk: "#ffffff", rail: "#c9d1da",
       land: "#eceff3", zoneLine: "rgba(70,88,120,.45)", ink: "#15233d", halo: "#ffffff", free: "#a9b5c3",
       select: "#0b1f44", casing: "#ffffff", alpha: "b4", none: "#8593a6", plain: "rgba(88,104,130,.5)", house: "#c6cbd2",
-      border: "rgba(30,45,75,.5)",
+      border: "rgba(30,45,75,.5)", diverging: ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"],
     },
     dark: {
       canvas: "#0f151d", building: "#1d2732", park: "#16281f", water: "#10293c", walk: "#1c2631", rail: "#2b3744",
       land: "#10161e", zoneLine: "rgba(140,160,190,.4)", ink: "#f3f6fb", halo: "#10161e", free: "#5f6e7e",
       select: "#ffffff", casing: "#10161e", alpha: "b4", none: "#8593a6", plain: "rgba(150,165,190,.45)", house: "#1d2732",
-      border: "rgba(20,32,56,.6)",
+      border: "rgba(20,32,56,.6)", diverging: ["#ffb45c", "#c47a1e", "#7a4f1a", "#39434f", "#514685", "#8473c4", "#c3b3f7"],
     },
   };
   const BLUES = ["#eef4fb", "#cfe1f2", "#a6cbe8", "#74acd8", "#4589c4", "#2566a8", "#123f7f", "#0a2458"];
   const CONGESTION = ["#f79e32", "#e34a1e", "#a50f15"];
-  const DIVERGING = ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"];
   const WIDTH = [4.8, 4.0, 3.2, 2.1];
   /* What decides about all that lies below outlines and labels. */
   const BELOW = ["step", "layer", "theme", "mode", "edits", "zoneValues", "linkValues", "scale", "streets"];
@@ -116,7 +115,7 @@
       zone(i, pen) {
         if (values) {
           const v = values[city.zones[i].id];
-          return v === undefined || v === null ? nothing(pen) : DIVERGING[classOfChange(v)] + "d0";
+          return v === undefined || v === null ? nothing(pen) : look.diverging[classOfChange(v)] + "d0";
         }
         if (props.mode === "edit") return area.has(city.zones[i].id) ? "rgba(32,115,80,.26)" : null;
         if (!layer || period >= 0) return null;
@@ -139,7 +138,7 @@
         if (key >= 1000) {
           const c = key % 100;
           const w = WIDTH[Math.floor((key - 1000) / 100)] * grow;
-          return { width: c === 3 ? Math.max(0.8, w * 0.6) : w + 1, colour: c === 3 ? look.plain : DIVERGING[c], order: Math.abs(c - 3) };
+          return { width: c === 3 ? Math.max(0.8, w * 0.6) : w + 1, colour: c === 3 ? look.plain : look.diverging[c], order: Math.abs(c - 3) };
         }
         const minor = Math.floor(key / 10);
         const kind = key % 10;

@@ -9,8 +9,9 @@ from dash import dcc, html
 from app.addresses import href
 from app.texts import t
 
-#: Differences on the map, orange to purple, grey between: told apart with any colour vision. As in `citymap.js`.
-DIVERGING = ["#b35806", "#e08214", "#fdb863", "#d9dde3", "#b2abd2", "#8073ac", "#542788"]
+#: Differences on the map, orange to purple, grey between: told apart with any colour vision. Of the theme, in
+#: `zonewise.css` as in `citymap.js`.
+DIVERGING = [f"var(--differs-{k})" for k in range(7)]
 
 
 def icon(name: str) -> html.Span:

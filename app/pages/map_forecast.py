@@ -33,7 +33,7 @@ PAGE = Page("/", "nav.map", "map-2")
 LOOK_EVERY_MS = 10_000  # for newer readings
 BLUES = ["#eef4fb", "#cfe1f2", "#a6cbe8", "#74acd8", "#4589c4", "#2566a8", "#123f7f", "#0a2458"]
 ROAD_KEYS = [
-    ("#a9b5c3", "legend.over"),
+    ("var(--free)", "legend.over"),
     ("#f79e32", "legend.mid"),
     ("#e34a1e", "legend.slow"),
     ("#a50f15", "legend.jam"),

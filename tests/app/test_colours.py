@@ -58,11 +58,10 @@ def contrast(a: str, b: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def of_the_map(name: str) -> list[str]:
-    """A list of colours in the map's script."""
-    found = re.search(rf"const {name} = \[([^\]]*)\]", MAP)
-    assert found is not None
-    return re.findall(r"#[0-9a-f]{6}", found[1])
+def of_the_map(name: str) -> list[list[str]]:
+    """Lists of colours of that name in the map's script: of one for both themes, or of light and dark."""
+    found = re.findall(rf"\b{name}(?: =|:) \[([^\]]*)\]", MAP)
+    return [re.findall(r"#[0-9a-f]{6}", one) for one in found]
 
 
 def test_black_and_white_are_a_hundred_apart():
@@ -71,16 +70,29 @@ def test_black_and_white_are_a_hundred_apart():
 
 
 def test_legends_have_the_colours_of_the_map():
-    assert of_the_map("BLUES") == BLUES
-    assert of_the_map("DIVERGING") == DIVERGING
+    assert of_the_map("BLUES") == [BLUES]
+    styles = (Path(app.__file__).parent / "assets" / "zonewise.css").read_text()
+    assert re.findall(r"--free: (#[0-9a-f]{6});", styles) == re.findall(r'free: "(#[0-9a-f]{6})"', MAP)
+    told = re.findall(r"--differs-\d: (#[0-9a-f]{6});", styles)
+    assert of_the_map("diverging") == [told[:7], told[7:]]
+    assert [f"var(--differs-{k})" for k in range(7)] == DIVERGING
 
 
 @pytest.mark.parametrize("sight", SIGHT)
 def test_neighbours_on_a_scale_differ(sight):
-    for scale in (BLUES, DIVERGING):
+    diverging = of_the_map("diverging")
+    assert len(diverging) == 2
+    for scale in (BLUES, *diverging):
         assert min(apart(a, b, sight) for a, b in pairwise(scale)) > 8.0
-    ends = DIVERGING[:3], DIVERGING[4:]
-    assert min(apart(a, b, sight) for a in ends[0] for b in ends[1]) > 20.0
+    for scale in diverging:
+        assert min(apart(a, b, sight) for a in scale[:3] for b in scale[4:]) > 20.0
+
+
+def test_a_larger_difference_stands_out_more_from_the_map_s_ground():
+    grounds = re.findall(r'land: "(#[0-9a-f]{6})"', MAP)
+    for ground, scale in zip(grounds, of_the_map("diverging"), strict=True):
+        seen = [apart(colour, ground, "usual") for colour in scale]
+        assert seen[:4] == sorted(seen[:4], reverse=True) and seen[3:] == sorted(seen[3:])
 
 
 @pytest.mark.parametrize("sight", SIGHT)
@@ -88,7 +100,7 @@ def test_levels_of_congestion_differ_from_each_other_and_from_free_streets(sight
     free = re.findall(r'free: "(#[0-9a-f]{6})"', MAP)
     assert len(free) == 2
     for theme in free:
-        assert min(apart(a, b, sight) for a, b in combinations([theme, *of_the_map("CONGESTION")], 2)) > 15.0
+        assert min(apart(a, b, sight) for a, b in combinations([theme, *of_the_map("CONGESTION")[0]], 2)) > 15.0
 
 
 @pytest.mark.parametrize("sight", SIGHT)

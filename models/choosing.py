@@ -56,6 +56,7 @@ def choose(
     guard: bool = True,
     rule: Rule = "both",
     left_out: str = "",
+    past: Panel | None = None,
 ) -> TargetChoice:
     """Choose among the candidates of one target, from their out-of-fold errors.
 
@@ -75,6 +76,8 @@ def choose(
         When a simpler family is as good, see `select.choose_families`.
     left_out : str
         Which candidates were given up or left out, and why: joins every reason.
+    past : Panel or None
+        What the candidates learned from; where given, the mix is corrected (see `correction`).
     """
     first = next(iter(fitted.values()))
     zones, target = first.zone_ids, first.target
@@ -102,7 +105,7 @@ def choose(
     mix, point = None, None
     if city:
         models = [fitted.get(name, baselines.get(name)) for name in members]
-        mix = EnsembleForecaster.of([m for m in models if m is not None], zones, name="mix")
+        mix = EnsembleForecaster.of([m for m in models if m is not None], zones, name="mix", panel=past)
         point = _record(mix).point
     own = joined([micro[family].pick(np.array([z])) for z, family in enumerate(families)])
     used = choose_in_use(own, city[macro] if macro else None, naive, point, unit)

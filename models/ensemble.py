@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from models.contract import Forecaster
+from models.correction import Correction, Moments
 from models.design import Workbench
 from models.errors import NotFittedError, SettingsError
 from models.forecasting import LearnedForecaster
 from models.intervals import ConformalIntervals
 from models.panel import Panel
 from models.validation import Validation
-from models.weights import RIDGE, RIDGES, stacking_weights
+from models.weights import RIDGE, RIDGES, mixed, stacking_weights
 
 Method = Literal["stack", "average", "best"]
 METHODS: tuple[Method, ...] = ("stack", "average", "best")
@@ -34,6 +35,8 @@ class EnsembleForecaster(Forecaster):
         the least error in a zone, at each horizon.
     name : str
         What it is called in tables, e.g. `mix`.
+    correct : bool
+        Whether `fit` also learns what the weighted mean still misses, see `correction`; of stacked means alone.
 
     Raises
     ------
@@ -50,12 +53,14 @@ class EnsembleForecaster(Forecaster):
         seed: int = 0,
         method: Method = "stack",
         name: str = "ensemble",
+        correct: bool = False,
     ) -> None:
         super().__init__(seed=seed)
         if method not in METHODS:
             raise SettingsError(f"there is no method {method!r} of combining forecasts; there are {METHODS}")
         self.members = list(members) if members is not None else _default_members(seed)
         self.method: Method = method
+        self.correct, self.correction = correct and method == "stack", Correction([], ())
         self.family = self.name = name
         self.scope = "city" if any(member.scope == "city" for member in self.members) else "zone"
         self.weights = np.ones((len(self.members), 1, 1)) / max(1, len(self.members))
@@ -69,15 +74,17 @@ class EnsembleForecaster(Forecaster):
         method: Method = "stack",
         weights: np.ndarray | None = None,
         name: str = "ensemble",
+        panel: Panel | None = None,
     ) -> EnsembleForecaster:
         """Ensemble of fitted members for zones that all of them know.
 
         Weights, where none (M, Z, S) are given, come from out-of-fold forecasts; what is promised, and intervals, from
-        the same forecasts mixed by weights of the other folds.
+        the same forecasts mixed by weights of the other folds. Where the panel is given that the members learned from,
+        what the mean still misses is learned, too.
         """
-        made = cls(members, seed=members[0].seed, method=method, name=name)
+        made = cls(members, seed=members[0].seed, method=method, name=name, correct=panel is not None)
         made._adopt(zone_ids)
-        made._weigh(weights)
+        made._weigh(weights, panel)
         return made
 
     def _adopt(self, zone_ids: Sequence[str]) -> None:
@@ -88,7 +95,7 @@ class EnsembleForecaster(Forecaster):
         assert first.profile is not None
         self.profile = first.profile.pick(first.places(zone_ids))
 
-    def _weigh(self, weights: np.ndarray | None = None) -> None:
+    def _weigh(self, weights: np.ndarray | None = None, panel: Panel | None = None) -> None:
         records = self._records()
         first, levels = records[0], np.stack([record.level for record in records])
         if weights is None:
@@ -96,11 +103,34 @@ class EnsembleForecaster(Forecaster):
             level = _crossed(levels, errors, first, self.method)
             ridge = _best_ridge(levels, errors, first) if self.method == "stack" else RIDGE
             self.weights = combine(errors, first.day, self.method, ridge)
+            if self.correct and panel is not None:
+                unseen = self._learn_correction(panel, levels, errors, first, ridge)
+                level = np.where(np.isfinite(unseen), unseen, level)
         else:
             self.weights = np.asarray(weights, dtype=float)
-            level = _mixed(levels, self.weights)
+            level = mixed(levels, self.weights)
         self.validation = replace(first, deviation=(level - first.usual).astype(np.float32))
         self.intervals = ConformalIntervals.fit(self.validation.scores)
+
+    def _learn_correction(
+        self, panel: Panel, levels: np.ndarray, errors: np.ndarray, record: Validation, ridge: float | np.ndarray
+    ) -> np.ndarray:
+        """Learn the correction; what it promises (n, Z, S), `nan` where there is none."""
+        others = sorted(name for name in panel.values if name != self.target)
+        moments = self._moments(panel, record.known, np.arange(len(self.zone_ids)), others)
+
+        def shares(rows: np.ndarray) -> np.ndarray:
+            return combine(errors[:, rows], record.day[rows], self.method, ridge if rows.all() else RIDGE)
+
+        self.correction, unseen = Correction.learn(
+            moments, others, self.anchors, levels, record, shares, seed=self.seed
+        )
+        return unseen
+
+    def _moments(self, panel: Panel, known: np.ndarray, places: np.ndarray, others: Sequence[str]) -> Moments:
+        assert self.profile is not None
+        zones = [self.zone_ids[k] for k in places]
+        return Moments.of(panel, self.target, zones, self.profile.scale[places], others, known)
 
     def _records(self) -> list[Validation]:
         found = []
@@ -112,7 +142,8 @@ class EnsembleForecaster(Forecaster):
 
     def settings(self) -> dict[str, Any]:
         share = {member.name: round(float(w.mean()), 4) for member, w in zip(self.members, self.weights)}
-        return {"seed": self.seed, "method": self.method, "members": share}
+        corrected = [self.anchors[k] for k in self.correction.corrected]
+        return {"seed": self.seed, "method": self.method, "members": share, "corrected_steps": corrected}
 
     def fit(
         self,
@@ -136,7 +167,7 @@ class EnsembleForecaster(Forecaster):
                 bench=bench if not city or tuple(every) == tuple(zone_ids) else None,
             )  # fmt: skip
         self._adopt(zone_ids)
-        self._weigh()
+        self._weigh(panel=until)
         return self
 
     def refit(self, panel: Panel, *, train_end: pd.Timestamp) -> Self:
@@ -157,9 +188,9 @@ class EnsembleForecaster(Forecaster):
 
     def with_members(self, members: Sequence[Forecaster]) -> Self:
         """The same ensemble of members that were learned again."""
-        again = type(self)(members, seed=self.seed, method=self.method, name=self.name)
+        again = type(self)(members, seed=self.seed, method=self.method, name=self.name, correct=self.correct)
         again._adopt(self.zone_ids)
-        again.weights, again.intervals = self.weights, self.intervals
+        again.weights, again.intervals, again.correction = self.weights, self.intervals, self.correction
         return again
 
     def _pick(self, places: np.ndarray) -> None:
@@ -173,23 +204,48 @@ class EnsembleForecaster(Forecaster):
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         assert self.profile is not None
+        level, spread = self._mean(panel, known, places, steps)
+        level += self._corrections(panel, known, places, steps, level, spread)
+        aim = known[:, None] + np.asarray(steps)
+        return np.asarray(level - self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1))
+
+    def _mean(
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted mean of the members' forecasts, and their weighted standard deviation, (n, Z, S) each."""
         zones = [self.zone_ids[k] for k in places]
         horizons = [self.anchors.index(step) for step in steps]
-        total = np.zeros((known.size, places.size, len(steps)))
-        aim = known[:, None] + np.asarray(steps)
+        total, square = (np.zeros((known.size, places.size, len(steps))) for _ in range(2))
         for member, weights in zip(self.members, self.weights):
             if weights.any():
                 point = member._point(panel, known, member.places(zones), steps)
-                total += point * weights[places][:, horizons]
-        return total - self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1)
+                part = point * weights[places][:, horizons]
+                total += part
+                square += part * point
+        return total, np.sqrt(np.maximum(square - total**2, 0.0))
+
+    def _corrections(
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], level: np.ndarray,
+        spread: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """What the correction adds to the mean of the members' forecasts, (n, Z, S)."""
+        horizons = [self.anchors.index(step) for step in steps]
+        if not known.size or not set(horizons) & set(self.correction.corrected):
+            return np.zeros(level.shape)
+        moments = self._moments(panel, known, places, self.correction.others)
+        return self.correction.predict(moments, known, steps, horizons, level, spread)
 
     def _n_parameters(self) -> int:
-        return sum(member._n_parameters() for member in self.members) + self.weights.size
+        members = sum(member._n_parameters() for member in self.members)
+        return members + self.weights.size + self.correction.n_parameters()
 
     def _contributions(
         self, panel: Panel, known: np.ndarray, place: int, anchor: int
     ) -> list[tuple[str, float, float]]:
-        """Members' contributions, each weighed; their usual values may differ a little, which `other_usual` holds."""
+        """Members' contributions, each weighed; their usual values may differ a little, which `other_usual` holds.
+
+        What the correction adds is one contribution.
+        """
         zone = [self.zone_ids[place]]
         horizon = self.anchors.index(anchor)
         aim = known[:, None] + anchor
@@ -210,18 +266,27 @@ class EnsembleForecaster(Forecaster):
         if abs(gap) > 1e-12:
             seen, so_far = found.get("other_usual", (gap, 0.0))
             found["other_usual"] = (seen, so_far + gap)
+        here, steps = np.array([place]), (anchor,)
+        added = float(self._corrections(panel, known, here, steps, *self._mean(panel, known, here, steps))[0, 0, 0])
+        if added:
+            found["correction"] = (added, added)
         return [(name, value, contribution) for name, (value, contribution) in found.items()]
 
     def _state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], dict[str, bytes]]:
         blobs = {
             f"member{k}.{name}": data for k, member in enumerate(self.members) for name, data in member.save().items()
         }
-        meta = {"method": self.method, "family": self.name, "members": len(self.members)}
+        meta: dict[str, Any] = {"method": self.method, "family": self.name, "members": len(self.members)}
+        if self.correction.corrected:
+            meta["correction"], boosters = self.correction.state()
+            blobs |= boosters
         return meta, {"weights": self.weights}, blobs
 
     def _restore(self, meta: dict[str, Any], arrays: dict[str, np.ndarray], blobs: dict[str, bytes]) -> None:
         self.method, self.weights = meta["method"], arrays["weights"]
         self.family = self.name = meta["family"]
+        if "correction" in meta:
+            self.correction = Correction.restore(meta["correction"], blobs)
         self.members = []
         for k in range(int(meta["members"])):
             head = f"member{k}."
@@ -255,7 +320,7 @@ def _crossed(
     for fold in folds:
         inside = record.fold == fold
         rest = ~inside if len(folds) > 1 else inside
-        out[inside] = _mixed(levels[:, inside], combine(errors[:, rest], record.day[rest], method, ridge))
+        out[inside] = mixed(levels[:, inside], combine(errors[:, rest], record.day[rest], method, ridge))
     return out
 
 
@@ -269,11 +334,6 @@ def _best_ridge(levels: np.ndarray, errors: np.ndarray, record: Validation) -> n
     loss = np.stack([one.sum(axis=0, where=heard) for one in found])  # (K, Z, S)
     usual = np.maximum(loss.mean(axis=0), 1e-9)  # zones count alike, whatever their level
     return np.asarray(RIDGES)[np.argmin((loss / usual).sum(axis=1), axis=0)]
-
-
-def _mixed(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Members' forecasts (M, n, Z, S), each weighed (M, Z, S)."""
-    return np.asarray(np.einsum("mnzs,mzs->nzs", levels, weights))
 
 
 def _default_members(seed: int) -> list[Forecaster]:

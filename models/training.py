@@ -244,7 +244,8 @@ def train(
         usual = {family: model for (family, of), model in baselines.items() if of == target}
         known = {name: seen[name, target] for name in own}
         chosen = choose(
-            own, usual, by_hand, seen=known, guard=guard, rule=rule, left_out=told_out.get(target, "")
+            own, usual, by_hand, seen=known, guard=guard, rule=rule, left_out=told_out.get(target, ""),
+            past=None if effort == "quick" else past,
         )  # fmt: skip
         rows += chosen.rows
         watched += chosen.guard

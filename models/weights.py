@@ -63,6 +63,18 @@ def stacking_weights(
     return weights
 
 
+def mixed(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Members' forecasts (M, n, Z, S), each weighed (M, Z, S): (n, Z, S)."""
+    return np.asarray(np.einsum("mnzs,mzs->nzs", levels, weights))
+
+
+def spread_of(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighed standard deviation of the members' forecasts around `mixed`, (n, Z, S)."""
+    middle = mixed(levels, weights)
+    square = sum(w * (level - middle) ** 2 for level, w in zip(levels, weights))
+    return np.asarray(np.sqrt(square))
+
+
 def _on_simplex(matrix: np.ndarray, ridge: np.ndarray) -> np.ndarray:
     """Shares w (Z, S, M) that make w'Cw least, not negative, summing to one; C has a ridge (S,) beside.
 

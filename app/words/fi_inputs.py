@@ -14,6 +14,7 @@ INPUTS: dict[str, str] = {
     "input.line": "Mitä suora osa odottaa",
     "input.horizon": "Kuinka pitkälle eteenpäin",
     "input.other_usual": "Mallien tavalliset arvot eroavat",
+    "input.correction": "Mitä mallit yhdessä eivät tällöin huomaa",
     "input.last_value": "Viimeisin havainto",
     "input.own_usual": "Mikä on tavallista nyt",
     "input.ahead_usual": "Mikä on tavallista silloin",

@@ -14,6 +14,7 @@ EN: dict[str, str] = {
     "input.line": "What the linear part expects",
     "input.horizon": "How far ahead",
     "input.other_usual": "The models' usual values differ",
+    "input.correction": "What the models together miss at such moments",
     "input.last_value": "Last reading",
     "input.own_usual": "What is usual now",
     "input.ahead_usual": "What is usual then",

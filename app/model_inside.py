@@ -8,7 +8,7 @@ from app.display import DISPLAY
 from app.feature_words import spoken_labels
 from app.model_views import anchor, in_use, load, or_none, origin, panel
 from app.queries import Queries
-from app.texts import model_name
+from app.texts import model_name, t
 
 MOST_RULES = 14  # leaves of a tree that are told
 
@@ -19,9 +19,12 @@ def shares(queries: Queries, zone_id: str, target: str, step: int) -> tuple[str,
     if found is None or found[1] != "mix":
         return None
     model, at = found[0], anchor(found[0], step)
-    weights = model.weights[:, int(model.places([zone_id])[0]), model.anchors.index(at)]
+    horizon = model.anchors.index(at)
+    weights = model.weights[:, int(model.places([zone_id])[0]), horizon]
     named = sorted(zip(weights, (member.name for member in model.members)), key=lambda pair: -pair[0])
-    return ", ".join(f"{model_name(name)} {100 * w:.0f} %" for w, name in named if round(100 * w) > 0), at
+    parts = [f"{model_name(name)} {100 * w:.0f} %" for w, name in named if round(100 * w) > 0]
+    corrected = [t("models.corrected")] if horizon in model.correction.corrected else []
+    return ", ".join(parts + corrected), at
 
 
 def rules(queries: Queries, zone_id: str, target: str, step: int) -> tuple[list[str], int]:

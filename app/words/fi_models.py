@@ -15,6 +15,7 @@ MODELS: dict[str, str] = {
     " Palkit alkavat mallin perusarvosta ja summautuvat mediaaniennusteeksi. Ne kertovat, mitä malli käytti, eivät syytä.",
     "models.drivers.mix": " Yhdistelmästä näytetään sen mikromalli.",
     "models.weights": "Sen osuudet {ahead} eteenpäin: {shares}.",
+    "models.corrected": "korjattuna sillä, mitä ne yhdessä eivät huomaa",
     "models.why": "Mikä malli ja miksi",
     "models.told": "Tämä ennuste sanoin",
     "models.told.when": "tänään klo {time}",

@@ -15,6 +15,7 @@ EN: dict[str, str] = {
     " Bars start at the model's base and add up to the median forecast. They say what the model used, not what causes it.",
     "models.drivers.mix": " The mix is shown by its micromodel.",
     "models.weights": "Its shares {ahead} ahead: {shares}.",
+    "models.corrected": "corrected by what they miss together",
     "models.why": "Which model, and why",
     "models.told": "This forecast in words",
     "models.told.when": "today at {time}",

@@ -19,7 +19,7 @@ from models.backtest import LEAST_DAYS, METRICS, DailySums, TestRows, bootstrap_
 from models.choosing import SCORED_HORIZONS_S
 from models.costs import cost_table, latency_ms
 from models.errors import ShortHistoryError
-from models.horizons import between, horizon_steps
+from models.horizons import horizon_steps
 from models.intervals import QUANTILES
 from models.metrics import mase_scale
 from models.outcome import outcome
@@ -278,14 +278,14 @@ def model_levels(
     """Point forecasts of every model at the same origins, (n, Z, S) on the model's scale: `in_use`, `micromodel`,
     `macromodel`, `mix`, then every candidate and baseline by name."""
     found: dict[str, np.ndarray] = {}
-    points: dict[int, np.ndarray] = {}
+    points: dict[int, np.ndarray] = {}  # by the model's `id`
     for (name, of), model in {**training.baselines, **training.candidates}.items():
         if of == target:
             points[id(model)] = found[name] = model._point(panel, known, model.places(zones), steps)
     if target in training.macromodels:
         found["macromodel"] = points[id(training.macromodels[target])]
     if target in training.mixes:
-        found["mix"] = _mixed(training.mixes[target], points, zones, panel, known, steps)
+        found["mix"] = training.mixes[target].point_of(panel, known, zones, steps, points)
     found |= _of_zones(training, target, zones, found)
     return {name: found[name] for name in (*FIRST, *(n for n in found if n not in FIRST)) if name in found}
 
@@ -306,19 +306,6 @@ def model_forecasts(
     }
     found |= _of_zones(training, target, zones, found)
     return {name: found[name] for name in levels}
-
-
-def _mixed(mix, points, zones, panel, known, steps):  # type: ignore[no-untyped-def]
-    """Point forecasts of a mix from those that its members have made already, (n, Z, S) on the model's scale."""
-    below, above, share = between(mix.anchors, steps)
-    weights = mix.weights[:, mix.places(zones)]
-    weights = weights[:, :, below] + share * (weights[:, :, above] - weights[:, :, below])
-    total = np.zeros((known.size, len(zones), len(steps)))
-    for member, weight in zip(mix.members, weights):
-        if id(member) not in points:
-            points[id(member)] = member._point(panel, known, member.places(zones), steps)
-        total += points[id(member)] * weight
-    return total
 
 
 def _of_zones(

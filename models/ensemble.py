@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -209,16 +210,41 @@ class EnsembleForecaster(Forecaster):
         aim = known[:, None] + np.asarray(steps)
         return np.asarray(level - self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1))
 
+    def point_of(
+        self, panel: Panel, known: np.ndarray, zone_ids: Sequence[str], steps: Sequence[int],
+        points: Mapping[int, np.ndarray],
+    ) -> np.ndarray:  # fmt: skip
+        """Point forecasts (n, Z, S) on the model's scale, from those that some members have made already.
+
+        Parameters
+        ----------
+        panel : Panel
+        known : ndarray of int, shape (n,)
+            Last known positions.
+        zone_ids : sequence of str
+        steps : sequence of int
+        points : mapping of int to ndarray, shape (n, Z, S)
+            Of the same origins, zones and steps, by `id` of the member.
+        """
+        places = self.places(zone_ids)
+        if not set(steps) <= set(self.anchors):
+            return self._point(panel, known, places, steps)
+        level, spread = self._mean(panel, known, places, steps, points)
+        return level + self._corrections(panel, known, places, steps, level, spread)
+
     def _mean(
-        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int]
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int],
+        points: Mapping[int, np.ndarray] = MappingProxyType({}),
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Weighted mean of the members' forecasts, and their weighted standard deviation, (n, Z, S) each."""
         zones = [self.zone_ids[k] for k in places]
         horizons = [self.anchors.index(step) for step in steps]
         total, square = (np.zeros((known.size, places.size, len(steps))) for _ in range(2))
         for member, weights in zip(self.members, self.weights):
             if weights.any():
-                point = member._point(panel, known, member.places(zones), steps)
+                point = points.get(id(member))
+                if point is None:
+                    point = member._point(panel, known, member.places(zones), steps)
                 part = point * weights[places][:, horizons]
                 total += part
                 square += part * point

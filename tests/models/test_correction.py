@@ -107,6 +107,16 @@ def test_it_survives_storing_picking_and_new_members(pulled):
     assert again.settings()["corrected_steps"] == [1]
 
 
+@pytest.mark.parametrize("steps", [(1, 6), (6,), (1, 3)])
+def test_members_that_have_spoken_need_not_speak_again(pulled, steps):
+    """The same forecasts from members' own points, also between the anchors, where the mix asks anew."""
+    panel, corrected, _ = pulled
+    known, zones = np.arange(51 * STEPS, 52 * STEPS), ["Z2", "Z5"]
+    points = {id(m): m._point(panel, known, m.places(zones), steps) for m in corrected.members}
+    found = corrected.point_of(panel, known, zones, steps, points)
+    assert np.array_equal(found, corrected._point(panel, known, corrected.places(zones), steps))
+
+
 def test_nothing_after_an_origin_is_looked_at(pulled):
     panel, corrected, _ = pulled
     k = 52 * STEPS

@@ -24,6 +24,7 @@ from models.weights import mixed, spread_of
 BUDGET = 100_000  # rows (origin, zone) that a booster learns from, evenly thinned (assumed)
 BLOCKS = 3  # of days, each corrected by what the others teach (assumed)
 LEAST_GAIN = 0.003  # of the mean absolute error, over the blocks; and more than their standard error (assumed)
+LEAST_DAYS = 7  # of out-of-fold forecasts: what was seen on no weekend need not hold on one (assumed)
 LEAST_ROWS = 1_000  # readings that a booster is learned from, at least (assumed)
 N_NEAR = 3  # neighbours that are looked at one by one (assumed)
 _REACH = 3  # steps that are looked back
@@ -149,6 +150,8 @@ class Correction:
             `nan` at horizons that are not corrected.
         """
         known, n = record.known, record.known.size
+        if np.unique(record.day).size < LEAST_DAYS:
+            return cls([None] * len(steps), others), np.full(record.reading.shape, np.nan)
         block = np.arange(n) * BLOCKS // n
         unseen = np.full(record.reading.shape, np.nan)
         gains = np.zeros((BLOCKS, len(steps)))

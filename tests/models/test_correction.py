@@ -71,6 +71,14 @@ def test_where_nothing_is_left_to_tell_nothing_is_corrected():
     assert mix_of(panel).correction.corrected == []
 
 
+def test_less_than_a_week_of_unseen_days_corrects_nothing():
+    panel = made(1.0)
+    mix = EnsembleForecaster([LastValue(), HistoricalAverage()], correct=True)
+    mix.fit(panel, target=TARGET, zone_ids=panel.zone_ids, train_end=panel.times[15 * STEPS], steps=(1, 6))
+    assert np.unique(mix.validation.day).size == 6
+    assert mix.correction.corrected == []
+
+
 def test_its_promise_and_its_intervals_are_those_of_unseen_days(pulled):
     panel, corrected, _ = pulled
     record = corrected.validation

@@ -1,7 +1,8 @@
 """Words: every text on the screen, a module a page, each with the same keys in every language.
 
 A key belongs to one module alone. English stands in the modules named after the pages (`EN`), Finnish beside them in
-`fi_*`; another language is another such set of modules, named in `LANGUAGES`.
+`fi_*`; another language is another such set of modules, named in `LANGUAGES`. Measures have a module of their own,
+which that of the scenarios takes in.
 """
 
 from __future__ import annotations

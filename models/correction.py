@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from models.families.boosted_xgboost import booster_parameters, restored, stored, train
+from models.calendar import Calendar
+from models.families.boosted_xgboost import booster_parameters, restored, stored, thinned, train
 from models.panel import Panel
 from models.scale import to_scale
 from models.validation import Validation
@@ -50,8 +51,8 @@ class Moments:
         The same of the nearest neighbours, and their weighted mean; `nan` where there is none.
     others : ndarray of float32, shape (O, T, Z)
         The zone's other quantities.
-    hour : ndarray of float32
-        Local time of day by position in the panel, h.
+    calendar : Calendar
+        Of the panel.
     swing : ndarray of float32, shape (Z,)
     """
 
@@ -59,7 +60,7 @@ class Moments:
     grid: np.ndarray
     near: np.ndarray
     others: np.ndarray
-    hour: np.ndarray
+    calendar: Calendar
     swing: np.ndarray
 
     @classmethod
@@ -85,9 +86,7 @@ class Moments:
         for k, name in enumerate(others):
             if name in panel.values:
                 rest[k] = to_scale(name, panel.values[name][first:stop, columns])
-        calendar = panel.calendar
-        hour = (24.0 * calendar.step_of_day / calendar.steps_per_day).astype(np.float32)
-        return cls(first, every[:, columns] / swing, near / swing, rest, hour, swing)
+        return cls(first, every[:, columns] / swing, near / swing, rest, panel.calendar, swing)
 
     def rows(
         self, known: np.ndarray, place: np.ndarray, step: int, level: np.ndarray, spread: np.ndarray
@@ -98,7 +97,8 @@ class Moments:
         near, near_last = (self.near[k, :, place] for k in before[:2])
         other, other_last = (self.others[:, k, place].T for k in before[:2])
         level = level / self.swing[place]
-        own = [now, now - last, last - older, level, level - now, spread / self.swing[place], self.hour[known + step]]
+        hour = 24.0 * self.calendar.step_of_day[known + step] / self.calendar.steps_per_day
+        own = [now, now - last, last - older, level, level - now, spread / self.swing[place], hour.astype(np.float32)]
         parts = [np.stack(own, axis=1), near - now[:, None], near - near_last, other, other - other_last]
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
@@ -157,8 +157,7 @@ class Correction:
         gains = np.zeros((BLOCKS, len(steps)))
         for k in range(BLOCKS):
             rest, own = block != k, block == k
-            weights = shares(rest)
-            level, spread = mixed(levels, weights), spread_of(levels, weights)
+            level, spread = _mix(levels, shares(rest))
             error = record.reading - level
             for s, step in enumerate(steps):
                 booster = _learned(moments, known, step, level[:, :, s], spread[:, :, s], error[:, :, s], rest, seed)
@@ -169,8 +168,8 @@ class Correction:
                 gains[k, s] = _gain(error[own, :, s], added, moments.swing)
         luck = gains.std(axis=0, ddof=1) / np.sqrt(BLOCKS)
         worth = gains.mean(axis=0) >= np.maximum(LEAST_GAIN, luck)
-        weights, every = shares(np.ones(n, dtype=bool)), np.ones(n, dtype=bool)
-        level, spread = mixed(levels, weights), spread_of(levels, weights)
+        every = np.ones(n, dtype=bool)
+        level, spread = _mix(levels, shares(every))
         error = record.reading - level
         boosters = [
             _learned(moments, known, step, level[:, :, s], spread[:, :, s], error[:, :, s], every, seed)
@@ -208,14 +207,18 @@ class Correction:
         return cls(restored(own, int(meta["horizons"])), meta["others"])
 
 
+def _mix(levels: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What members' forecasts (M, n, Z, S) mix to, and how far they disagree, (n, Z, S) each."""
+    middle = mixed(levels, weights)
+    return middle, spread_of(levels, weights, middle)
+
+
 def _learned(
     moments: Moments, known: np.ndarray, step: int, level: np.ndarray, spread: np.ndarray, error: np.ndarray,
     rows: np.ndarray, seed: int,
 ) -> Any:  # fmt: skip
     """A booster of the errors (n, Z) of some origins, in the zones' swings; None where too few were read."""
-    origin, place = np.nonzero(np.isfinite(error) & rows[:, None])
-    keep = slice(None, None, max(1, -(-origin.size // BUDGET)))
-    origin, place = origin[keep], place[keep]
+    origin, place, _ = thinned(np.where(rows[:, None], error, np.nan)[:, :, None], BUDGET)
     if origin.size < LEAST_ROWS:
         return None
     x = moments.rows(known[origin], place, step, level[origin, place], spread[origin, place])

@@ -205,8 +205,7 @@ class EnsembleForecaster(Forecaster):
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], bench: Workbench | None = None
     ) -> np.ndarray:
         assert self.profile is not None
-        level, spread = self._mean(panel, known, places, steps)
-        level += self._corrections(panel, known, places, steps, level, spread)
+        level = np.add(*self._parts(panel, known, places, steps))
         aim = known[:, None] + np.asarray(steps)
         return np.asarray(level - self.profile.pick(places).usual(panel.calendar, aim).transpose(0, 2, 1))
 
@@ -229,14 +228,13 @@ class EnsembleForecaster(Forecaster):
         places = self.places(zone_ids)
         if not set(steps) <= set(self.anchors):
             return self._point(panel, known, places, steps)
-        level, spread = self._mean(panel, known, places, steps, points)
-        return level + self._corrections(panel, known, places, steps, level, spread)
+        return np.add(*self._parts(panel, known, places, steps, points))
 
-    def _mean(
+    def _parts(
         self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int],
         points: Mapping[int, np.ndarray] = MappingProxyType({}),
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Weighted mean of the members' forecasts, and their weighted standard deviation, (n, Z, S) each."""
+        """Weighted mean of the members' forecasts, and what the correction adds to it, (n, Z, S) each."""
         zones = [self.zone_ids[k] for k in places]
         horizons = [self.anchors.index(step) for step in steps]
         total, square = (np.zeros((known.size, places.size, len(steps))) for _ in range(2))
@@ -248,18 +246,11 @@ class EnsembleForecaster(Forecaster):
                 part = point * weights[places][:, horizons]
                 total += part
                 square += part * point
-        return total, np.sqrt(np.maximum(square - total**2, 0.0))
-
-    def _corrections(
-        self, panel: Panel, known: np.ndarray, places: np.ndarray, steps: Sequence[int], level: np.ndarray,
-        spread: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
-        """What the correction adds to the mean of the members' forecasts, (n, Z, S)."""
-        horizons = [self.anchors.index(step) for step in steps]
         if not known.size or not set(horizons) & set(self.correction.corrected):
-            return np.zeros(level.shape)
+            return total, np.zeros(total.shape)
         moments = self._moments(panel, known, places, self.correction.others)
-        return self.correction.predict(moments, known, steps, horizons, level, spread)
+        spread = np.sqrt(np.maximum(square - total**2, 0.0))
+        return total, self.correction.predict(moments, known, steps, horizons, total, spread)
 
     def _n_parameters(self) -> int:
         members = sum(member._n_parameters() for member in self.members)
@@ -292,9 +283,8 @@ class EnsembleForecaster(Forecaster):
         if abs(gap) > 1e-12:
             seen, so_far = found.get("other_usual", (gap, 0.0))
             found["other_usual"] = (seen, so_far + gap)
-        here, steps = np.array([place]), (anchor,)
-        added = float(self._corrections(panel, known, here, steps, *self._mean(panel, known, here, steps))[0, 0, 0])
-        if added:
+        if horizon in self.correction.corrected:
+            added = float(self._parts(panel, known, np.array([place]), (anchor,))[1][0, 0, 0])
             found["correction"] = (added, added)
         return [(name, value, contribution) for name, (value, contribution) in found.items()]
 

@@ -68,9 +68,8 @@ def mixed(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.einsum("mnzs,mzs->nzs", levels, weights))
 
 
-def spread_of(levels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighed standard deviation of the members' forecasts around `mixed`, (n, Z, S)."""
-    middle = mixed(levels, weights)
+def spread_of(levels: np.ndarray, weights: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """Weighed standard deviation of the members' forecasts around what they mix to, (n, Z, S)."""
     square = sum(w * (level - middle) ** 2 for level, w in zip(levels, weights))
     return np.asarray(np.sqrt(square))
 

@@ -9,7 +9,15 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from models.families.boosted_trees import check_boosting
-from models.families.boosted_xgboost import booster_parameters, folded_shap, restored, step_feature, stored, train
+from models.families.boosted_xgboost import (
+    booster_parameters,
+    folded_shap,
+    restored,
+    step_feature,
+    stored,
+    thinned,
+    train,
+)
 from models.families.first_line import FirstLine
 from models.learner import Learner, State
 from models.rows import Rows
@@ -81,7 +89,7 @@ class PooledXGBoost(Learner):
         every = np.arange(zones)
         for horizons in self._groups():
             part = rows.horizons(horizons)
-            origin, zone, horizon = _thinned(y[:, :, horizons], wanted["budget"])
+            origin, zone, horizon = thinned(y[:, :, horizons], wanted["budget"])
             if origin.size == 0:
                 self._boosters.append(None)
                 continue
@@ -208,12 +216,3 @@ def zone_statistics(rows: Rows, y: np.ndarray) -> np.ndarray:
 def _mean(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Mean over the known origins, 0 where there are none."""
     return np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-
-
-def _thinned(y: np.ndarray, budget: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Origins, zones and horizons of known outcomes, oldest first, about `budget` of them, taking turns."""
-    n, zones, horizons = y.shape
-    gap = max(1, -(-int(np.isfinite(y).sum()) // budget))
-    turn = np.arange(n)[:, None, None] + 7 * np.arange(zones)[:, None] + 3 * np.arange(horizons)
-    origin, zone, horizon = np.nonzero(np.isfinite(y) & (turn % gap == 0))
-    return origin, zone, horizon

@@ -10,6 +10,7 @@ from models.baselines import HistoricalAverage, LastValue
 from models.contract import Forecaster
 from models.correction import BLOCKS, Moments
 from models.ensemble import EnsembleForecaster
+from models.families.boosted_xgboost import thinned
 from models.intervals import QUANTILES
 from models.panel import Panel
 
@@ -157,3 +158,10 @@ def test_a_quantity_that_is_gone_is_a_gap():
     assert moments.first == 2
     assert np.isnan(moments.others).all() and moments.others.shape == (1, 5, 12)
     assert np.isnan(moments.near).all()
+
+
+def test_thinned_rows_take_turns_among_zones():
+    """Every second of a hundred rows, of each of four zones alike."""
+    origin, zone, _ = thinned(np.ones((25, 4, 1)), 50)
+    assert origin.size == pytest.approx(50, abs=2)
+    assert np.bincount(zone).min() >= 12

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dash_mantine_components as dmc
 from dash import html
@@ -13,6 +14,17 @@ from app.components.parts import icon
 from app.scenario_draft import drawn_of, loose_links
 from app.scenario_fields import BROUGHT, GROUPS, Field, offer_of, offers
 from app.texts import t
+
+if TYPE_CHECKING:
+    from simulation.scenarios.errors import Fault
+
+
+#: Words of the fields that all kinds share.
+_BESIDE = {
+    "start": "scenario.start", "end": "scenario.end", "days": "scenario.days", "first_day": "scenario.first",
+    "last_day": "scenario.last", "street": "scenario.street", "zones": "scenario.zones", "road_class": "scenario.roads",
+    "direction": "scenario.direction",
+}  # fmt: skip
 
 
 def kinds_menu() -> list[dict[str, Any]]:
@@ -139,3 +151,15 @@ def measure_list(draft: Mapping[str, Any], names: Mapping[str, str], editing: in
             )
         )
     return cards
+
+
+def field_fault(kind: str, fault: Fault) -> str:
+    """A fault of an entry, with each key under the name that the form gives its field."""
+    offer = offer_of(kind)
+    names = {key: t(word) for key, word in _BESIDE.items()}
+    names |= {one.key: one.label or views.field_label(kind, one.key) for one in (offer.fields if offer else ())}
+    key = re.split(r"[.\[\]]", fault.where.strip("]"))[-1]
+    if fault.text == f"key {key!r} is missing":
+        return f"{names.get(key, key)}: {t('field.missing')}"
+    text = re.sub(r"'(\w+)'", lambda found: f"“{names.get(found[1], found[1])}”", fault.text.removeprefix(f"{key}: "))
+    return f"{names[key]}: {text}" if key in names else text[0].upper() + text[1:]

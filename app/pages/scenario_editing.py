@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
@@ -16,9 +15,6 @@ from app.scenario_draft import clicked, drawn_of, empty_draft, opened, put, remo
 from app.scenario_fields import HOURS, defaults, entry_of, offer_of, values_of
 from app.texts import t
 from data.errors import ZonewiseError
-
-if TYPE_CHECKING:
-    from simulation.scenarios.errors import Fault
 
 OWN = "own"  # the choice of no shipped example
 
@@ -312,30 +308,10 @@ def added(
     try:
         from_form({"name": "one", "measures": [entry]})
     except ScenarioError as error:
-        return no_update, no_update, [html.P(field_fault(kind, fault)) for fault in error.faults]
+        return no_update, no_update, [html.P(measure_form.field_fault(kind, fault)) for fault in error.faults]
     except ZonewiseError as error:
         return no_update, no_update, str(error)
     return put(draft, entry, editing), None, ""
-
-
-def field_fault(kind: str, fault: Fault) -> str:
-    """A fault of an entry, with each key under the name that the form gives its field."""
-    offer = offer_of(kind)
-    names = {key: t(word) for key, word in _BESIDE.items()}
-    names |= {one.key: one.label or views.field_label(kind, one.key) for one in (offer.fields if offer else ())}
-    key = re.split(r"[.\[\]]", fault.where.strip("]"))[-1]
-    if fault.text == f"key {key!r} is missing":
-        return f"{names.get(key, key)}: {t('field.missing')}"
-    text = re.sub(r"'(\w+)'", lambda found: f"“{names.get(found[1], found[1])}”", fault.text.removeprefix(f"{key}: "))
-    return f"{names[key]}: {text}" if key in names else text[0].upper() + text[1:]
-
-
-#: Words of the fields that all kinds share.
-_BESIDE = {
-    "start": "scenario.start", "end": "scenario.end", "days": "scenario.days", "first_day": "scenario.first",
-    "last_day": "scenario.last", "street": "scenario.street", "zones": "scenario.zones", "road_class": "scenario.roads",
-    "direction": "scenario.direction",
-}  # fmt: skip
 
 
 #: Kinds that mean the whole city where no place is given.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.components.measure_form import fields, kinds_menu
-from app.pages.scenario_editing import field_fault
+from app.components.measure_form import field_fault, fields, kinds_menu
 from app.scenario_draft import clicked, loose_links, opened, put, removed, shared, surrounded, with_drawing
 from app.scenario_fields import (
     FILE_KEYS,

@@ -19,7 +19,7 @@ from app.benchmarks import figure
 from app.benchmarks.app.cities import CITIES, city_workspace, made_by_this_code, tell
 from app.benchmarks.app.pages import faults
 from app.benchmarks.app.serving import served
-from app.benchmarks.app.visit import Visitor, browser_faults, visitor
+from app.benchmarks.app.visit import MEMORY, WHOLE_MEMORY, Visitor, browser_faults, visitor
 from data.errors import InputError
 from data.store.workspace import Workspace, open_workspace
 
@@ -34,7 +34,7 @@ BUDGETS = (
     ("script, style, font without Plotly, gzip", "KB", 850.0, 850.0),
     ("first progress of a run", "s", 1.5, 1.5),
     ("cancel takes effect", "s", 2.0, 2.0),
-    ("browser memory", "MB", 250.0, 400.0),
+    (MEMORY, "MB", 250.0, 400.0),
     ("outside requests", "", 0.0, 0.0),
     ("console errors", "", 0.0, 0.0),
     ("axe-core violations", "", 0.0, 0.0),
@@ -42,8 +42,8 @@ BUDGETS = (
 #: Empty browsers that are measured.
 EMPTY = 3
 #: Told beside the budgets: a browser takes memory before it has opened any page.
-WHOLE = "browser memory, all processes"
-TOLD = ("browser memory, empty page", WHOLE, f"{WHOLE}, empty page", f"{WHOLE}, the app's share")
+EMPTY_PAGE, SHARE = "{}, empty page", f"{WHOLE_MEMORY}, the app's share"
+TOLD = (EMPTY_PAGE.format(MEMORY), WHOLE_MEMORY, EMPTY_PAGE.format(WHOLE_MEMORY), SHARE)
 PAGES = "pages"
 
 
@@ -165,8 +165,8 @@ def visits(person: Visitor, address: str, rounds: int, name: str) -> dict[str, A
 def empty(person: Visitor, rounds: int, found: dict[str, Any]) -> dict[str, Any]:
     """What a browser takes with nothing open, and what the app's page takes besides."""
     taken = [person.empty_memory() for _ in range(min(rounds, EMPTY))]
-    bare = {f"{what}, empty page": _middle([r[what] for r in taken]) for what in taken[0]}
-    share = {TOLD[3]: found[WHOLE] - bare[TOLD[2]]} if WHOLE in found else {}
+    bare = {EMPTY_PAGE.format(what): _middle([r[what] for r in taken]) for what in taken[0]}
+    share = {SHARE: found[WHOLE_MEMORY] - bare[EMPTY_PAGE.format(WHOLE_MEMORY)]} if WHOLE_MEMORY in found else {}
     return {**bare, **share}
 
 

@@ -23,6 +23,8 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-precise-memory-info",
 )  # fmt: skip
+#: Figures of `memory_mb`.
+MEMORY, WHOLE_MEMORY = "browser memory", "browser memory, all processes"
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 READY = ".citymap[data-drawn-ms]"
 STEPS, ZONES = 24, 5
@@ -253,7 +255,7 @@ def memory_mb(page: Any) -> dict[str, float]:
         whole += held["Pss"]
         if process["type"] == "renderer":
             renderers.append((held["Private_Dirty"] + held["Private_Clean"], held["Rss"]))
-    return {"browser memory": max(renderers)[1], "browser memory, all processes": whole}
+    return {MEMORY: max(renderers)[1], WHOLE_MEMORY: whole}
 
 
 def main_thread_ms(trace: bytes) -> float:

@@ -39,7 +39,7 @@ def label_of(feature: str, known: str, *, step_s: float, target: str) -> str:
     if match := _WEATHER.fullmatch(feature):
         name = words.get(f"input.weather.{match[1]}", match[1].replace("_", " "))
         return t("input.weather.change" if match[2] else "input.weather.now", name=name)
-    if feature.startswith(("ahead_sin", "ahead_cos")):
+    if feature.startswith(("ahead_sin", "ahead_cos", "now_sin", "now_cos")):
         return t("input.clock")
     if feature.startswith("own_x_"):
         return t("input.lasting.weekend" if feature.endswith("weekend") else "input.lasting")

@@ -29,7 +29,8 @@ _PLAIN = {
     "usual": "Usual value at that time", "intercept": "Model's own level",
     "own_change_1h": "Change here over the last hour", "own_gap_1h": "Readings missing in the last hour",
     "ahead_day": "Same time yesterday", "ahead_day_mean": "Around the same time yesterday",
-    "ahead_week": "Same time last week", "ahead_weekend": "Weekend or holiday", "line": "What the linear part expects",
+    "ahead_week": "Same time last week", "ahead_weekend": "Weekend or holiday",
+    "now_weekend": "Weekend or holiday today", "line": "What the linear part expects",
     "horizon": "How far ahead", "other_usual": "The models' usual values differ",
     "correction": "What the models together miss at such moments", "last_value": "Last reading",
     "own_usual": "What is usual now", "ahead_usual": "What is usual then",
@@ -61,7 +62,7 @@ def plain_label(feature: str, *, step_s: int, target: str) -> str:
     if match := re.fullmatch(r"weather_(.+?)(_change_3h)?", feature):
         name = _WEATHER.get(match[1], match[1].replace("_", " "))
         return f"Change of {name} over three hours" if match[2] else name[0].upper() + name[1:] + " now"
-    if feature.startswith(("ahead_sin", "ahead_cos")):
+    if feature.startswith(("ahead_sin", "ahead_cos", "now_sin", "now_cos")):
         return "Time of day"
     if feature.startswith("own_x_"):
         return f"How long a deviation lasts {'at weekends' if feature.endswith('weekend') else 'at that time of day'}"

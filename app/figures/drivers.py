@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from app.figures.style import blank, look
 from app.texts import signed, t
 
 KEPT = 9  # bars shown one by one; the rest are added up
+_WIDEST = 30  # letters of a label on one line: a narrow screen must hold bars, too
+_BESIDE_PX = 44  # right of the bars, for the number of the longest
 
 
 def largest(rows: pd.DataFrame, kept: int = KEPT) -> pd.DataFrame:
@@ -53,7 +56,7 @@ def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) ->
         orientation="h", y=labels, x=values, base=[0.0, *ends[:-1], 0.0], width=0.65,
         marker={"color": [c.ink if w else c.bad if v >= 0 else c.micro for w, v in zip(whole, values, strict=True)]},
         text=[*(signed(v, digits) for v in values[:-1]), f"{values[-1]:.{digits}f}"], textposition="outside",
-        textfont={"color": c.muted}, cliponaxis=False, zorder=1,
+        textfont={"color": c.muted}, cliponaxis=False,
         hovertemplate=f"%{{y}}: %{{text}} {unit}<extra></extra>",
     )  # fmt: skip
     joints = [(label, end) for pair, end in zip(pairwise(labels), ends, strict=True) for label in (*pair, None)]
@@ -61,9 +64,10 @@ def drivers(rows: pd.DataFrame, *, unit: str, digits: int, theme: str | None) ->
         y=[label for label, _ in joints], x=[end if label else None for label, end in joints], mode="lines",
         line={"color": c.line, "width": 1}, hoverinfo="skip",
     )  # fmt: skip
-    figure.update_layout(hovermode="closest", showlegend=False)
+    figure.update_layout(hovermode="closest", showlegend=False, margin_r=_BESIDE_PX)
     figure.update_yaxes(
-        autorange="reversed", automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"color": c.ink, "size": 11.5}
-    )
+        autorange="reversed", automargin=True, gridcolor="rgba(0,0,0,0)", tickfont={"color": c.ink, "size": 11.5},
+        tickvals=labels, ticktext=["<br>".join(wrap(label, _WIDEST)) for label in labels],
+    )  # fmt: skip
     figure.update_xaxes(showgrid=True, title_text=unit, nticks=6)
     return figure

@@ -11,6 +11,7 @@ INPUTS: dict[str, str] = {
     "input.ahead_day_mean": "Samoihin aikoihin eilen",
     "input.ahead_week": "Sama aika viime viikolla",
     "input.ahead_weekend": "Viikonloppu tai pyhä",
+    "input.now_weekend": "Tänään viikonloppu tai pyhä",
     "input.line": "Mitä suora osa odottaa",
     "input.horizon": "Kuinka pitkälle eteenpäin",
     "input.other_usual": "Mallien tavalliset arvot eroavat",

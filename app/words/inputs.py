@@ -11,6 +11,7 @@ EN: dict[str, str] = {
     "input.ahead_day_mean": "Around the same time yesterday",
     "input.ahead_week": "Same time last week",
     "input.ahead_weekend": "Weekend or holiday",
+    "input.now_weekend": "Weekend or holiday today",
     "input.line": "What the linear part expects",
     "input.horizon": "How far ahead",
     "input.other_usual": "The models' usual values differ",

@@ -40,6 +40,17 @@ def test_small_contributions_are_put_together_and_the_sum_stays():
     assert bars.base[-2] + bars.x[-2] == pytest.approx(bars.x[-1])
 
 
+def test_long_names_of_bars_take_several_lines_and_numbers_have_room_beside_the_longest():
+    """Without the room, and with a layer of its own, the numbers right of the longest bars were cut off."""
+    name = "NO₂ of neighbour 2, 15 min before the last reading"
+    rows = pd.DataFrame({"feature": ["usual", "f"], "label": ["Usual", name], "contribution": [20.0, 1.0]})
+    chart = drivers(rows, unit="µg/m³", digits=1, theme="light")
+    assert chart.data[0].y[1] == name
+    assert chart.layout.yaxis.ticktext[1] == "NO₂ of neighbour 2, 15 min<br>before the last reading"
+    assert chart.layout.margin.r >= 40
+    assert chart.data[0].zorder is None and chart.data[0].cliponaxis is False
+
+
 def test_the_fan_has_bands_a_limit_with_its_name_and_the_colours_of_its_theme(queries):
     rows = zone_views.fan(queries, "Z01", "no2_ug_per_m3")
     charts = {

@@ -25,7 +25,7 @@ from models.weights import mixed, spread_of
 BUDGET = 100_000  # rows (origin, zone) that a booster learns from, evenly thinned (assumed)
 BLOCKS = 3  # of days, each corrected by what the others teach (assumed)
 LEAST_GAIN = 0.003  # of the mean absolute error, over the blocks; and more than their standard error (assumed)
-LEAST_DAYS = 7  # of out-of-fold forecasts: what was seen on no weekend need not hold on one (assumed)
+LEAST_STRETCHES = 25  # horizons that a block holds end to end: errors closer to each other are nearly one (assumed)
 LEAST_ROWS = 1_000  # readings that a booster is learned from, at least (assumed)
 N_NEAR = 3  # neighbours that are looked at one by one (assumed)
 _REACH = 3  # steps that are looked back
@@ -150,16 +150,17 @@ class Correction:
             `nan` at horizons that are not corrected.
         """
         known, n = record.known, record.known.size
-        if np.unique(record.day).size < LEAST_DAYS:
-            return cls([None] * len(steps), others), np.full(record.reading.shape, np.nan)
+        told = np.array([_spanned(known) >= BLOCKS * LEAST_STRETCHES * step for step in steps])
         block = np.arange(n) * BLOCKS // n
         unseen = np.full(record.reading.shape, np.nan)
         gains = np.zeros((BLOCKS, len(steps)))
-        for k in range(BLOCKS):
+        for k in range(BLOCKS if told.any() else 0):
             rest, own = block != k, block == k
             level, spread = _mix(levels, shares(rest))
             error = record.reading - level
             for s, step in enumerate(steps):
+                if not told[s]:
+                    continue
                 booster = _learned(moments, known, step, level[:, :, s], spread[:, :, s], error[:, :, s], rest, seed)
                 if booster is None:
                     continue
@@ -211,6 +212,12 @@ def _mix(levels: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """What members' forecasts (M, n, Z, S) mix to, and how far they disagree, (n, Z, S) each."""
     middle = mixed(levels, weights)
     return middle, spread_of(levels, weights, middle)
+
+
+def _spanned(known: np.ndarray) -> float:
+    """Steps that origins cover: gaps between the parts that they lie in do not count."""
+    apart = np.diff(known)
+    return float(np.minimum(apart, 2 * np.median(apart)).sum()) if apart.size else 0.0
 
 
 def _learned(

@@ -1,8 +1,9 @@
 /* CityLayer: a city on one canvas. A Leaflet renderer that draws the base map, zones, links and labels.
 
    Points are projected once to the world plane of zoom 0. Each zoom keeps its own thinned link paths; each view keeps
-   the list of what it shows and an off-screen picture of the base map, so that a step of the clock costs one image
-   copy, the zones and the links. Strokes go out in groups of one colour and width. */
+   the list of what it shows and off-screen pictures of the base map and of all links at rest, so that a step of the
+   clock costs two image copies, the zones and the links that differ. Strokes go out in groups of one colour and
+   width. */
 (function () {
   "use strict";
   const BATCH = 50;
@@ -88,6 +89,7 @@
         const first = this.zones.length ? this.zones[0][0] : this.links[0];
         this.anchor = first ? [first.points[0], first.points[1]] : [128, 128];
         this.paths.clear();
+        this._calmLook = null;
         if (this._map) this._update();
       },
 
@@ -110,6 +112,7 @@
         }
         this._backdrop = document.createElement("canvas");
         this._above = document.createElement("canvas"); // what of the base map lies over a raster, where there is one
+        this._calm = document.createElement("canvas"); // all links at rest, where the paint says what that is
       },
 
       _destroyContainer() {
@@ -133,6 +136,7 @@
         }
         if (!this.anchor) return;
         this._view();
+        this._calmLook = null;
         this._drawBase();
         this._draw();
         this.fire("update");
@@ -336,19 +340,45 @@
         return [(d * (x - nw[0]) - b * (y - nw[1])) / size, (a * (y - nw[1]) - c * (x - nw[0])) / size];
       },
 
-      _drawLinks(pen, look) {
+      /* Links by look, those that are drawn last at the end; `restless` leaves out those at rest. */
+      _groups(look, keyOf, restless) {
         const groups = new Map();
         for (const link of this.seenLinks) {
-          const key = look.linkKey(link);
-          if (key < 0) continue;
+          const key = keyOf(link);
+          if (key < 0 || (restless && key === look.linkRest(link))) continue;
           if (!groups.has(key)) groups.set(key, { ...look.linkStyle(key), links: [] });
           groups.get(key).links.push(link);
         }
-        const ordered = [...groups.values()].sort((a, b) => a.order - b.order);
+        return [...groups.values()].sort((a, b) => a.order - b.order);
+      },
+
+      _cased(pen, look, groups) {
         if (look.casing) {
-          this._strokes(pen, ordered.filter((g) => g.width > 1.3).map((g) => ({ width: g.width + 2.2, colour: look.casing, links: g.links })));
+          this._strokes(pen, groups.filter((g) => g.width > 1.3).map((g) => ({ width: g.width + 2.2, colour: look.casing, links: g.links })));
         }
-        this._strokes(pen, ordered);
+        this._strokes(pen, groups);
+      },
+
+      /* A city's links are at rest but for a few: those are a picture, made once a view. */
+      _drawLinks(pen, look) {
+        if (!look.linkRest) {
+          this._calm.width = this._calm.height = 0; // gives its memory back
+          this._calmLook = null;
+          this._cased(pen, look, this._groups(look, look.linkKey));
+          return;
+        }
+        if (this._calmLook !== look.name) {
+          this._calm.width = this._scene.width;
+          this._calm.height = this._scene.height;
+          const calm = this._calm.getContext("2d");
+          this._place(calm);
+          this._cased(calm, look, this._groups(look, look.linkRest));
+          this._calmLook = look.name;
+        }
+        pen.setTransform(1, 0, 0, 1, 0, 0);
+        pen.drawImage(this._calm, 0, 0);
+        this._place(pen);
+        this._strokes(pen, this._groups(look, look.linkKey, true));
       },
 
       _drawMarks(pen, look) {

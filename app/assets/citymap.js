@@ -168,6 +168,7 @@
       },
       raster: period < 0 ? null : { picture: state.air.picture(props.layer, period, { colours: BLUES, low: layer.low, high: layer.high }), corners: state.air.corners, alpha: 0.82 },
       zoneFill: kinds.zone, zoneLine: period < 0 ? look.zoneLine : look.border, linkKey: kinds.link, linkStyle: kinds.style,
+      name: look === LOOK.dark ? "dark" : "light", linkRest: compare || props.mode === "edit" || period >= 0 ? null : (i) => city.links[i].c * 10,
       casing: compare ? null : look.casing, halo: look.halo, ink: look.ink, markColour: "#be123c",
       marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
       outlines: [

@@ -140,7 +140,7 @@ def content(queries: Queries, pages: Sequence[ModuleType], path: str, search: st
     """A page, or the state that stands in for it."""
     page = next((p for p in pages if p.PAGE.path == (path.rstrip("/") or "/")), None)
     if page is None:
-        return message(t("state.empty"), t("state.missing"), tone="missing")
+        return message(t("state.nopage"), t("state.missing"), tone="missing")
     try:
         return page.layout(queries, **dict(parse_qsl((search or "").lstrip("?"))))
     except NotReadyError as error:

@@ -280,6 +280,7 @@
           pen.lineWidth = mark.width;
           pen.stroke();
         }
+        this._drawDots(pen, look);
         this._drawMarks(pen, look);
         this._drawLabels(pen, look);
         this.frames += 1;
@@ -379,6 +380,25 @@
         pen.drawImage(this._calm, 0, 0);
         this._place(pen);
         this._strokes(pen, this._groups(look, look.linkKey, true));
+      },
+
+      /* Real sensors, by lon and lat: under the labels. */
+      _drawDots(pen, look) {
+        if (!look.dots.length) return;
+        const size = this._map.getZoom() < 10.5 ? 2 : 3;
+        pen.beginPath();
+        for (const [lon, lat] of look.dots) {
+          const [wx, wy] = project(lon, lat);
+          const x = (wx - this.anchor[0]) * this.scale;
+          const y = (wy - this.anchor[1]) * this.scale;
+          pen.moveTo(x + size, y);
+          pen.arc(x, y, size, 0, 2 * Math.PI);
+        }
+        pen.lineWidth = 2;
+        pen.strokeStyle = "#ffffff";
+        pen.stroke();
+        pen.fillStyle = look.dotColour;
+        pen.fill();
       },
 
       _drawMarks(pen, look) {

@@ -170,7 +170,7 @@
       zoneFill: kinds.zone, zoneLine: period < 0 ? look.zoneLine : look.border, linkKey: kinds.link, linkStyle: kinds.style,
       name: look === LOOK.dark ? "dark" : "light", linkRest: compare || props.mode === "edit" || period >= 0 ? null : (i) => city.links[i].c * 10,
       casing: compare ? null : look.casing, halo: look.halo, ink: look.ink, markColour: "#be123c",
-      marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
+      dots: city.sensors.map((s) => s.at), dotColour: "#16243d", marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
       outlines: [
         area.size && props.mode === "edit" ? { zones: city.zones.flatMap((z, i) => (area.has(z.id) ? [i] : [])), colour: "#207350", width: 2.4 } : null,
         selected >= 0 ? { zones: [selected], colour: look.select, halo: look.halo, width: 3 } : null,
@@ -340,8 +340,6 @@
     layer.paint = painter(state, props);
     layer.addTo(map);
     layer.setData(city.shapes);
-    /* Real sensors: a dot each, above the zones, in nobody's way. */
-    for (const s of city.sensors) L.circleMarker([s.at[1], s.at[0]], { radius: 3, weight: 1, interactive: false, className: "sensor" }).addTo(map);
     map.on("zoomend", () => layer.setPaint(painter(state, latest.current)));
     const tip = L.tooltip({ direction: "top", offset: [0, -8], className: "map-tip", opacity: 1 });
     map.on("mousemove", (e) => {

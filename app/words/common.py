@@ -28,6 +28,7 @@ EN: dict[str, str] = {
     "state.error": "This could not be shown",
     "state.notrained": "No finished comparison yet. Run 'zonewise compare' (or 'zonewise demo') and reload this page.",
     "state.notrain": "No trained models yet. Run 'zonewise train' (or 'zonewise demo') and reload this page.",
+    "state.nopage": "Page not found",
     "state.missing": "There is no page at this address.",
     "state.home": "Back to the map",
     "hours": "{n} h",

@@ -29,6 +29,7 @@ COMMON: dict[str, str] = {
     "state.error": "Tätä ei voitu näyttää",
     "state.notrained": "Valmista vertailua ei vielä ole. Aja 'zonewise compare' (tai 'zonewise demo') ja lataa sivu uudelleen.",
     "state.notrain": "Koulutettuja malleja ei vielä ole. Aja 'zonewise train' (tai 'zonewise demo') ja lataa sivu uudelleen.",
+    "state.nopage": "Sivua ei löydy",
     "state.missing": "Tässä osoitteessa ei ole sivua.",
     "state.home": "Takaisin kartalle",
     "hours": "{n} h",

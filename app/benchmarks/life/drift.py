@@ -32,6 +32,7 @@ SHIFTS: Mapping[str, tuple[str, float, float]] = {
     "variance x 3 for two days": ("variance", 3.0, 2.0),
     "pattern of 0.85 SD for three days": ("pattern", 0.85, 3.0),
 }
+_DRAWS = 12  # of days in which a change is put: the day it falls on decides much, and all zones share it
 _MADE_DAYS = 180  # of each made series
 #: Whole held-out days that a made series needs to be drawn from: one bad day of a single one would come every day.
 _LEAST_POOL = 5
@@ -215,7 +216,7 @@ def measure(*, seed: int) -> dict[str, Any]:
     for name, (kind, size, days) in SHIFTS.items():
         delays, clean = [], []
         for one in quarter:
-            for k in range(3):
+            for k in range(_DRAWS):
                 found = found_share(one, kind, size, days, seed=seed * 100 + k)
                 delays.append(found["delay"][~found["before"]])
                 clean.append(~found["before"])

@@ -71,6 +71,38 @@ def test_the_map_is_painted_and_changes_with_the_layer(visit):
     assert page.evaluate("document.querySelector('.citymap canvas').toDataURL()") != before
 
 
+def test_a_step_paints_what_a_fresh_page_would(visit):
+    """Links at rest are a picture made once a view: nothing of another hour, theme, zoom or layer may stay in it."""
+    picture = "document.querySelector('.citymap canvas').toDataURL()"
+    page = visit("/")
+    page.wait_for_load_state("networkidle")
+    first = page.evaluate(picture)
+    page.focus(".timebar input")
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('.citymap').dataset.step === '0'")
+    night = page.evaluate(picture)
+    assert night != first
+    for way in ("out", "in"):
+        page.click(f".leaflet-control-zoom-{way}")
+        page.wait_for_timeout(600)
+    for layer in ("PM2.5", "NO₂"):
+        page.click(f".layers >> text={layer}")
+        page.wait_for_timeout(300)
+    page.wait_for_url("**step=0**")
+    walked = {}
+    for theme in ("dark", "light"):
+        page.click("#theme-button")
+        page.wait_for_selector(f"html[data-mantine-color-scheme={theme}]")
+        page.wait_for_timeout(300)
+        walked[theme] = page.evaluate(picture)
+    assert walked["light"] == night
+    for theme, seen in walked.items():
+        fresh = visit("/?step=0", colour_scheme=theme)
+        fresh.wait_for_load_state("networkidle")
+        fresh.wait_for_function("document.querySelector('.citymap').dataset.step === '0'")
+        assert fresh.evaluate(picture) == seen, theme
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_switch_streets_draws_the_air_of_the_last_full_hour_until_now(visit, theme):
     """At 14:30 the hour from 13:00 is the last full one; after now the zones' forecast comes back."""

@@ -2,8 +2,9 @@
 
 Optimal weights rest on covariances that a few weeks tell badly: where all zones err together, what does not add up is
 small, and MinT magnifies it. So each method is judged on thirds of the record that its own weights did not see. The
-city's own forecast is kept, and the others made to fit it, unless a method makes the city better by more than a
-standard error; of those that may serve, the one that errs least over the levels does.
+city's own forecast is kept, and the others made to fit it, unless a method makes the city better clear of chance (the
+one-sided 95 % bound of Student's t over stretches of days as long as the horizon reaches; six ask for twice a standard
+error, many for 1.64); of those that may serve, the one that errs least over the levels does.
 """
 
 from __future__ import annotations
@@ -11,15 +12,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import stats
 
 from models.reconciling.projection import METHODS, Method, error_matrix, mapping
 from models.tuning.scoring import standard_error
 
 KEPT: Method = "city_kept"
 _FOLDS = 3
+_SURE = 0.95
 
 
-def chosen_methods(upper: np.ndarray, errors: np.ndarray, day: np.ndarray) -> tuple[Method, ...]:
+def chosen_methods(
+    upper: np.ndarray, errors: np.ndarray, day: np.ndarray, reach: Sequence[int] | None = None
+) -> tuple[Method, ...]:
     """The method for each horizon.
 
     Parameters
@@ -30,15 +35,18 @@ def chosen_methods(upper: np.ndarray, errors: np.ndarray, day: np.ndarray) -> tu
         Of the base forecasts out of fold, oldest first; `nan` where there was no reading.
     day : ndarray of int, shape (n,)
         Local day of each row.
+    reach : sequence of int or None, length S
+        Whole days that each horizon spans: forecasts so far ahead err alike on as many days more. None takes 0.
 
     Returns
     -------
     tuple of str, length S
     """
-    return tuple(_chosen(upper, errors[:, :, s], day) for s in range(errors.shape[2]))
+    spans = [1 + more for more in reach or (0,) * errors.shape[2]]
+    return tuple(_chosen(upper, errors[:, :, s], day, span) for s, span in enumerate(spans))
 
 
-def _chosen(upper: np.ndarray, errors: np.ndarray, day: np.ndarray) -> Method:
+def _chosen(upper: np.ndarray, errors: np.ndarray, day: np.ndarray, span: int) -> Method:
     days = np.unique(day)
     if days.size < _FOLDS:
         return KEPT
@@ -52,12 +60,23 @@ def _chosen(upper: np.ndarray, errors: np.ndarray, day: np.ndarray) -> Method:
             left[fold == k] = reconciled_errors(upper, w, errors[fold == k])
         daily = _daily(np.abs(left), errors, day, len(upper))
         gain = daily[:, 0] - base[:, 0]
-        known = gain[np.isfinite(gain)]
-        clear = known.size > 1 and known.mean() < -float(standard_error(known[:, None])[0])
+        known = _means(gain[np.isfinite(gain)], span)
+        clear = known.size > 1 and known.mean() < -_bound(known.size) * float(standard_error(known[:, None])[0])
         total = float(np.nanmean(daily))
         if (method == KEPT or clear) and total < least:
             best, least = method, total
     return best
+
+
+def _means(gain: np.ndarray, span: int) -> np.ndarray:
+    """Means of consecutive stretches of at least `span` days."""
+    count = gain.size // span
+    return np.array([part.mean() for part in np.array_split(gain, count)]) if count else gain[:0]
+
+
+def _bound(parts: int) -> float:
+    """Standard errors that a gain over some independent stretches of days must exceed."""
+    return float(stats.t.ppf(_SURE, parts - 1))
 
 
 def reconciled_errors(upper: np.ndarray, w: np.ndarray, errors: np.ndarray) -> np.ndarray:

@@ -147,7 +147,8 @@ class Reconciler:
         self, past: Panel, above: Panel, errors: np.ndarray, methods: tuple[Method, ...] | None, day: np.ndarray
     ) -> Reconciler:
         upper = self.hierarchy.upper
-        self.errors, self.methods = errors, methods or chosen_methods(upper, errors, day)
+        reach = [step // past.steps_per_day for step in self.steps]
+        self.errors, self.methods = errors, methods or chosen_methods(upper, errors, day, reach)
         self._w = np.stack([error_matrix(kind, upper, errors[:, :, s]) for s, kind in enumerate(self.methods)])
         zones = past.values[self.target][:, past.columns(self.hierarchy.zone_ids)]
         grid = np.concatenate([above.values[self.target], zones], axis=1)

@@ -41,6 +41,19 @@ def test_good_zones_mend_a_bad_city_model():
     assert np.abs(left[:, 0]).mean() < 0.2 * np.abs(errors[:, 0]).mean()
 
 
+def test_a_gain_of_a_few_days_that_overlap_is_no_proof():
+    """Zones that are right on average over five days: proof enough an hour ahead, not for forecasts two days ahead."""
+    rng = np.random.default_rng(4)
+    day = np.repeat(np.arange(5), 24)
+    zones = rng.normal(size=(day.size, 4))
+    luck = np.array([4.0, 12.0, 6.0, 10.0, 5.0])[day, None]
+    upper = np.hstack([zones.sum(1, keepdims=True) + luck, zones[:, :2].sum(1, keepdims=True) + luck / 2,
+                       zones[:, 2:].sum(1, keepdims=True) + luck / 2])  # fmt: skip
+    errors = np.hstack([upper, zones])[:, :, None].repeat(2, axis=2)
+    near, far = chosen_methods(UPPER, errors, day, reach=(0, 2))
+    assert near != "city_kept" and far == "city_kept"
+
+
 def test_two_days_are_too_few_to_choose_by():
     errors = np.random.default_rng(3).normal(size=(48, 7, 2))
     assert chosen_methods(UPPER, errors, np.repeat([0, 1], 24)) == ("city_kept", "city_kept")

@@ -93,7 +93,7 @@ def _overall(target: str, test, at: int) -> str:  # type: ignore[no-untyped-def]
     low, high = (100 * float(edge[0, at]) / float(test.mean_b[0, at]) for edge in (test.low, test.high))
     size = f"{factor * abs(gap):.{digits + 2}f} {unit}".strip()
     text = f"Over all zones the micromodels have {abs(share):.1f} % {'less' if gap < 0 else 'more'} error ({size}"
-    if not np.isfinite([low, high]).all():
+    if not np.isfinite([low, high]).all() or low < -100:  # no error falls by more than all of itself
         return f"{text}); too few days to say how surely."
     if low <= 0 <= high:
         return f"{text}), which may be chance: 90 % interval {low:+.1f} to {high:+.1f} %."

@@ -29,7 +29,7 @@ RUNS = {
     "create": "app.create_job",
     "monitor": "app.monitor_job", "retrain": "app.retrain_job",
 }  # fmt: skip
-_LOOK_S, _GRACE_S = 0.25, 1.0  # how often a stop is looked for, and how long a job may take to heed it
+_LOOK_S, _GRACE_S = 0.2, 0.7  # how often a stop is looked for, and how long a job may take to heed it
 _BEAT_S = 15.0  # how often a worker says that it lives
 #: Added to a worker's niceness: whoever looks at a page goes before a job that runs for minutes.
 NICENESS = 10

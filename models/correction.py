@@ -150,17 +150,19 @@ class Correction:
             `nan` at horizons that are not corrected.
         """
         known, n = record.known, record.known.size
-        told = np.array([_spanned(known) >= BLOCKS * LEAST_STRETCHES * step for step in steps])
+        span = _spanned(known)
+        often = [s for s, step in enumerate(steps) if span >= BLOCKS * LEAST_STRETCHES * step]
+        if not often:
+            return cls([None] * len(steps), others), np.full(record.reading.shape, np.nan)
         block = np.arange(n) * BLOCKS // n
         unseen = np.full(record.reading.shape, np.nan)
         gains = np.zeros((BLOCKS, len(steps)))
-        for k in range(BLOCKS if told.any() else 0):
+        for k in range(BLOCKS):
             rest, own = block != k, block == k
             level, spread = _mix(levels, shares(rest))
             error = record.reading - level
-            for s, step in enumerate(steps):
-                if not told[s]:
-                    continue
+            for s in often:
+                step = steps[s]
                 booster = _learned(moments, known, step, level[:, :, s], spread[:, :, s], error[:, :, s], rest, seed)
                 if booster is None:
                     continue

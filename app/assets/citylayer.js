@@ -89,7 +89,6 @@
         const first = this.zones.length ? this.zones[0][0] : this.links[0];
         this.anchor = first ? [first.points[0], first.points[1]] : [128, 128];
         this.paths.clear();
-        this._calmLook = null;
         if (this._map) this._update();
       },
 
@@ -187,6 +186,12 @@
       _ready(pen) {
         pen.setTransform(1, 0, 0, 1, 0, 0);
         pen.clearRect(0, 0, this._scene.width, this._scene.height);
+      },
+
+      /* Degrees -> pixels of this zoom, from the anchor. */
+      _at([lon, lat]) {
+        const [x, y] = project(lon, lat);
+        return [(x - this.anchor[0]) * this.scale, (y - this.anchor[1]) * this.scale];
       },
 
       _place(pen) {
@@ -316,10 +321,7 @@
 
       /* A picture by the degrees of its north-west, north-east and south-west corners, cut off at the zones. */
       _drawRaster(pen, { picture, corners, alpha }) {
-        const [nw, ne, sw] = corners.map(([lon, lat]) => {
-          const [x, y] = project(lon, lat);
-          return [(x - this.anchor[0]) * this.scale, (y - this.anchor[1]) * this.scale];
-        });
+        const [nw, ne, sw] = corners.map((corner) => this._at(corner));
         const { width, height } = picture;
         pen.save();
         pen.beginPath();
@@ -341,12 +343,12 @@
         return [(d * (x - nw[0]) - b * (y - nw[1])) / size, (a * (y - nw[1]) - c * (x - nw[0])) / size];
       },
 
-      /* Links by look, those that are drawn last at the end; `restless` leaves out those at rest. */
-      _groups(look, keyOf, restless) {
+      /* Links by look, those that are drawn last at the end; without those of a key below 0. */
+      _groups(look, keyOf) {
         const groups = new Map();
         for (const link of this.seenLinks) {
           const key = keyOf(link);
-          if (key < 0 || (restless && key === look.linkRest(link))) continue;
+          if (key < 0) continue;
           if (!groups.has(key)) groups.set(key, { ...look.linkStyle(key), links: [] });
           groups.get(key).links.push(link);
         }
@@ -379,18 +381,20 @@
         pen.setTransform(1, 0, 0, 1, 0, 0);
         pen.drawImage(this._calm, 0, 0);
         this._place(pen);
-        this._strokes(pen, this._groups(look, look.linkKey, true));
+        const restless = (link) => {
+          const key = look.linkKey(link);
+          return key === look.linkRest(link) ? -1 : key;
+        };
+        this._strokes(pen, this._groups(look, restless));
       },
 
-      /* Real sensors, by lon and lat: under the labels. */
+      /* Real sensors: under the labels. */
       _drawDots(pen, look) {
         if (!look.dots.length) return;
         const size = this._map.getZoom() < 10.5 ? 2 : 3;
         pen.beginPath();
-        for (const [lon, lat] of look.dots) {
-          const [wx, wy] = project(lon, lat);
-          const x = (wx - this.anchor[0]) * this.scale;
-          const y = (wy - this.anchor[1]) * this.scale;
+        for (const dot of look.dots) {
+          const [x, y] = this._at(dot.at);
           pen.moveTo(x + size, y);
           pen.arc(x, y, size, 0, 2 * Math.PI);
         }
@@ -431,9 +435,7 @@
         pen.lineJoin = "round";
         for (const label of look.labels) {
           if (!label.text) continue;
-          const [wx, wy] = project(label.at[0], label.at[1]);
-          const x = (wx - this.anchor[0]) * this.scale;
-          const y = (wy - this.anchor[1]) * this.scale;
+          const [x, y] = this._at(label.at);
           pen.font = `${label.big ? "700 17px" : "650 13px"} Inter, "Liberation Sans", sans-serif`;
           pen.lineWidth = 3.5;
           pen.strokeStyle = look.halo;

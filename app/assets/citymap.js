@@ -170,7 +170,8 @@
       zoneFill: kinds.zone, zoneLine: period < 0 ? look.zoneLine : look.border, linkKey: kinds.link, linkStyle: kinds.style,
       name: look === LOOK.dark ? "dark" : "light", linkRest: compare || props.mode === "edit" || period >= 0 ? null : (i) => city.links[i].c * 10,
       casing: compare ? null : look.casing, halo: look.halo, ink: look.ink, markColour: "#be123c",
-      dots: city.sensors.map((s) => s.at), dotColour: "#16243d", marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
+      dots: city.sensors, dotColour: "#16243d",
+      marks: props.mode === "edit" ? [...closed].filter((i) => i < city.links.length) : [],
       outlines: [
         area.size && props.mode === "edit" ? { zones: city.zones.flatMap((z, i) => (area.has(z.id) ? [i] : [])), colour: "#207350", width: 2.4 } : null,
         selected >= 0 ? { zones: [selected], colour: look.select, halo: look.halo, width: 3 } : null,

@@ -41,6 +41,8 @@ def label_of(feature: str, known: str, *, step_s: float, target: str) -> str:
         return t("input.weather.change" if match[2] else "input.weather.now", name=name)
     if feature.startswith(("ahead_sin", "ahead_cos", "now_sin", "now_cos")):
         return t("input.clock")
+    if feature.startswith("now_year"):
+        return t("input.season")
     if feature.startswith("own_x_"):
         return t("input.lasting.weekend" if feature.endswith("weekend") else "input.lasting")
     for other in DISPLAY:

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from models.errors import SettingsError, UnknownFamilyError
+from models.featuriser import YEAR_DAYS
 from models.forecasting import LearnedForecaster
 from models.learner import Learner, families, learner_class
 from models.tuning.search import random_order
@@ -32,12 +33,14 @@ class Candidate:
     family : str
     start : {"usual", "last", "lasting"}
         See `forecasting.LearnedForecaster`.
-    reference : {"usual", "level"}
+    reference : {"usual", "level", "season"}
         See `featuriser.Featuriser`.
     settings : mapping
         Those that differ from the family's defaults.
     harder : float
         Added to the family's rank: how much more complex its settings make it.
+    least_days : float
+        History that it asks for before the validation part, days.
     given : type of Learner or None
         The family's class where a caller gave it, which other processes then need not know by name.
     """
@@ -48,6 +51,7 @@ class Candidate:
     reference: str = "usual"
     settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     harder: float = 0.0
+    least_days: float = 0.0
     given: type[Learner] | None = None
 
     @property
@@ -84,6 +88,7 @@ _LINES = _plain("ridge", "quantile_linear", "tree")
 _CITY = (
     *_plain("macro_ridge", "macro_xgboost", "macro_mlp"),
     Candidate("macro_mlp_level", "macro_mlp", reference="level"),
+    Candidate("macro_mlp_season", "macro_mlp", reference="season", least_days=YEAR_DAYS),
 )
 #: Candidates by effort, from a few cheap ones to nearly all; `quick` takes the citywide XGBoost with few rounds.
 EFFORTS: Mapping[str, tuple[Candidate, ...]] = MappingProxyType(
@@ -133,6 +138,11 @@ def candidates(
     if not any(candidate.learner.scope == "zone" for candidate in found):
         raise SettingsError(f"families {list(there)} hold none that learns a zone at a time; add one, e.g. ridge")
     return found
+
+
+def with_history(given: Sequence[Candidate], days: float) -> tuple[Candidate, ...]:
+    """Those that so many days before the validation part are enough for."""
+    return tuple(candidate for candidate in given if candidate.least_days <= days)
 
 
 def _choosable(candidate: Candidate) -> bool:

@@ -64,6 +64,8 @@ def plain_label(feature: str, *, step_s: int, target: str) -> str:
         return f"Change of {name} over three hours" if match[2] else name[0].upper() + name[1:] + " now"
     if feature.startswith(("ahead_sin", "ahead_cos", "now_sin", "now_cos")):
         return "Time of day"
+    if feature.startswith("now_year"):
+        return "Time of the year"
     if feature.startswith("own_x_"):
         return f"How long a deviation lasts {'at weekends' if feature.endswith('weekend') else 'at that time of day'}"
     if match := re.fullmatch(r"zone_(.+)", feature):

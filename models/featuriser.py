@@ -39,6 +39,9 @@ WEATHER_FOR = {
 }  # fmt: skip
 _TREND = ("wind_speed_mps", "mixing_height_m", "pressure_hpa", "dew_point_c", "temperature_c")
 _NOW = ("sin1", "cos1", "sin2", "cos2", "weekend")  # clock at the origin, for models of all horizons at once
+_YEAR = ("year_sin", "year_cos")  # time of the year at the origin, for who is told of it
+YEAR_DAYS = 365.2425  # of the Gregorian calendar
+REFERENCES = ("usual", "level", "season")
 _CLOCK = ("sin1", "cos1", "sin2", "cos2", "sin3", "cos3")
 AHEAD_NAMES = (
     "ahead_day", "ahead_day_mean", "ahead_week", "ahead_usual", "ahead_change", *(f"ahead_{name}" for name in _CLOCK),
@@ -65,9 +68,11 @@ class Featuriser:
     step_s : int
     linked, led : bool
         Whether there are features of the neighbours' means, and of single neighbours: one layout for all zones.
-    reference : {"usual", "level"}
+    reference : {"usual", "level", "season"}
         What deviations are from: the usual day, or the mean level of all times. After a few days of history the usual
-        day holds those days' accidents, and a model may do better to be told of it as one feature among others.
+        day holds those days' accidents, and a model may do better to be told of it as one feature among others. With
+        "season" it is the mean level too, and the time of the year is a feature: sun and heating change how long an
+        episode lasts.
     """
 
     target: str
@@ -164,10 +169,20 @@ class Featuriser:
         """Names of the features for horizons in steps."""
         return Layout(self._common_names, AHEAD_NAMES, tuple(int(s) for s in steps))
 
+    @property
+    def flat(self) -> bool:
+        """Whether deviations are from the mean level of all times."""
+        return self.reference != "usual"
+
+    @property
+    def _told(self) -> tuple[str, ...]:
+        """What is told of the moment of the last reading."""
+        return (*_NOW, *_YEAR) if self.reference == "season" else _NOW
+
     @cached_property
     def _common_names(self) -> tuple[str, ...]:
         names = [f"own_lag_{lag}" for lag in range(self.n_lags)] + [f"own_mean_{hours}h" for hours in MEAN_HOURS]
-        names += ["own_gap_1h", "own_usual", *(f"now_{name}" for name in _NOW)]
+        names += ["own_gap_1h", "own_usual", *(f"now_{name}" for name in self._told)]
         if self.linked:
             names += [f"neighbours_lag_{lag}" for lag in range(N_SIDE_LAGS)] + ["neighbours_mean_1h"]
             names += [f"hop2_lag_{lag}" for lag in range(N_SIDE_LAGS)]
@@ -224,8 +239,8 @@ class Featuriser:
         at += widths.size
         kernels.put_gap(common, at, count, rel, per_hour, cols)
         common[:, :, at + 1] = self._usual(panel, known, places, history)
-        self._put_clock(panel, known, common[:, :, at + 2 : at + 2 + len(_NOW)])
-        at += 2 + len(_NOW)
+        self._put_clock(panel, known, common[:, :, at + 2 : at + 2 + len(self._told)])
+        at += 2 + len(self._told)
         if self.linked or self.led:
             at = self._beside(panel, short, near, places, history, common, at, reach, per_hour, side_lags)
         for k, (name, profile) in enumerate(zip(self.others, self.other_profiles)):
@@ -260,7 +275,7 @@ class Featuriser:
 
         `past` holds usual values (t, k) that each day would have had without itself, where rows are learned from.
         """
-        if self.reference == "level":
+        if self.flat:
             usual = part.level
         else:
             usual = part.usual(panel.calendar, window) if past is None else past
@@ -271,7 +286,7 @@ class Featuriser:
     def base(self) -> Profile:
         """What deviations of the zones forecast for are from, with the usual day's spread."""
         own = self.profile.pick(np.arange(len(self.zone_ids)))
-        return own if self.reference == "usual" else replace(own, mean=flat(own.mean))
+        return replace(own, mean=levelled(own.mean)) if self.flat else own
 
     def _usual(
         self, panel: Panel, at: np.ndarray, places: np.ndarray, history: tuple[np.ndarray, ...] | None
@@ -288,13 +303,16 @@ class Featuriser:
         return np.asarray((usual - part.level) / part.scale)
 
     def _put_clock(self, panel: Panel, known: np.ndarray, out: np.ndarray) -> None:
-        """The clock of the last known interval, the same for all zones."""
+        """Clock, and time of the year where it is told, of the last known interval, the same for all zones."""
         calendar = panel.calendar
         angle = 2 * np.pi * calendar.step_of_day[known] / calendar.steps_per_day
         for k in range(2):
             out[:, :, 2 * k] = np.sin((k + 1) * angle)[:, None]
             out[:, :, 2 * k + 1] = np.cos((k + 1) * angle)[:, None]
         out[:, :, 4] = (calendar.day_type[known] > 0)[:, None]
+        if self.reference == "season":
+            year = 2 * np.pi * calendar.day[known] / YEAR_DAYS
+            out[:, :, 5], out[:, :, 6] = np.sin(year)[:, None], np.cos(year)[:, None]
 
     def _beside(self, panel, window, rel, places, history, common, at, reach, per_hour, lags):  # type: ignore[no-untyped-def]
         """Neighbours: their weighted mean, the second hop's, then single ones; returns the next free column."""
@@ -394,7 +412,7 @@ class Featuriser:
         )
 
 
-def flat(mean: np.ndarray) -> np.ndarray:
+def levelled(mean: np.ndarray) -> np.ndarray:
     """A profile's mean (C, 3, S) with each series' level at all times."""
     return np.broadcast_to(mean.mean(axis=(1, 2), keepdims=True), mean.shape).copy()
 

@@ -157,8 +157,8 @@ def _tuned(candidate: Candidate, bench: Workbench, when: dict[str, Any], plan: P
     """The candidate with the settings that forecast best, on rows before the validation part, and why."""
     from models.tuning import tune
 
-    panel, named = bench.panel, when["calibrate_from"]
-    start = validation_start(panel, len(panel)) if named is None else panel.known_by(named)
+    panel = bench.panel
+    start = validation_start(panel, len(panel), when["calibrate_from"])
     design = bench.design(min(max(start, panel.steps_per_day), len(panel)), candidate.reference)
     result = tune(
         candidate.learner, design.rows, design.outcome, method=plan.tuner, budget=plan.tries, folds=2, seed=plan.seed,

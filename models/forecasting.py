@@ -13,7 +13,7 @@ from data.plugins import Plugin
 from models.contract import Forecaster
 from models.design import Design, Workbench
 from models.errors import SettingsError
-from models.featuriser import Featuriser
+from models.featuriser import REFERENCES, Featuriser
 from models.learner import Learner, learner_class, plugin_of
 from models.panel import Panel
 from models.refreshing import new_rows, spacing
@@ -22,7 +22,6 @@ from models.turns import beside, kind_of, restored
 
 #: What a forecast starts from before the learner speaks: the usual value, the last reading, or a share of the latter.
 STARTS = ("usual", "last", "lasting")
-REFERENCES = ("usual", "level")
 SHRINK_ROWS = 20.0  # rows without news that the lasting share is drawn towards 0 by (assumed)
 
 
@@ -38,7 +37,7 @@ class LearnedForecaster(Forecaster):
         What the learner's outcome is a change of: the usual value; the last reading (where changes are what repeats);
         or the share of the present deviation that usually lasts. Families hold features within the range they have
         seen; what a forecast starts from is not held, so that an episode beyond all seen is not forecast away.
-    reference : {"usual", "level"}
+    reference : {"usual", "level", "season"}
         What features and outcomes deviate from, see `featuriser.Featuriser`.
     settings : mapping or None
         Of the learner.

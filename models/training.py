@@ -17,9 +17,9 @@ from data.schemas import CHOICES, TARGETS, validate
 from data.work import spread
 from models.assign import check_overrides
 from models.baselines import BASELINES
-from models.candidates import candidates, variants
+from models.candidates import candidates, variants, with_history
 from models.choosing import USUAL, assignment, choose, validation_scores, with_tasks
-from models.contract import Forecaster
+from models.contract import Forecaster, validation_start
 from models.ensemble import EnsembleForecaster
 from models.errors import NoDataError, SettingsError, ShortHistoryError
 from models.finished import Finished, digest_of
@@ -213,6 +213,7 @@ def train(
         wanted = with_moments(wanted)
     wanted = variants(wanted, settings, seed=seed)
     past = panel.until(panel.known_by(train_end))
+    wanted = with_history(wanted, validation_start(past, len(past), calibrate_from) / past.steps_per_day)
     sensed = {target: zones for target in targets if (zones := _learnable(past, target))}
     if not sensed:
         raise NoDataError(f"no zone senses any of {list(targets)} before {train_end}")

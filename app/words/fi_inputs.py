@@ -38,6 +38,7 @@ INPUTS: dict[str, str] = {
     "input.mean": "viimeisten {hours} h keskiarvo",
     "input.recent": "viime havainnot",
     "input.clock": "Vuorokaudenaika",
+    "input.season": "Vuodenaika",
     "input.lasting": "Kuinka kauan poikkeama kestää siihen aikaan",
     "input.lasting.weekend": "Kuinka kauan poikkeama kestää viikonloppuna",
     "input.weather.now": "{name} nyt",

@@ -38,6 +38,7 @@ EN: dict[str, str] = {
     "input.mean": "mean of the last {hours} h",
     "input.recent": "last readings",
     "input.clock": "Time of day",
+    "input.season": "Time of the year",
     "input.lasting": "How long a deviation lasts at that time of day",
     "input.lasting.weekend": "How long a deviation lasts at weekends",
     "input.weather.now": "{name} now",

@@ -159,7 +159,7 @@ class _Learned:
         found = self.member.learner.predict(rows)
         if self.member.start != "usual":
             found = found + rows.common[:, :, :1] * self.share
-        if self.member.reference == "level":  # what is usual then, from the mean level, is a feature
+        if self.member.reference != "usual":  # what is usual then, from the mean level, is a feature
             found = found - rows.ahead[..., rows.layout.ahead.index("ahead_usual")]
         return np.asarray(found)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from models.export.c_parts import Tables, number
-from models.featuriser import BRIDGE_HOURS, OTHER_HOURS, SPIKE, Featuriser
+from models.featuriser import BRIDGE_HOURS, OTHER_HOURS, SPIKE, YEAR_DAYS, Featuriser
 
 _LOGGED = ("wind_speed_mps", "mixing_height_m", "precipitation_mm_per_h")
 _WIND = ("wind_speed_mps", "wind_east", "wind_north")
@@ -90,6 +90,7 @@ class Writer:
             (r"own_usual", lambda m: "zw_usual_scaled(&now)"),
             (r"now_weekend", lambda m: "now.kind > 0 ? 1.0f : 0.0f"),
             (r"now_(sin|cos)(\d)", lambda m: self._wave(m[1], int(m[2]), "now")),
+            (r"now_year_(sin|cos)", lambda m: f"(float){m[1]}({2 * np.pi / YEAR_DAYS!r} * now.day)"),
             (r"(neighbours|hop2)_lag_(\d+)", self._mixed_lag),
             (r"neighbours_mean_1h", self._mixed_mean),
             (r"near(\d+)_lag_(\d+)", self._single),
@@ -230,7 +231,7 @@ class Writer:
         mean = self.tables.add(f"usual_{name}", profile.mean[0], exact)
         value = "sqrt(value > 0.0 ? value : 0.0)" if root else "value"
         usual = f"(double){mean}[now.kind * ZW_DAY + now.step]"
-        if self.f.reference == "level":
+        if self.f.flat:
             usual = repr(float(profile.level[0]))
         deviation = f"({value} - {usual}) / {float(profile.scale[0])!r}"
         return f"value = (double)zw_within((float)({deviation}), -{number(SPIKE)}, {number(SPIKE)});"

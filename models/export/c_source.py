@@ -171,7 +171,7 @@ def _profile(featuriser: Featuriser, base: Profile, tables: Tables, exact: str) 
     usual = featuriser.profile.pick(np.array([0]))
     level, scale = float(usual.level[0]), float(usual.scale[0])
     mean = tables.add("usual", usual.mean[0], exact)
-    flat = featuriser.reference == "level"
+    flat = featuriser.flat
     return {
         "USUAL": mean, "SPREAD": tables.add("spread", base.spread[0]), "LEVEL": repr(level), "OWN_SCALE": repr(scale),
         "DEVIATES": repr(level) if flat else f"(double){mean}[now.kind * ZW_DAY + now.step]",

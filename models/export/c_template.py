@@ -64,6 +64,7 @@ const float zw_quantile[ZW_QUANTILES] = {@LEVELS@};
 typedef struct {
     int kind; /* 0 weekday, 1 Saturday, 2 Sunday or holiday */
     int32_t step; /* of the local day */
+    int32_t day; /* local, from 1970-01-01 */
 } zw_moment;
 
 static float zw_within(float x, float low, float high)
@@ -100,6 +101,7 @@ static zw_moment zw_moment_of(int32_t interval)
     local += zw_offset_at(local);
     day = zw_floor(local, 86400);
     m.step = (int32_t)((local - day * 86400) / ZW_STEP_S);
+    m.day = (int32_t)day;
     k = (int)((day + 3) % 7); /* 1970-01-01 was a Thursday; 0 is Monday */
     m.kind = k == 6 ? 2 : k == 5 ? 1 : 0;
     for (k = 0; k < @HOLIDAYS@; k++)

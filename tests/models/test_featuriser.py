@@ -67,6 +67,26 @@ def test_the_first_feature_that_a_later_reading_reaches_is_that_of_the_next_orig
     assert not np.array_equal(moved, featuriser.rows(changed, np.array([720]), ANCHOR_STEPS).common)
 
 
+def test_who_is_told_the_season_sees_the_day_of_the_year_and_nothing_else_is_new(city):
+    """A circle a year: an angle of 2 pi / 365.2425 a day, whatever the hour."""
+    made = [
+        Featuriser.fit(city.until(900), target="speed_mps", zone_ids=("Z01", "Z02"), reference=reference)[0]
+        for reference in ("level", "season")
+    ]
+    known = np.arange(700, 900)
+    level, season = (featuriser.rows(city, known, ANCHOR_STEPS) for featuriser in made)
+    names = list(season.layout.common)
+    more = [names.index(name) for name in ("now_year_sin", "now_year_cos")]
+    assert [name for name in names if name not in level.layout.common] == ["now_year_sin", "now_year_cos"]
+    np.testing.assert_array_equal(np.delete(season.common, more, axis=2), level.common)
+    sine, cosine = (season.common[:, :, k] for k in more)
+    np.testing.assert_allclose(sine**2 + cosine**2, 1.0, rtol=1e-6)
+    days = city.calendar.day[known] - city.calendar.day[known[0]]
+    assert days[-1] >= 2
+    angle = np.unwrap(np.arctan2(sine, cosine), axis=0)
+    np.testing.assert_allclose(angle - angle[0], (2 * np.pi / 365.2425 * days)[:, None] + [0.0, 0.0], atol=1e-5)
+
+
 def test_a_short_gap_is_bridged_and_a_long_one_is_as_usual(city):
     featuriser = fitted(city)
     silent = replace(city, values={k: v.copy() for k, v in city.values.items()})

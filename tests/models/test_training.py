@@ -11,7 +11,7 @@ import synthetic_city
 
 from data.schemas import ASSIGNMENT, CHOICES, SCORES, validate
 from models.assign import choose_task, stake
-from models.candidates import EFFORTS
+from models.candidates import EFFORTS, Candidate
 from models.compare import compare, latency_ms
 from models.errors import AssignmentError, NoDataError, ShortHistoryError
 from models.training import refit, train
@@ -120,6 +120,17 @@ def test_a_family_that_the_effort_lacks_competes_where_it_is_named_by_hand(town,
     assert trained.micromodels["Z01", "speed_mps"].name == "lasso"
     assert trained.micromodels["Z02", "speed_mps"].name == "historical_average"
     assert {name for name, _ in trained.candidates} == {"ridge", "macro_ridge", "lasso"}
+
+
+@pytest.mark.parametrize(("least_days", "calibrate_day", "joins"), [(7, None, True), (9, None, False), (9, 10, True)])
+def test_who_needs_a_long_history_competes_where_it_is_there(town, end, least_days, calibrate_day, joins, monkeypatch):
+    """13 days to learn from: 7.8 of them lie before the validation part, or 10 where it is named."""
+    told = Candidate("told_the_season", "macro_ridge", reference="season", least_days=least_days)
+    lines = tuple(c for c in EFFORTS["quick"] if c.family == "ridge")
+    monkeypatch.setattr("models.candidates.EFFORTS", {**EFFORTS, "quick": (*lines, told)})
+    named = None if calibrate_day is None else town.times[calibrate_day * 96]
+    trained = train(town, targets=("speed_mps",), train_end=end, calibrate_from=named)
+    assert (("told_the_season", "speed_mps") in trained.candidates) == joins
 
 
 def test_a_choice_by_hand_that_cannot_be_followed_names_every_fault(town, end):

@@ -123,10 +123,11 @@ def test_c_takes_square_roots_weather_and_other_quantities(target, tmp_path):
 
 
 @needs_gcc
-def test_c_on_quarter_hours_with_some_horizons_and_a_level_reference(tmp_path):
-    """Deviations from the mean level, 15-minute steps, two of the anchors, the outermost quantiles."""
+@pytest.mark.parametrize("reference", ["level", "season"])
+def test_c_on_quarter_hours_with_some_horizons_and_another_reference(reference, tmp_path):
+    """Deviations from the mean level, told the season or not, 15-minute steps, two anchors, the outermost quantiles."""
     city = made_city(zones=2, days=9, step_s=900, seed=2)
-    model = LearnedForecaster("quantile_linear", seed=1, reference="level").fit(
+    model = LearnedForecaster("quantile_linear", seed=1, reference=reference).fit(
         city, target="speed_mps", zone_ids=city.zone_ids, train_end=city.origin(7 * 96), steps=(1, 4, 96)
     )
     files = c_files(model, "Z02", timezone=city.timezone, steps=(4, 96), levels=(0.05, 0.95), phase_s=0)

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 LANES = 64
+_LINE = 16  # lanes that are filled together: as many as a line of the processor's cache holds
 #: What the compiler may do to sums to use wide instructions; `nan` keeps its meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
@@ -52,13 +53,12 @@ def _load(gram: np.ndarray, first: int, out: np.ndarray) -> None:
     """Lower triangles of up to LANES systems, packed, side by side; the last one fills lanes left over."""
     last = gram.shape[0] - 1
     width = gram.shape[1]
-    for lane in range(LANES):
-        g = gram[min(first + lane, last)]
+    for start in range(0, LANES, _LINE):
         k = 0
         for i in range(width):
-            gi = g[i]
             for j in range(i + 1):
-                out[k, lane] = gi[j]
+                for lane in range(start, start + _LINE):
+                    out[k, lane] = gram[min(first + lane, last), i, j]
                 k += 1
 
 
@@ -266,8 +266,8 @@ def searched_penalties(
     for first in range(0, systems, LANES):
         total[:] = 0.0
         for k in range(folds):
-            _load(blocks[:, k], first, block)
-            total += block
+            _load(blocks[:, k], first, cov[k])
+            total += cov[k]
         _spread(total, width, inverse)
         inverse[width - 1] = 1.0
         least[:] = np.inf
@@ -295,12 +295,11 @@ def searched_penalties(
             error[:count] = 0.0
             for k in range(folds):
                 if stage == 0:
-                    _load(blocks[:, k], first, block)
                     _load(cores[:, k], first, core[k])
                     for p in range(packed):
-                        own, all_of_it = block[p], total[p]
+                        rest, own, all_of_it = block[p], cov[k, p], total[p]
                         for lane in range(LANES):
-                            own[lane] = all_of_it[lane] - own[lane]
+                            rest[lane] = all_of_it[lane] - own[lane]
                     _standardise(block, width, inverse, mean[k], cov[k])
                 for r in range(count):
                     for lane in range(LANES):

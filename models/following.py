@@ -1,4 +1,4 @@
-"""Following: a forecaster's intervals while time runs, wider or narrower as its own late errors show.
+"""Following: a forecaster while time runs, its intervals wider or narrower and its bias off as its late errors show.
 
 Every forecast's interval rests on the errors that were known at its origin, none later. `follow` looks back on many
 origins at once; a `Follower` serves one origin after another and is stored between them, as arrays.
@@ -36,7 +36,7 @@ def calibration_of(model: Forecaster) -> Calibration:
         raise NotFittedError(f"{model!r} carries no validation; it was loaded or refitted, fit it to follow its errors")
     return Calibration.fit(
         level=record.level, usual=record.usual, stray=record.stray, reading=record.reading, known=record.known,
-        steps=model.anchors,
+        steps=model.anchors, per_day=86_400 // model.step_s,
     )  # fmt: skip
 
 

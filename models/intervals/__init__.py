@@ -2,7 +2,8 @@
 
 Read `split` (quantiles of out-of-fold errors by zone and horizon), `normalised` (errors in units of what is to be
 expected here and now), `adaptive` (quantiles that follow the errors seen so far, never one that is not yet known),
-`calibration` (these three together: what a forecaster uses), `quantile_calibrated` (families that forecast quantiles
+`bias` (what forecasts lately err by to one side at this time of day),
+`calibration` (these together: what a forecaster uses), `quantile_calibrated` (families that forecast quantiles
 themselves), `bounds` (what the target can be at all) and `scores` (did it hold?). Arrays in, arrays out. All but
 `split` and `bounds` are loaded when first used.
 """

@@ -13,6 +13,7 @@ import numpy as np
 
 from models.errors import ScoresError
 from models.intervals.adaptive import AdaptiveSettings, AdaptiveState
+from models.intervals.bias import DecayingBias
 from models.intervals.normalised import MEMORIES, RecentErrors, SpreadFeatures, SpreadModel
 from models.intervals.normalised_kernels import recent_means
 from models.intervals.split import QUANTILES, ConformalIntervals
@@ -33,6 +34,8 @@ class Calibration:
         Static offsets in units of the usual deviation, for a forecaster that does not follow its own errors.
     features : SpreadFeatures
     spread : SpreadModel
+    bias : DecayingBias
+        How it is followed where forecasts err to one side, before the first error.
     n_origins : int
         Origins that all of it rests on.
     spacing : int
@@ -45,6 +48,7 @@ class Calibration:
     plain: np.ndarray
     features: SpreadFeatures
     spread: SpreadModel
+    bias: DecayingBias
     n_origins: int
     spacing: int
 
@@ -58,6 +62,7 @@ class Calibration:
         reading: np.ndarray,
         known: np.ndarray,
         steps: np.ndarray | tuple[int, ...],
+        per_day: int,
         quantiles: tuple[float, ...] = QUANTILES,
     ) -> Calibration:
         """Learn from out-of-fold forecasts, oldest first.
@@ -69,6 +74,8 @@ class Calibration:
         known : ndarray of int, shape (n,)
             Last known position at each origin, increasing.
         steps : array of int, shape (S,)
+        per_day : int
+            Positions in a day.
         quantiles : tuple of float, length Q
 
         Raises
@@ -88,6 +95,8 @@ class Calibration:
             raise ScoresError("; ".join(faults))
         spacing = max(1, int(np.median(np.diff(known)))) if known.size > 1 else 1
         apart = np.maximum(1, steps // spacing)
+        bias = DecayingBias.fit(reading - level, known, steps, per_day)
+        level = level + bias.follow(known, steps, reading - level, None)[0]
         scores = (reading - level) / stray
         features = SpreadFeatures.fit(usual, stray, scores)
         recent, _ = _Recent.start(*shape[1:]).follow(known, steps, scores, None)
@@ -97,14 +106,15 @@ class Calibration:
             steps=steps, quantiles=tuple(quantiles),
             offsets=ConformalIntervals.fit(scores / beside, quantiles=quantiles, steps=apart).offsets,
             plain=ConformalIntervals.fit(scores, quantiles=quantiles, steps=apart).offsets,
-            features=features, spread=SpreadModel.fit(scores, x, steps=apart), n_origins=known.size, spacing=spacing,
+            features=features, spread=SpreadModel.fit(scores, x, steps=apart), bias=bias, n_origins=known.size,
+            spacing=spacing,
         )  # fmt: skip
 
     def pick(self, places: np.ndarray) -> Calibration:
         """Some of the zones."""
         return replace(
             self, offsets=self.offsets[places], plain=self.plain[places], features=self.features.pick(places),
-            spread=self.spread.pick(places),
+            spread=self.spread.pick(places), bias=self.bias.pick(places),
         )  # fmt: skip
 
     def live(self, *, settings: AdaptiveSettings | None = None, spacing: int | None = None) -> LiveIntervals:
@@ -123,7 +133,7 @@ class Calibration:
         )  # fmt: skip
         zones, horizons = self.offsets.shape[:2]
         nothing = np.zeros((0, zones, horizons))
-        return LiveIntervals(self, adaptive, _Recent.start(zones, horizons), nothing, nothing, nothing)
+        return LiveIntervals(self, adaptive, _Recent.start(zones, horizons), self.bias, *[nothing] * 4)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays, to store."""
@@ -132,6 +142,7 @@ class Calibration:
             "typical_level": self.features.level, "typical_stray": self.features.stray,
             "typical_size": self.features.size, "coefficients": self.spread.coefficients,
             "counts": np.array([self.n_origins, self.spacing]),
+            **{f"bias_{name}": array for name, array in self.bias.arrays().items()},
         }  # fmt: skip
 
     @classmethod
@@ -141,6 +152,7 @@ class Calibration:
         return cls(
             steps=arrays["steps"], quantiles=tuple(arrays["quantiles"].tolist()), offsets=arrays["offsets"],
             plain=arrays["plain"], features=features, spread=SpreadModel(arrays["coefficients"]),
+            bias=_bias(arrays),
             n_origins=int(arrays["counts"][0]), spacing=int(arrays["counts"][1]),
         )  # fmt: skip
 
@@ -187,14 +199,17 @@ class LiveIntervals:
     calibration : Calibration
     adaptive : AdaptiveState
     recent : running means of absolute scores
-    level, stray, spread : ndarray, shape (p, Z, S)
-        Of the forecasts whose readings are not all in, made at `pending`.
+    bias : DecayingBias
+    level, added, stray, spread : ndarray, shape (p, Z, S)
+        Of the forecasts whose readings are not all in, made at `pending`; the bias `added` to `level`.
     """
 
     calibration: Calibration
     adaptive: AdaptiveState
     recent: _Recent
+    bias: DecayingBias
     level: np.ndarray
+    added: np.ndarray
     stray: np.ndarray
     spread: np.ndarray
 
@@ -231,7 +246,7 @@ class LiveIntervals:
         -------
         LiveIntervals
         ndarray of float32, shape (n, Z, S, Q)
-            Quantiles on the model's scale, non-decreasing along Q; the median is `level`.
+            Quantiles on the model's scale, non-decreasing along Q; the median is `level` with the bias added.
 
         Raises
         ------
@@ -247,31 +262,32 @@ class LiveIntervals:
                 f"late must have shape {self.level.shape}, the readings so far for the forecasts made at"
                 f" {self.pending.tolist()[:5]}...; found {None if late is None else late.shape}"
             )
-        scores, late_scores = (reading - level) / stray, (late - self.level) / self.stray
         steps = self.calibration.steps
+        added, bias = self.bias.follow(known, steps, reading - level, late - self.level)
+        middle = level + added
+        scores, late_scores = (reading - middle) / stray, (late - (self.level + self.added)) / self.stray
         recent, recent_after = self.recent.follow(known, steps, scores, late_scores)
-        x = self.calibration.features.make(level, usual, stray, recent)
+        x = self.calibration.features.make(middle, usual, stray, recent)
         spread = self.calibration.spread.spread(x)
         adaptive, offsets = self.adaptive.follow(known, scores / spread, late=late_scores / self.spread)
-        out = (level[..., None] + offsets * (stray * spread)[..., None]).astype(np.float32)
+        out = (middle[..., None] + offsets * (stray * spread)[..., None]).astype(np.float32)
         kept = adaptive.pending.size
-        level, stray, spread = (
-            np.concatenate([old, new])[p + known.size - kept :]
-            for old, new in ((self.level, level), (self.stray, stray), (self.spread, spread))
-        )
-        return LiveIntervals(self.calibration, adaptive, recent_after, level, stray, spread), out
+        parts = (self.level, level), (self.added, added), (self.stray, stray), (self.spread, spread)
+        pending = (np.concatenate(part)[p + known.size - kept :] for part in parts)
+        return LiveIntervals(self.calibration, adaptive, recent_after, bias, *pending), out
 
     def pick(self, places: np.ndarray) -> LiveIntervals:
         """Some of the zones, as they stand: no zone learns from another while it follows."""
         recent = replace(self.recent, total=self.recent.total[places], mass=self.recent.mass[places])
         return LiveIntervals(
-            self.calibration.pick(places), self.adaptive.pick(places), recent, self.level[:, places],
-            self.stray[:, places], self.spread[:, places],
+            self.calibration.pick(places), self.adaptive.pick(places), recent, self.bias.pick(places),
+            self.level[:, places], self.added[:, places], self.stray[:, places], self.spread[:, places],
         )  # fmt: skip
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that changes with time, to store beside the calibration's own arrays."""
-        own = {name: getattr(self, name) for name in ("level", "stray", "spread")}
+        own = {name: getattr(self, name) for name in _PENDING}
+        own |= {f"bias_{name}": array for name, array in self.bias.arrays().items()}
         means = {f"recent_{f.name}": getattr(self.recent, f.name) for f in fields(_Recent)}
         return {**{f"adaptive_{k}": v for k, v in self.adaptive.arrays().items()}, **means, **own}
 
@@ -279,5 +295,15 @@ class LiveIntervals:
         """This state, made by `Calibration.live`, as it was when `arrays` were stored; `KeyError` names what misses."""
         adaptive = {k.removeprefix("adaptive_"): v for k, v in arrays.items() if k.startswith("adaptive_")}
         recent: dict[str, Any] = {f.name: arrays[f"recent_{f.name}"].copy() for f in fields(_Recent)}
-        own: dict[str, Any] = {name: arrays[name].copy() for name in ("level", "stray", "spread")}
-        return replace(self, adaptive=self.adaptive.restore(adaptive), recent=_Recent(**recent), **own)
+        own: dict[str, Any] = {name: arrays[name].copy() for name in _PENDING}
+        return replace(
+            self, adaptive=self.adaptive.restore(adaptive), recent=_Recent(**recent), bias=_bias(arrays), **own
+        )
+
+
+_PENDING = ("level", "added", "stray", "spread")
+
+
+def _bias(arrays: dict[str, np.ndarray]) -> DecayingBias:
+    """What `DecayingBias.arrays` stored among others."""
+    return DecayingBias.restore({k.removeprefix("bias_"): v for k, v in arrays.items() if k.startswith("bias_")})

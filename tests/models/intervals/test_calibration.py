@@ -33,7 +33,7 @@ def part(data, rows):
 def warm():
     data = world()
     first = part(data, slice(0, 800))
-    calibration = Calibration.fit(known=np.arange(800), steps=STEPS, **first)
+    calibration = Calibration.fit(known=np.arange(800), steps=STEPS, per_day=24, **first)
     live, _ = calibration.live().follow(np.arange(800), **first)
     return data, calibration, live
 
@@ -51,7 +51,9 @@ def test_coverage_holds_when_errors_double(warm):
         assert 0.88 < inside[:, :, h][known[:, :, h]].mean() < 0.92
         assert fixed[:, :, h][known[:, :, h]].mean() < 0.85
     assert (np.diff(fan, axis=-1) >= 0).all()
-    np.testing.assert_allclose(fan[..., 3], later["level"], rtol=1e-6)
+    errors, late = later["reading"] - later["level"], (data["reading"] - data["level"])[live.pending]
+    added, _ = live.bias.follow(np.arange(800, 1600), STEPS, errors, late)
+    np.testing.assert_allclose(fan[..., 3], later["level"] + added, rtol=1e-6)
 
 
 @pytest.mark.parametrize("poison", [np.nan, 1e9])
@@ -101,6 +103,6 @@ def test_what_does_not_fit_is_named_all_at_once(warm):
     with pytest.raises(ScoresError, match=r"level has shape.*stray has shape.*known must increase"):
         bad = part(data, slice(0, 50))
         bad = {**bad, "level": bad["level"][:, :1], "stray": bad["stray"][1:]}
-        Calibration.fit(known=np.zeros(50, dtype=int), steps=STEPS, **bad)
+        Calibration.fit(known=np.zeros(50, dtype=int), steps=STEPS, per_day=24, **bad)
     with pytest.raises(ScoresError, match="late must have shape"):
         live.follow(np.array([800]), **part(data, [800]))

@@ -35,7 +35,7 @@ def test_month_by_month_coverage_holds_where_static_intervals_fail(beijing):
     """At least 95 % of each horizon's 30-day windows lie within 0.87 and 0.93, at a lower interval score."""
     data, values = beijing
     first = {name: array[: YEAR - 6] for name, array in data.items()}
-    calibration = Calibration.fit(known=np.arange(YEAR - 6), steps=STEPS, **first)
+    calibration = Calibration.fit(known=np.arange(YEAR - 6), steps=STEPS, per_day=24, **first)
     live, _ = calibration.live().follow(np.arange(YEAR - 6), **first)
     later = {name: array[YEAR - 6 :] for name, array in data.items()}
     known = np.arange(YEAR - 6, YEAR - 6 + len(later["level"]))

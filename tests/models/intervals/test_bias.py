@@ -58,7 +58,7 @@ def test_an_episode_moves_it_no_further_than_usual_errors_do():
     spoilt[24 * 40 : 24 * 41] += 100.0
     plain, moved = (state.follow(known, STEPS, e, None)[0][24 * 42] for e in (errors, spoilt))
     most = 2 * 0.7 / 14.0  # each of the five hours that speak for one moves it by twice its share of the cut at most
-    assert (0 < moved - plain).all() and (moved - plain < most).all()
+    assert (moved - plain > 0).all() and (moved - plain < most).all()
 
 
 def test_a_bias_that_costs_is_not_followed():

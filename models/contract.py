@@ -492,7 +492,7 @@ def _absent(head: Mapping[str, Any], error: Exception) -> str:
 
 
 def validation_start(panel: Panel, end: int, named: pd.Timestamp | None = None) -> int:
-    """Position where the validation part of a training part of `end` intervals begins, or `named`."""
+    """Position where the validation part of a training part of `end` intervals begins: `named`, where it is given."""
     if named is not None:
         return panel.known_by(named)
     return max(end - int(CALIBRATE_SHARE * end), min(FIRST_DAYS * panel.steps_per_day, int(0.7 * end)))

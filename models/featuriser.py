@@ -71,8 +71,7 @@ class Featuriser:
     reference : {"usual", "level", "season"}
         What deviations are from: the usual day, or the mean level of all times. After a few days of history the usual
         day holds those days' accidents, and a model may do better to be told of it as one feature among others. With
-        "season" it is the mean level too, and the time of the year is a feature: sun and heating change how long an
-        episode lasts.
+        "season" it is the mean level too, and the time of the year is a feature.
     """
 
     target: str

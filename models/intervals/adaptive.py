@@ -20,6 +20,7 @@ import numpy as np
 
 from models.errors import ScoresError, SettingsError
 from models.intervals.adaptive_kernels import follow_cells
+from models.intervals.pending import Pending
 from models.intervals.split import QUANTILES
 
 
@@ -220,7 +221,7 @@ class AdaptiveState:
         zones, horizons = self.size.shape
         known = np.asarray(known, dtype=np.int64)
         p = self.pending.size
-        rows = np.concatenate([self.pending, known])
+        due = Pending.of(self.pending, known, self.steps)
         late = np.empty((0, zones, horizons)) if late is None and p == 0 else late
         faults = []
         if scores.shape != (known.size, zones, horizons):
@@ -230,7 +231,7 @@ class AdaptiveState:
                 f"late must have shape {(p, zones, horizons)}, the scores so far of the origins at"
                 f" {self.pending.tolist()[:5]}...; found {None if late is None else late.shape}"
             )
-        if (np.diff(rows) <= 0).any():
+        if (np.diff(due.rows) <= 0).any():
             faults.append(f"known must increase from {self.pending[-1] if p else 'the first'} on; found {known[:5]}...")
         if faults:
             raise ScoresError("; ".join(faults))
@@ -238,22 +239,18 @@ class AdaptiveState:
         issued = np.empty((known.size, zones, horizons, len(self.quantiles)), dtype=np.float32)
         if known.size == 0:
             return self, issued
-        told = np.zeros(horizons, dtype=np.int64)
-        if p:
-            told[:] = [np.searchsorted(self.pending, self.pending[-1] - s, side="right") for s in self.steps]
         expert, shift, size, record, ring = (
             a.copy() for a in (self.expert, self.shift, self.size, self.record, self.ring)
         )
         place = np.concatenate([[0], np.cumsum(self.steps + 1)[:-1]]).astype(np.int64)
         follow_cells(
-            rows, self.steps, p, self.base, told, np.concatenate([late, scores]).astype(float),
+            due.rows, self.steps, p, self.base, due.told, np.concatenate([late, scores]).astype(float),
             self.levels, self.rates, self.hold, self.settings.memory, self.settings.forget,
             expert, shift, size, record, ring, place, issued,
         )  # fmt: skip
-        gone = int(np.searchsorted(rows, rows[-1] - self.steps.max(), side="right"))
         after = replace(
             self, expert=expert, shift=shift, size=size, record=record, ring=ring,
-            pending=rows[gone:].copy(), base=self.base + gone,
+            pending=due.left, base=self.base + due.rows.size - due.left.size,
         )  # fmt: skip
         return after, issued
 

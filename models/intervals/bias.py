@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.intervals.bias_kernels import decaying_bias
+from models.intervals.pending import Pending
 
 SLOTS = 24  # parts of a day that have a bias of their own
 SMOOTH = np.exp(-0.5 * np.arange(-2, 3) ** 2)  # how far an error speaks for the hours beside its own (assumed)
@@ -104,22 +105,17 @@ class DecayingBias:
         late : ndarray or None, shape (p, Z, S)
             The same of the forecasts made at `pending`.
         """
-        p = self.pending.size
-        rows = np.concatenate([self.pending, known])
+        p, due = self.pending.size, Pending.of(self.pending, known, steps)
         every = errors if late is None else np.concatenate([late, errors])
-        told = np.zeros(steps.size, dtype=np.int64)
-        if p:
-            told[:] = [np.searchsorted(self.pending, self.pending[-1] - s, side="right") for s in steps]
         bias, last = self.bias.copy(), self.last.copy()
         added = np.zeros(errors.shape)
         rate = np.where(self.memory > 0, SLOTS / (self.per_day * SMOOTH.sum() * np.maximum(self.memory, 1e-9)), 0.0)
-        slot = rows % self.per_day * SLOTS // self.per_day
+        slot = due.rows % self.per_day * SLOTS // self.per_day
         widest = max(1, self.per_day // SLOTS)
         decaying_bias(
-            rows, steps, every.astype(float), slot, rate, self.usual, SMOOTH, widest, bias, told, last, added, p
+            due.rows, steps, every.astype(float), slot, rate, self.usual, SMOOTH, widest, bias, due.told, last, added, p
         )
-        gone = int(np.searchsorted(rows, rows[-1] - steps.max(), side="right")) if rows.size else 0
-        return added, replace(self, bias=bias, last=last, pending=rows[gone:].copy())
+        return added, replace(self, bias=bias, last=last, pending=due.left)
 
     def pick(self, places: np.ndarray) -> DecayingBias:
         """Some of the zones: each learns from its own errors alone."""
@@ -127,14 +123,17 @@ class DecayingBias:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays, to store."""
-        own = {name: getattr(self, name) for name in ("memory", "usual", "bias", "last", "pending")}
+        own = {name: getattr(self, name) for name in _ARRAYS}
         return {**own, "per_day": np.array(self.per_day)}
 
     @classmethod
     def restore(cls, arrays: dict[str, np.ndarray]) -> DecayingBias:
         """Inverse of `arrays`; `KeyError` names what is missing."""
-        own = {name: arrays[name].copy() for name in ("memory", "usual", "bias", "last", "pending")}
+        own = {name: arrays[name].copy() for name in _ARRAYS}
         return cls(per_day=int(arrays["per_day"]), **own)
+
+
+_ARRAYS = ("memory", "usual", "bias", "last", "pending")
 
 
 def _median(size: np.ndarray) -> np.ndarray:

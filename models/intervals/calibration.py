@@ -16,6 +16,7 @@ from models.intervals.adaptive import AdaptiveSettings, AdaptiveState
 from models.intervals.bias import DecayingBias
 from models.intervals.normalised import MEMORIES, RecentErrors, SpreadFeatures, SpreadModel
 from models.intervals.normalised_kernels import recent_means
+from models.intervals.pending import Pending
 from models.intervals.split import QUANTILES, ConformalIntervals
 
 
@@ -151,8 +152,7 @@ class Calibration:
         features = SpreadFeatures(arrays["typical_level"], arrays["typical_stray"], arrays["typical_size"])
         return cls(
             steps=arrays["steps"], quantiles=tuple(arrays["quantiles"].tolist()), offsets=arrays["offsets"],
-            plain=arrays["plain"], features=features, spread=SpreadModel(arrays["coefficients"]),
-            bias=_bias(arrays),
+            plain=arrays["plain"], features=features, spread=SpreadModel(arrays["coefficients"]), bias=_bias(arrays),
             n_origins=int(arrays["counts"][0]), spacing=int(arrays["counts"][1]),
         )  # fmt: skip
 
@@ -175,19 +175,15 @@ class _Recent:
         self, known: np.ndarray, steps: np.ndarray, scores: np.ndarray, late: np.ndarray | None
     ) -> tuple[RecentErrors, _Recent]:
         """Recent errors at each origin, and the state after the last."""
-        p = self.pending.size
-        rows = np.concatenate([self.pending, known])
+        p, due = self.pending.size, Pending.of(self.pending, known, steps)
         every = scores if late is None else np.concatenate([late, scores])
-        told = np.zeros(steps.size, dtype=np.int64)
-        if p:
-            told[:] = [np.searchsorted(self.pending, self.pending[-1] - s, side="right") for s in steps]
         total, mass, last = self.total.copy(), self.mass.copy(), self.last.copy()
-        means, weights = np.empty((rows.size, *total.shape)), np.empty((rows.size, *total.shape))
+        means, weights = np.empty((due.rows.size, *total.shape)), np.empty((due.rows.size, *total.shape))
         recent_means(
-            rows, steps, np.abs(every).astype(float), np.asarray(MEMORIES), total, mass, told, last, means, weights, p
-        )
-        gone = int(np.searchsorted(rows, rows[-1] - steps.max(), side="right")) if rows.size else 0
-        return RecentErrors(means[p:], weights[p:]), _Recent(total, mass, last, rows[gone:].copy())
+            due.rows, steps, np.abs(every).astype(float), np.asarray(MEMORIES), total, mass, due.told, last, means,
+            weights, p,
+        )  # fmt: skip
+        return RecentErrors(means[p:], weights[p:]), _Recent(total, mass, last, due.left)
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ PARTS = ("accuracy", "peers", "metr", "throughput", "shuffled")
 PEER_GAIN = {("pm25", "1 h"): 0.05, ("pm25", "6 h"): 0.05, ("no2", "1 h"): 0.05, ("no2", "6 h"): 0.05}
 CHOICE_LIMIT, CHOICE_AIM = 1.01, 0.98
 COVERAGE, LOW_ZONE, LOW_ZONE_LONG, LONG_HOURS = (0.885, 0.915), 0.86, 0.87, 1000
-_LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
+_LOW, _MEDIAN, _HIGH = (QUANTILES.index(level) for level in (0.05, 0.5, 0.95))
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
@@ -148,7 +148,10 @@ def choice_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]
 
 
 def interval_figures(ours: Library) -> list[dict[str, Any]]:
-    """Coverage, score and width of the mix's 90 % intervals that follow, beside static ones of each zone."""
+    """Coverage, score and width of the mix's 90 % intervals that follow, beside static ones of each zone.
+
+    Their median has the mix's decaying bias taken off: its error stands beside the mix's as it was learned.
+    """
     bench, figures = ours.bench, []
     quantiles = ours.intervals()
     mix = ours.training.mixes[bench.target]
@@ -163,8 +166,14 @@ def interval_figures(ours: Library) -> list[dict[str, Any]]:
         flat = [static[task.rows][:, :, step, k] for k in (_LOW, _HIGH)]
         winkler, plain = (float(np.nanmean(interval_score(actual, *pair, nominal=0.9))) for pair in ((low, high), flat))
         hours = len(task.rows) * bench.panel.step_s / 3600
+        learned, follows = (
+            float(np.nanmean(np.abs(bench.actual - forecast)[task.rows][:, :, task.places])) * bench.per_unit
+            for forecast in (ours.forecasts["mix"], quantiles[..., _MEDIAN])
+        )
         head = f"{bench.name} {task.name}: 90 % interval"
         figures += [
+            figure(f"{bench.name} {task.name}: mix that follows its errors, MAE", follows, bench.unit),
+            figure(f"{bench.name} {task.name}: the same over the mix as learned", follows / learned, "1"),
             figure(f"{head}, coverage, distance from 0.9", abs(found.mean - 0.9), "1", target=0.9 - COVERAGE[0],
                    n=int(np.isfinite(actual).sum())),
             figure(f"{head}, coverage", found.mean, "1"),

@@ -84,8 +84,8 @@ def test_errors_that_have_not_come_in_are_not_looked_at(poison):
     assert (clean[301:] != dirty[301:]).any()
 
 
-def test_origins_every_third_hour_forget_as_fast():
-    """An error stands for the time since the one before: three hours' worth by the clock, an hour at most by design."""
+def test_origins_an_hour_apart_forget_as_fast_as_those_every_quarter():
+    """An error stands for the time since the one before, an hour at most."""
     errors = np.full((24 * 30, 1, 1), 0.5)
     state = DecayingBias.start(np.array([14.0]), np.ones((1, 1)), 96)
     every = np.arange(0, 96 * 30)

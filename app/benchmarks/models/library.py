@@ -11,12 +11,15 @@ import numpy as np
 from app.benchmarks.models.split import BenchmarkPanel, Task
 from models.compare import model_levels
 from models.following import follow
+from models.intervals import QUANTILES
 from models.scale import from_scale
+from models.serving import around_in_use, follow_in_use
 from models.training import Training, train
 from models.validation import Validation
 
 Array = np.ndarray
-AUTOMATIC = "automatic"
+AUTOMATIC, AS_LEARNED = "automatic", "automatic as learned"
+_MEDIAN = QUANTILES.index(0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +32,12 @@ class Library:
     training : Training
     forecasts : dict of str to ndarray, shape (n, Z, S)
         Point forecasts of the test part in the panel's unit: every family and baseline, `micromodel` (each zone's own
-        choice), `macromodel`, `mix`, and `automatic` (what the choice puts in use).
+        choice), `macromodel`, `mix`, `automatic as learned` (what the choice puts in use) and `automatic`: the same as
+        it serves, which follows its own late errors.
     levels : dict of str to ndarray
-        The same on the model's scale.
+        The same on the model's scale, but for `automatic`.
+    quantiles : ndarray, shape (n, Z, S, Q)
+        Of the automatic choice as it serves, the panel's unit.
     scope : dict of str to str
         "zone", "city" or "baseline", by family.
     seconds : dict of str to float
@@ -44,6 +50,7 @@ class Library:
     training: Training
     forecasts: dict[str, Array]
     levels: dict[str, Array]
+    quantiles: Array
     scope: dict[str, str]
     seconds: dict[str, float]
     forecast_s: float
@@ -84,12 +91,16 @@ class Library:
         names = [name for name, of in self.scope.items() if of == scope]
         return {task.name: min(names, key=lambda n: validated[n][task.name]) for task in self.bench.tasks}
 
-    def intervals(self) -> Array:
-        """Quantiles of the mix that follow its errors, (n, Z, S, Q), the panel's unit."""
-        mix = self.training.mixes[self.bench.target]
-        return follow(
-            mix, self.bench.panel, self.bench.origins, level=self.levels["mix"], train_end=self.bench.test_from
-        )
+    def static(self) -> Array:
+        """Quantiles (n, Z, S, Q) of the automatic choice with static intervals of each zone, the panel's unit."""
+        bench = self.bench
+        return around_in_use(self.training, bench.target, bench.panel, bench.origins, levels=self.levels)
+
+    def following(self, family: str) -> Array:
+        """Point forecasts (n, Z, S) of a family that follows its own late errors as the automatic choice does."""
+        bench, model = self.bench, self.training.candidates[family, self.bench.target]
+        fan = follow(model, bench.panel, bench.origins, level=self.levels[family], train_end=bench.test_from)
+        return fan[..., _MEDIAN]
 
 
 def errors_by_zone(bench: BenchmarkPanel, training: Training) -> dict[str, Array]:
@@ -121,11 +132,16 @@ def run_library(
     )  # fmt: skip
     begun = time.process_time()
     levels = model_levels(panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
+    levels[AS_LEARNED] = levels.pop("in_use")
+    quantiles = follow_in_use(
+        training, bench.target, panel, bench.origins, levels=levels, train_end=bench.test_from
+    )  # fmt: skip
     spent = time.process_time() - begun
-    levels[AUTOMATIC] = levels.pop("in_use")
+    forecasts = {name: from_scale(bench.target, level) for name, level in levels.items()}
+    forecasts[AUTOMATIC] = quantiles[..., _MEDIAN]
     scope = {name: model.scope for (name, _), model in training.candidates.items()}
     scope |= {name: "baseline" for name, _ in training.baselines}
     return Library(
-        bench=bench, training=training, forecasts={n: from_scale(bench.target, v) for n, v in levels.items()},
-        levels=levels, scope=scope, seconds={name: s for (name, _), s in training.seconds.items()}, forecast_s=spent,
+        bench=bench, training=training, forecasts=forecasts, levels=levels, quantiles=quantiles, scope=scope,
+        seconds={name: s for (name, _), s in training.seconds.items()}, forecast_s=spent,
     )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.benchmarks import figure
 from app.benchmarks.models.direct import Split, compiled
-from app.benchmarks.models.library import AUTOMATIC, run_library
+from app.benchmarks.models.library import AS_LEARNED, AUTOMATIC, run_library
 from app.benchmarks.models.score import Score, scores
 from app.benchmarks.models.split import BenchmarkPanel
 from models.errors import ShortHistoryError
@@ -88,7 +88,7 @@ def daily_figures(bench: BenchmarkPanel, *, seed: int) -> Figures:
     for number, day in enumerate(bench.each_day(FIRST_DAY), start=FIRST_DAY):
         try:
             forecasts = run_library(day, families=DAILY, seed=seed).forecasts
-            wanted: tuple[str, ...] = (*DAILY, AUTOMATIC)
+            wanted: tuple[str, ...] = (*DAILY, AUTOMATIC, AS_LEARNED)
         except ShortHistoryError:  # three days behind: too few to choose on, so that no choice is told
             split = Split.of(day)
             forecasts = {family: split.told(split.fit(family, seed=seed)[0]) for family in DAILY}

@@ -18,6 +18,9 @@ from app.benchmarks.models.inputs import Inputs
 from app.benchmarks.models.score import differences, scores
 from app.benchmarks.models.split import BenchmarkPanel
 from models.errors import PanelError
+from models.horizons import followed
+from models.intervals.bias import DecayingBias
+from models.scale import from_scale, to_scale
 
 Array = np.ndarray
 
@@ -110,6 +113,23 @@ class Peers:
                     best = name
             chosen[task.name] = best
         return chosen
+
+    def following(self, name: str) -> Array:
+        """Test forecasts (n, Z, S) of a peer that follows its own late errors, as our forecasters do in service.
+
+        How fast errors are forgotten is chosen on the validation part; see `models.intervals.bias`.
+        """
+        bench, before, peer = self.bench, self.validation, self.found[name]
+        target, steps, per_day = bench.target, np.asarray(bench.steps), bench.panel.steps_per_day
+        level = to_scale(target, np.concatenate([peer.validation, peer.forecasts]).astype(float))
+        known = np.concatenate([before.origins, bench.origins])
+        later = known.size - before.origins.size
+        readings = to_scale(target, bench.panel.values[target])
+        unseen = DecayingBias.fit(
+            to_scale(target, before.actual) - level[:-later], before.origins, steps, per_day
+        )  # fmt: skip
+        added, _ = unseen.follow(known, steps, followed(readings, known[:, None] + steps) - level, None)
+        return from_scale(target, (level + added)[-later:])
 
     def _validated(self, forecasts: Array, measure: str) -> dict[str, float]:
         return {name: getattr(score, measure) for name, score in scores(self.validation, forecasts).items()}

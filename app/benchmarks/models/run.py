@@ -16,10 +16,10 @@ from threadpoolctl import threadpool_limits
 
 from app.benchmarks import figure
 from app.benchmarks.models.gaps import gaps
-from app.benchmarks.models.library import AUTOMATIC, Library, run_library
+from app.benchmarks.models.library import AS_LEARNED, AUTOMATIC, Library, run_library
 from app.benchmarks.models.panels import load, names
-from app.benchmarks.models.score import differences, scores
-from app.benchmarks.models.split import BenchmarkPanel
+from app.benchmarks.models.score import Difference, differences, scores
+from app.benchmarks.models.split import BenchmarkPanel, Task
 from data.errors import InputError
 from models.intervals import QUANTILES
 from models.intervals.scores import coverage, interval_score
@@ -30,7 +30,7 @@ PARTS = ("accuracy", "peers", "metr", "throughput", "shuffled")
 PEER_GAIN = {("pm25", "1 h"): 0.05, ("pm25", "6 h"): 0.05, ("no2", "1 h"): 0.05, ("no2", "6 h"): 0.05}
 CHOICE_LIMIT, CHOICE_AIM = 1.01, 0.98
 COVERAGE, LOW_ZONE, LOW_ZONE_LONG, LONG_HOURS = (0.885, 0.915), 0.86, 0.87, 1000
-_LOW, _MEDIAN, _HIGH = (QUANTILES.index(level) for level in (0.05, 0.5, 0.95))
+_LOW, _HIGH = QUANTILES.index(0.05), QUANTILES.index(0.95)
 
 
 def run(arguments: Sequence[str]) -> dict[str, Any]:
@@ -75,13 +75,12 @@ def _measured(panels: Sequence[str], parts: set[str], effort: str, seed: int) ->
         figures += throughput_figures(seed=seed)
     if not figures:
         raise InputError("nothing was measured: " + ("; ".join(told["notes"]) or "part `metr` needs panel `metr`"))
-    ratios = [f["value"] for f in figures if f["name"].endswith("automatic over the better kind, MAE")]
-    if ratios:
-        share = float(np.mean(np.asarray(ratios) <= CHOICE_AIM))
-        figures.append(
-            figure(f"panel-horizons where the automatic choice is at most {CHOICE_AIM} of the better kind", share, "1",
-                   target=0.5, at_most=False, n=len(ratios))
-        )  # fmt: skip
+    for choice in (AUTOMATIC, AS_LEARNED):
+        ratios = [f["value"] for f in figures if f["name"].endswith(f": {choice} over the better kind, MAE")]
+        if ratios:
+            share = float(np.mean(np.asarray(ratios) <= CHOICE_AIM))
+            name = f"panel-horizons where the {_called(choice)} is at most {CHOICE_AIM} of the better kind"
+            figures.append(figure(name, share, "1", target=0.5, at_most=False, n=len(ratios)))
     return {"figures": figures, **told}
 
 
@@ -123,21 +122,27 @@ def vars_of(score: Any) -> dict[str, float]:
 
 
 def choice_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]]:
-    """The automatic choice against the best of each kind, each chosen on validation."""
+    """The automatic choice, as it serves and as learned, against the best of each kind, each chosen on validation."""
     bench, figures = ours.bench, []
     micro, macro = ours.best("zone"), ours.best("city")
     for task in bench.tasks:
         head = f"{bench.name} {task.name}"
-        automatic = scored[AUTOMATIC][task.name]
         own, city = scored[micro[task.name]][task.name], scored[macro[task.name]][task.name]
+        better = min(own.mae, city.mae)
+        likewise = min(_mae(bench, ours.following(kind[task.name]), task) for kind in (micro, macro))
+        for choice in (AUTOMATIC, AS_LEARNED):
+            found, name = scored[choice][task.name], _called(choice)
+            figures += [
+                figure(f"{head}: {name}, MAE", found.mae, bench.unit, n=found.n),
+                figure(f"{head}: {name}, RMSE", found.rmse, bench.unit, n=found.n),
+                figure(f"{head}: {choice} over the better kind, MAE", found.mae / better, "1", target=CHOICE_LIMIT),
+            ]  # fmt: skip
         figures += [
-            figure(f"{head}: automatic choice, MAE", automatic.mae, bench.unit, n=automatic.n),
-            figure(f"{head}: automatic choice, RMSE", automatic.rmse, bench.unit, n=automatic.n),
+            figure(f"{head}: automatic over the better kind that follows its errors likewise, MAE",
+                   scored[AUTOMATIC][task.name].mae / likewise, "1", target=CHOICE_LIMIT),
             figure(f"{head}: best micromodel ({micro[task.name]}), MAE", own.mae, bench.unit),
             figure(f"{head}: best macromodel ({macro[task.name]}), MAE", city.mae, bench.unit),
             figure(f"{head}: each zone's own choice, MAE", scored["micromodel"][task.name].mae, bench.unit),
-            figure(f"{head}: automatic over the better kind, MAE", automatic.mae / min(own.mae, city.mae), "1",
-                   target=CHOICE_LIMIT),
         ]  # fmt: skip
         gap = differences(bench, ours.forecasts[micro[task.name]], ours.forecasts[macro[task.name]])[task.name]
         figures.append(
@@ -147,15 +152,18 @@ def choice_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]
     return figures
 
 
-def interval_figures(ours: Library) -> list[dict[str, Any]]:
-    """Coverage, score and width of the mix's 90 % intervals that follow, beside static ones of each zone.
+def _called(choice: str) -> str:
+    return choice.replace(AUTOMATIC, f"{AUTOMATIC} choice")
 
-    Their median has the mix's decaying bias taken off: its error stands beside the mix's as it was learned.
-    """
+
+def _mae(bench: BenchmarkPanel, forecasts: Array, task: Task) -> float:
+    return scores(bench, forecasts)[task.name].mae
+
+
+def interval_figures(ours: Library) -> list[dict[str, Any]]:
+    """Coverage, score and width of 90 % intervals of the automatic choice as it serves, beside static ones by zone."""
     bench, figures = ours.bench, []
-    quantiles = ours.intervals()
-    mix = ours.training.mixes[bench.target]
-    static = mix.around(bench.panel, ours.levels["mix"], bench.origins, np.arange(len(bench.zone_ids)), bench.steps)
+    quantiles, static = ours.quantiles, ours.static()
     history = bench.panel.values[bench.target][: bench.test_from]
     span = np.nanmax(history, axis=0) - np.nanmin(history, axis=0)
     for task in bench.tasks:
@@ -166,14 +174,8 @@ def interval_figures(ours: Library) -> list[dict[str, Any]]:
         flat = [static[task.rows][:, :, step, k] for k in (_LOW, _HIGH)]
         winkler, plain = (float(np.nanmean(interval_score(actual, *pair, nominal=0.9))) for pair in ((low, high), flat))
         hours = len(task.rows) * bench.panel.step_s / 3600
-        learned, follows = (
-            float(np.nanmean(np.abs(bench.actual - forecast)[task.rows][:, :, task.places])) * bench.per_unit
-            for forecast in (ours.forecasts["mix"], quantiles[..., _MEDIAN])
-        )
         head = f"{bench.name} {task.name}: 90 % interval"
         figures += [
-            figure(f"{bench.name} {task.name}: mix that follows its errors, MAE", follows, bench.unit),
-            figure(f"{bench.name} {task.name}: the same over the mix as learned", follows / learned, "1"),
             figure(f"{head}, coverage, distance from 0.9", abs(found.mean - 0.9), "1", target=0.9 - COVERAGE[0],
                    n=int(np.isfinite(actual).sum())),
             figure(f"{head}, coverage", found.mean, "1"),
@@ -186,25 +188,37 @@ def interval_figures(ours: Library) -> list[dict[str, Any]]:
 
 
 def peer_figures(ours: Library, seed: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The automatic choice against the best peer, which was chosen on validation."""
+    """The automatic choice against the best peer, which was chosen on validation.
+
+    Beside it the choice as it was learned against the same peer, and as it serves against the peer following likewise.
+    """
     from app.benchmarks.models.peers import run_peers
 
     bench, figures = ours.bench, []
     peers = run_peers(bench, seed=seed)
     best, errors = peers.best(), peers.errors()
-    gaps = {
-        name: differences(bench, ours.forecasts[AUTOMATIC], peers.found[name].forecasts) for name in set(best.values())
-    }
+    serving, learned = ours.forecasts[AUTOMATIC], ours.forecasts[AS_LEARNED]
     for task in bench.tasks:
         name = best[task.name]
-        gap, mae = gaps[name][task.name], errors[name][task.name][0]
-        head = f"{bench.name} {task.name}"
+        mae, head = errors[name][task.name][0], f"{bench.name} {task.name}"
         wanted = PEER_GAIN.get((bench.name, task.name))
+        target = -wanted if wanted else None
+        theirs, following = peers.found[name].forecasts, peers.following(name)
+        gap, before, likewise = (
+            differences(bench, *pair)[task.name]
+            for pair in ((serving, theirs), (learned, theirs), (serving, following))
+        )
         figures += [
             figure(f"{head}: best peer ({name}), MAE", mae, bench.unit),
-            figure(f"{head}: automatic less best peer, share of its MAE", gap.share, "1", n=gap.blocks,
-                   lower=gap.lower / mae, upper=gap.upper / mae, target=-wanted if wanted else None),
+            _gain(f"{head}: automatic less best peer, share of its MAE", gap, mae, target),
+            _gain(f"{head}: automatic as learned less best peer, share of its MAE", before, mae, target),
+            _gain(f"{head}: automatic less best peer that follows its errors likewise, share of its MAE", likewise,
+                  _mae(bench, following, task), None),
             figure(f"{head}: clearly worse than the best peer (1) or not (0)", float(gap.worse), "1", target=0.0),
         ]  # fmt: skip
     told = {name: {"errors": errors[name], "cpu_s": p.cpu_s, "note": p.note} for name, p in peers.found.items()}
     return figures, {**told, "missing": peers.missing}
+
+
+def _gain(name: str, gap: Difference, mae: float, target: float | None) -> dict[str, Any]:
+    return figure(name, gap.share, "1", n=gap.blocks, lower=gap.lower / mae, upper=gap.upper / mae, target=target)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.benchmarks.models.gaps import gap_figures, gaps
-from app.benchmarks.models.library import AUTOMATIC, run_library
+from app.benchmarks.models.library import AS_LEARNED, AUTOMATIC, run_library
 from app.benchmarks.models.run import choice_figures, interval_figures
 from app.benchmarks.models.score import scores
+from models.intervals import QUANTILES
+from models.scale import to_scale
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def values(figures) -> dict[str, float]:
 def test_the_automatic_choice_is_one_of_what_may_serve_in_every_zone(ours):
     for z in range(len(ours.bench.zone_ids)):
         there = [ours.forecasts[name][:, z] for name in ("micromodel", "macromodel", "mix")]
-        assert any(np.array_equal(ours.forecasts[AUTOMATIC][:, z], one) for one in there)
+        assert any(np.array_equal(ours.forecasts[AS_LEARNED][:, z], one) for one in there)
 
 
 def test_the_choice_is_told_by_the_scores_it_was_made_of(ours, bench):
@@ -69,3 +73,13 @@ def test_a_model_that_learns_the_first_half_of_the_test_part_forecasts_the_secon
     middle = (bench.test_from + len(bench.panel)) // 2
     changed = (found != ours.forecasts["ridge"]).any(axis=(1, 2))
     assert not changed[bench.origins < middle - 1].any() and changed[bench.origins >= middle - 1].all()
+
+
+def test_the_choice_as_it_serves_is_the_median_of_its_quantiles_and_follows_a_drift(ours, bench):
+    """A constant added to a family's test forecasts is taken off again by what follows errors."""
+    np.testing.assert_array_equal(ours.forecasts[AUTOMATIC], ours.quantiles[..., QUANTILES.index(0.5)])
+    shifted = {name: to_scale(bench.target, forecast + 3.0) for name, forecast in ours.forecasts.items()}
+    aside = replace(ours, levels=shifted)
+    late = bench.origins > bench.origins[0] + 4 * 24
+    learned = np.nanmean(np.abs(bench.actual - ours.forecasts["ridge"] - 3.0)[late])
+    assert np.nanmean(np.abs(bench.actual - aside.following("ridge"))[late]) < 0.99 * learned

@@ -9,6 +9,7 @@ import pytest
 
 from app.benchmarks.models import boosted, nixtla, peers
 from app.benchmarks.models.inputs import Inputs, bridge, rolling_mean, rolling_sd, thinned
+from app.benchmarks.models.peers import Peer, Peers
 from app.benchmarks.models.score import scores
 from models.errors import PanelError
 
@@ -177,3 +178,17 @@ def test_errors_count_alike_in_zones_of_any_scale(bench):
     told = boosted.forecast(Inputs(replace(large, horizons={"1 h": (1,)})), tuned, "L2")
     mae = [scores(replace(large, horizons={"1 h": (1,)}), told, zones=[zone])["1 h"].mae for zone in range(4)]
     assert 30.0 < mae[3] / mae[0] < 300.0
+
+
+def test_a_peer_that_follows_its_errors_sees_none_that_is_not_known(bench):
+    """A forecast that is 5 too low all the time: what follows takes most of that off, from what was read by then."""
+    validation = bench.validation()
+    low = Peer("low", bench.actual - 5.0, validation.actual - 5.0, 0.0)
+    peers = Peers(bench, validation, {"low": low})
+    found = peers.following("low")
+    assert np.nanmean((bench.actual - found)[-24:]) < 2.5
+    poisoned = replace(bench.panel, values={name: array.copy() for name, array in bench.panel.values.items()})
+    for array in poisoned.values.values():
+        array[bench.origins[29] + 1 :] = 1e9
+    again = Peers(replace(bench, panel=poisoned), validation, {"low": low}).following("low")
+    assert np.array_equal(found[:30], again[:30], equal_nan=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import beta
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,59 @@ def coverage(actual: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Covera
     worst = int(np.nanargmin(by_zone)) if heard.any() else -1
     low = float(np.quantile(by_zone[heard], 0.05)) if heard.any() else float("nan")
     return Coverage(float(_mean(inside, None)), by_zone, low, worst)
+
+
+def independent_hits(inside: np.ndarray) -> float:
+    """How many independent readings the hits of one zone are worth: those of near origins go together.
+
+    n / (1 + 2 sum of autocorrelations), pooled over zones about each zone's own mean and summed up to the first that
+    is not positive; zones that truly differ are thus not taken for persistence.
+
+    Parameters
+    ----------
+    inside : ndarray, shape (n, Z)
+        From `hits`, every origin one row.
+
+    Returns
+    -------
+    float
+        Mean number over zones, at least 1; `nan` where nothing was read.
+
+    References
+    ----------
+    Geyer (1992), doi:10.1214/ss/1177011137 (initial positive sequence)
+    """
+    known = np.isfinite(inside)
+    if not known.any():
+        return float("nan")
+    away = np.where(known, inside - _mean(inside, (0,)), 0.0)
+    read, persistence = float(known.sum(axis=0).mean()), 1.0
+    variance = float((away**2).sum() / known.sum())
+    for lag in range(1, len(inside)):
+        pairs = int((known[lag:] & known[:-lag]).sum())
+        shared = float((away[lag:] * away[:-lag]).sum()) / pairs if pairs else 0.0
+        if shared <= 0.0:
+            break
+        persistence += 2.0 * shared / variance
+    return max(1.0, read / persistence)
+
+
+def low_zone_by_chance(inside: np.ndarray, nominal: float) -> float:
+    """Coverage of the 5th-percentile zone if every zone's true coverage were `nominal`: what chance alone leaves.
+
+    Parameters
+    ----------
+    inside : ndarray, shape (n, Z)
+        From `hits`; tells how many independent readings a zone has (`independent_hits`).
+    nominal : float
+
+    Returns
+    -------
+    float
+        5 % quantile of the beta distribution of that many readings.
+    """
+    n = independent_hits(inside)
+    return float(beta.ppf(0.05, nominal * n, (1.0 - nominal) * n)) if np.isfinite(n) else float("nan")
 
 
 def rolling_coverage(inside: np.ndarray, window: int, *, least: float = 0.5) -> np.ndarray:

@@ -22,7 +22,7 @@ from app.benchmarks.models.score import Difference, differences, scores
 from app.benchmarks.models.split import BenchmarkPanel, Task
 from data.errors import InputError
 from models.intervals import QUANTILES
-from models.intervals.scores import coverage, interval_score
+from models.intervals.scores import coverage, hits, interval_score, low_zone_by_chance
 
 Array = np.ndarray
 PARTS = ("accuracy", "peers", "metr", "throughput", "shuffled")
@@ -181,6 +181,8 @@ def interval_figures(ours: Library) -> list[dict[str, Any]]:
             figure(f"{head}, coverage", found.mean, "1"),
             figure(f"{head}, coverage of the 5th-percentile zone", found.low_zone, "1", at_most=False,
                    target=LOW_ZONE_LONG if hours >= LONG_HOURS else LOW_ZONE),
+            figure(f"{head}, the same if every zone's true coverage were 0.9 (chance alone)",
+                   low_zone_by_chance(hits(actual, low, high), 0.9), "1"),
             figure(f"{head}, Winkler score over that of static intervals by zone", winkler / plain, "1", target=1.0),
             figure(f"{head}, widest over the training range", float(((high - low) / span).max()), "1", target=1.0),
         ]  # fmt: skip

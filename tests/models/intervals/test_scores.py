@@ -11,8 +11,10 @@ from models.intervals.scores import (
     coverage_by,
     crps,
     hits,
+    independent_hits,
     interval_score,
     interval_summary,
+    low_zone_by_chance,
     pinball_by_level,
     reliability,
     rolling_coverage,
@@ -98,3 +100,26 @@ def test_the_summary_tells_what_the_parts_tell():
     assert 0 < found["windows_within"] < 1
     empty = interval_summary(np.full((5, 2), np.nan), fan[:5, :2], quantiles=QUANTILES)
     assert np.isnan(empty["coverage"])
+
+
+def test_hits_that_repeat_are_worth_as_many_as_there_were_before():
+    """Independent hits count in full; each said four times, a quarter of all rows do."""
+    once = (np.random.default_rng(3).random((4000, 20)) < 0.9).astype(float)
+    assert independent_hits(once) == pytest.approx(4000, rel=0.1)
+    assert independent_hits(np.repeat(once, 4, axis=0)) == pytest.approx(4000, rel=0.1)
+    assert np.isnan(independent_hits(np.full((5, 2), np.nan)))
+
+
+def test_what_chance_leaves_is_what_zones_alike_show():
+    """400 zones of 200 rows, covered at 90 % each, hits said three times: the 5th percentile of what they show."""
+    once = (np.random.default_rng(4).random((67, 400)) < 0.9).astype(float)
+    inside = np.repeat(once, 3, axis=0)
+    shown = float(np.quantile(inside.mean(axis=0), 0.05))
+    assert low_zone_by_chance(inside, 0.9) == pytest.approx(shown, abs=0.015)
+
+
+def test_zones_that_differ_are_no_excuse():
+    """Half of the zones covered at 70 %, half at 100 %, no persistence: chance alone leaves hardly less than 90 %."""
+    share = np.where(np.arange(40) % 2, 0.7, 1.0)
+    inside = (np.random.default_rng(5).random((2000, 40)) < share).astype(float)
+    assert low_zone_by_chance(inside, 0.9) > 0.88

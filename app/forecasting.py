@@ -23,7 +23,8 @@ def present_forecasts(
     Parameters
     ----------
     adaptive : bool
-        Intervals that have followed the errors up to now, instead of those that are stored; the median stays.
+        Forecasts that have followed the errors up to now, instead of those that are stored: their bias is taken off,
+        and intervals are as wide as errors have lately been.
 
     Returns
     -------

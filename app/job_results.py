@@ -41,7 +41,8 @@ def candidate_errors(training: Training, panel: Panel) -> pd.DataFrame:
 def store_watch(run: Any, training: Training, panel: Panel) -> None:
     """What monitors hold errors against, and where adaptive intervals stand: from models that had not seen the test."""
     from models.errors import ShortHistoryError
-    from models.monitoring import followers, references
+    from models.monitoring import references
+    from models.serving import followers_of
 
     try:
         found = references(training.micromodels, panel)
@@ -50,8 +51,7 @@ def store_watch(run: Any, training: Training, panel: Panel) -> None:
     run.json("watch", {target: zones for target, (zones, _) in found.items()})
     for target, (_, reference) in found.items():
         run.arrays(f"watch_{target}", reference.arrays())
-    served = {path: model for path, model in live_models(training).items() if path[0] != "seasonal_naive"}
-    for path, follower in followers(served, panel).items():
+    for path, follower in followers_of(training, panel).items():
         run.bytes(f"following/{'/'.join(path)}.npz", follower.save())
 
 

@@ -8,40 +8,43 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.contract import Forecaster
-from models.following import follow
+from models.following import Follower, follow
+from models.monitoring.fleet import followers
 from models.panel import Panel
 from models.training import Training
 
 
 @dataclass(frozen=True, eq=False)
 class Server:
-    """One model, and the zones that it serves.
+    """One model of all zones, and the zones that it serves.
 
     Attributes
     ----------
-    kind : str
-        "micromodel", "macromodel" or "mix".
+    name : str
+        "macromodel", "mix" or the micromodels' family.
     model : Forecaster
+        A family's micromodels together: what they share of their intervals is learned from all zones.
     places : ndarray of int
         Of the served zones among all zones of the training's target.
     """
 
-    kind: str
+    name: str
     model: Forecaster
     places: np.ndarray
 
 
 def servers(training: Training, target: str) -> list[Server]:
-    """Who serves a target's zones: citywide models once for all of theirs, micromodels zone by zone."""
+    """Who serves a target's zones: macromodel, mix, and each family of micromodels that is in use."""
     zones = training.zones(target)
     used = training.choices[training.choices["target"] == target].set_index("zone_id")["model_in_use"]
-    kinds = np.array([str(used[zone]) for zone in zones])
-    citywide = (("macromodel", training.macromodels), ("mix", training.mixes))
-    found = [
-        Server(kind, models[target], np.flatnonzero(kinds == kind)) for kind, models in citywide if kind in set(kinds)
-    ]
-    own = np.flatnonzero(kinds == "micromodel")
-    return found + [Server("micromodel", training.micromodels[zones[k], target], np.array([k])) for k in own]
+    own = [training.micromodels[zone, target].name for zone in zones]
+    names = np.array([own[k] if used[zone] == "micromodel" else str(used[zone]) for k, zone in enumerate(zones)])
+    models = {
+        name: model for (name, of), model in {**training.baselines, **training.candidates}.items() if of == target
+    }
+    for name, citywide in (("macromodel", training.macromodels), ("mix", training.mixes)):
+        models |= {name: citywide[target]} if target in citywide else {}
+    return [Server(name, models[name], np.flatnonzero(names == name)) for name in dict.fromkeys(names)]
 
 
 def follow_in_use(
@@ -58,7 +61,8 @@ def follow_in_use(
     known : ndarray of int, shape (n,)
         Last known position at each origin, increasing.
     levels : mapping of str to ndarray, shape (n, Z, S)
-        Point forecasts at the models' anchors by kind of model, on the model's scale; see `compare.model_levels`.
+        Point forecasts at the models' anchors on the model's scale, by name of model, zones as in `Training.zones`;
+        see `compare.model_levels`.
     train_end : int or None
         Intervals of the panel that bound what the target can be; None takes those up to the first origin.
 
@@ -74,10 +78,11 @@ def follow_in_use(
     """
 
     def told(server: Server) -> np.ndarray:
-        if server.kind == "micromodel":
-            own = levels[server.kind][:, server.places]
-            return follow(server.model, panel, known, level=own, train_end=train_end)
-        return follow(server.model, panel, known, level=levels[server.kind], train_end=train_end)[:, server.places]
+        model, level = server.model, levels[server.name]
+        order = model.places(training.zones(target))  # of the training's zones among the model's
+        mine = np.full((len(known), len(model.zone_ids), level.shape[2]), np.nan)
+        mine[:, order] = level
+        return follow(model, panel, known, level=mine, train_end=train_end)[:, order[server.places]]
 
     return _assembled(servers(training, target), told)
 
@@ -88,11 +93,45 @@ def around_in_use(
     """The same with each zone's static intervals, which follow nothing, around the forecasts; shape (n, Z, S, Q)."""
 
     def told(server: Server) -> np.ndarray:
-        model, own = server.model, levels[server.kind][:, server.places]
-        places = server.places if server.kind != "micromodel" else np.zeros(1, dtype=np.int64)
-        return model.around(panel, own, known, places, model.anchors)
+        model, level = server.model, levels[server.name][:, server.places]
+        places = model.places(training.zones(target))[server.places]
+        return model.around(panel, level, known, places, model.anchors)
 
     return _assembled(servers(training, target), told)
+
+
+def followers_of(training: Training, panel: Panel) -> dict[tuple[str, ...], Follower]:
+    """Adaptive intervals of all that goes live, caught up with the readings of a panel.
+
+    Parameters
+    ----------
+    training : Training
+    panel : Panel
+        What models have not seen of it tells how large their errors are now.
+
+    Returns
+    -------
+    dict
+        By ("micromodel", zone_id, target), ("macromodel", target) and ("mix", target). Micromodels of one family are
+        followed together, since what they share is learned from all of their zones, and then each has its own.
+    """
+    own = {(model.name, target): model for (_, target), model in training.micromodels.items()}
+    whole: dict[tuple[str, ...], Forecaster] = {key: {**training.baselines, **training.candidates}[key] for key in own}
+    found: dict[tuple[str, ...], Follower] = {}
+    together = followers(whole, panel)
+    for (zone, target), model in training.micromodels.items():
+        if (model.name, target) in together and (zone, target) not in training.newcomers:
+            place = int(whole[model.name, target].places([zone])[0])
+            found["micromodel", zone, target] = together[model.name, target].one(place)
+    single: dict[tuple[str, ...], Forecaster] = {
+        ("micromodel", *key): model for key, model in training.newcomers.items()
+    }
+    citywide: dict[tuple[str, ...], Forecaster] = {
+        (name, target): model
+        for name, models in (("macromodel", training.macromodels), ("mix", training.mixes))
+        for target, model in models.items()
+    }
+    return found | followers(single, panel) | followers(citywide, panel)
 
 
 def _assembled(every: Sequence[Server], told: Callable[[Server], np.ndarray]) -> np.ndarray:

@@ -17,7 +17,7 @@ from data.store.workspace import open_workspace
 @click.option("--zone", help="One zone; default all.")
 @click.option("--target", help="One quantity, e.g. no2_ug_per_m3; default the zone's task.")
 @click.option("--horizon", "horizon_s", type=float, default=3600.0, show_default=True, help="Seconds ahead.")
-@click.option("--adaptive", is_flag=True, help="Intervals that have followed the errors up to now.")
+@click.option("--adaptive", is_flag=True, help="Forecasts and intervals that have followed the errors up to now.")
 @click.option("--reconciled", is_flag=True, help="City, districts and zones, so that they add up.")
 @click.option("--guarded", is_flag=True, help="From readings that a defence has looked at; tells what it refused.")
 @click.option("--districts", type=click.Path(path_type=Path), help="CSV: zone_id, district; else those that touch.")

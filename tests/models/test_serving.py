@@ -10,7 +10,7 @@ from models.compare import model_levels
 from models.following import follow
 from models.intervals import QUANTILES
 from models.scale import from_scale
-from models.serving import around_in_use, follow_in_use, servers
+from models.serving import around_in_use, follow_in_use, followers_of, servers
 from models.training import train
 
 TARGET, DAYS, STEPS = "flow_veh_per_h", 9, (1, 4, 24)
@@ -44,19 +44,31 @@ def test_every_zone_is_served_by_one(city, training):
     assert sorted(np.concatenate([server.places for server in every])) == list(range(len(city.zone_ids)))
     for server in every:
         for place in server.places:
-            assert server.kind == KINDS[place % 3]
+            assert server.name == ("ridge" if KINDS[place % 3] == "micromodel" else KINDS[place % 3])
 
 
 def test_each_zone_follows_the_errors_of_the_model_that_serves_it(city, training, known, levels):
     fan = follow_in_use(training, TARGET, city, known, levels=levels)
     for place, zone in enumerate(city.zone_ids):
-        kind = KINDS[place % 3]
-        if kind == "micromodel":
-            alone = follow(training.micromodels[zone, TARGET], city, known)[:, 0]
-        else:
-            model = training.macromodels[TARGET] if kind == "macromodel" else training.mixes[TARGET]
-            alone = follow(model, city, known)[:, place]
+        model = {
+            "micromodel": training.candidates["ridge", TARGET], "macromodel": training.macromodels[TARGET],
+            "mix": training.mixes[TARGET],
+        }[KINDS[place % 3]]  # fmt: skip
+        alone = follow(model, city, known)[:, model.places([zone])[0]]
         np.testing.assert_allclose(fan[:, place], alone, rtol=1e-5, atol=1e-3)
+
+
+def test_what_goes_live_has_its_own_follower_that_says_the_same(city, training, known, levels):
+    """A zone's stored follower, advanced by its own micromodel, tells what the look back on all zones tells."""
+    past = city.until(int(known[0]) + 1)
+    found = followers_of(training, past)
+    assert set(found) == {("macromodel", TARGET), ("mix", TARGET)} | {
+        ("micromodel", zone, TARGET) for zone in city.zone_ids
+    }
+    fan = follow_in_use(training, TARGET, city, known, levels=levels)
+    zone = city.zone_ids[KINDS.index("micromodel")]
+    alone = found["micromodel", zone, TARGET].advance(training.micromodels[zone, TARGET], city, city.origins(known))
+    np.testing.assert_allclose(alone[:, 0], fan[:, KINDS.index("micromodel")], rtol=1e-5, atol=1e-3)
 
 
 def test_static_intervals_lie_around_the_forecasts_as_learned(city, training, known, levels):

@@ -20,7 +20,6 @@ from app.benchmarks.models.split import BenchmarkPanel
 from models.errors import PanelError
 from models.horizons import followed
 from models.intervals.bias import DecayingBias
-from models.scale import from_scale, to_scale
 
 Array = np.ndarray
 
@@ -117,19 +116,20 @@ class Peers:
     def following(self, name: str) -> Array:
         """Test forecasts (n, Z, S) of a peer that follows its own late errors, as our forecasters do in service.
 
-        How fast errors are forgotten is chosen on the validation part; see `models.intervals.bias`.
+        How fast errors are forgotten is chosen on the validation part; see `models.intervals.bias`. Errors are those in
+        the panel's unit: a peer may forecast less than nothing, which has no place on a model's scale.
         """
         bench, before, peer = self.bench, self.validation, self.found[name]
-        target, steps, per_day = bench.target, np.asarray(bench.steps), bench.panel.steps_per_day
-        level = to_scale(target, np.concatenate([peer.validation, peer.forecasts]).astype(float))
+        steps = np.asarray(bench.steps)
+        forecasts = np.concatenate([peer.validation, peer.forecasts]).astype(float)
         known = np.concatenate([before.origins, bench.origins])
         later = known.size - before.origins.size
-        readings = to_scale(target, bench.panel.values[target])
         unseen = DecayingBias.fit(
-            to_scale(target, before.actual) - level[:-later], before.origins, steps, per_day
+            before.actual - forecasts[:-later], before.origins, steps, bench.panel.steps_per_day
         )  # fmt: skip
-        added, _ = unseen.follow(known, steps, followed(readings, known[:, None] + steps) - level, None)
-        return from_scale(target, (level + added)[-later:])
+        readings = followed(bench.panel.values[bench.target], known[:, None] + steps)
+        added, _ = unseen.follow(known, steps, readings - forecasts, None)
+        return (forecasts + added)[-later:]
 
     def _validated(self, forecasts: Array, measure: str) -> dict[str, float]:
         return {name: getattr(score, measure) for name, score in scores(self.validation, forecasts).items()}

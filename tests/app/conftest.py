@@ -412,12 +412,13 @@ def build_drifted(root: Path, like: Workspace, **settings: Any) -> Workspace:
     zones, near = (like.runs.read(city, name) for name in ("zones", "adjacency"))
     targets = ("speed_mps", "no2_ug_per_m3")
     panel = Panel.from_table(state[learned], zones=zones, adjacency=near, timezone="Europe/Helsinki", targets=targets)
-    ids, own = {"city": city}, {}
+    ids, own, whole = {"city": city}, {}, {}
     for target in targets:
         model = LearnedForecaster("ridge", seed=1, settings=settings).fit(
             panel, target=target, zone_ids=["Z01", "Z02", "Z03"], train_end=panel.origin(len(panel) - 1)
         )
         own |= {(zone, target): model.one(zone) for zone in model.zone_ids}
+        whole["ridge", target] = model
     registry = Registry(space.models, by="training")
     registry.save_many(own)
     rows = choices()
@@ -426,8 +427,10 @@ def build_drifted(root: Path, like: Workspace, **settings: Any) -> Workspace:
         with space.runs.write(kind, {"drifted": 1}) as run:
             if kind == "training":
                 run.table("choices", rows)
-                store_watch(run, SimpleNamespace(micromodels=own, macromodels={}, mixes={}, baselines={},
-                                                  newcomers={}), panel)  # fmt: skip
+                training = SimpleNamespace(
+                    micromodels=own, candidates=whole, macromodels={}, mixes={}, baselines={}, newcomers={}
+                )
+                store_watch(run, training, panel)
                 for (zone, target), one in own.items():
                     for name, value in one.save().items():
                         run.bytes(f"models/micromodel/{zone}/{target}/{name}", value)

@@ -63,7 +63,9 @@ def space(tmp_path_factory):
     with _run(space, ids, "simulation") as run:
         run.table("zone_state", state[learned])
     with _run(space, ids, "training") as run:
-        training = SimpleNamespace(micromodels=own, macromodels={}, mixes={}, baselines={}, newcomers={})
+        training = SimpleNamespace(
+            micromodels=own, candidates={("ridge", TARGET): model}, macromodels={}, mixes={}, baselines={}, newcomers={}
+        )
         store_watch(run, training, panel)
         for (zone, target), one in own.items():
             for name, value in one.save().items():

@@ -72,7 +72,8 @@ PARTS = (
         name="forecasts",
         title="Forecasts of real readings",
         about="Panels of real sensors, split by time before any model is seen; families and weights are chosen inside"
-        " the training part. The error is that of the automatic choice, beside the best micromodel and macromodel.",
+        " the training part. The error is that of the automatic choice as it serves, following its late errors, and as"
+        " it was learned, beside the best micromodel and macromodel.",
         full=_MODELS_FULL,
         quick=_MODELS_QUICK,
         keeps=lambda name: _INTERVAL not in name,

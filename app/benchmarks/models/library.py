@@ -133,9 +133,7 @@ def run_library(
     begun = time.process_time()
     levels = model_levels(panel, training, bench.target, bench.zone_ids, bench.origins, bench.steps)
     levels[AS_LEARNED] = levels.pop("in_use")
-    quantiles = follow_in_use(
-        training, bench.target, panel, bench.origins, levels=levels, train_end=bench.test_from
-    )  # fmt: skip
+    quantiles = follow_in_use(training, bench.target, panel, bench.origins, levels=levels, train_end=bench.test_from)
     spent = time.process_time() - begun
     forecasts = {name: from_scale(bench.target, level) for name, level in levels.items()}
     forecasts[AUTOMATIC] = quantiles[..., _MEDIAN]

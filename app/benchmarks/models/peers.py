@@ -124,9 +124,7 @@ class Peers:
         forecasts = np.concatenate([peer.validation, peer.forecasts]).astype(float)
         known = np.concatenate([before.origins, bench.origins])
         later = known.size - before.origins.size
-        unseen = DecayingBias.fit(
-            before.actual - forecasts[:-later], before.origins, steps, bench.panel.steps_per_day
-        )  # fmt: skip
+        unseen = DecayingBias.fit(before.actual - forecasts[:-later], before.origins, steps, bench.panel.steps_per_day)
         readings = followed(bench.panel.values[bench.target], known[:, None] + steps)
         added, _ = unseen.follow(known, steps, readings - forecasts, None)
         return (forecasts + added)[-later:]

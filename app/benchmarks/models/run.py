@@ -19,7 +19,7 @@ from app.benchmarks.models.gaps import gaps
 from app.benchmarks.models.library import AS_LEARNED, AUTOMATIC, Library, run_library
 from app.benchmarks.models.panels import load, names
 from app.benchmarks.models.score import Difference, differences, scores
-from app.benchmarks.models.split import BenchmarkPanel, Task
+from app.benchmarks.models.split import BenchmarkPanel
 from data.errors import InputError
 from models.intervals import QUANTILES
 from models.intervals.scores import coverage, hits, interval_score, low_zone_by_chance
@@ -125,11 +125,12 @@ def choice_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]
     """The automatic choice, as it serves and as learned, against the best of each kind, each chosen on validation."""
     bench, figures = ours.bench, []
     micro, macro = ours.best("zone"), ours.best("city")
+    follows = {family: scores(bench, ours.following(family)) for family in {*micro.values(), *macro.values()}}
     for task in bench.tasks:
         head = f"{bench.name} {task.name}"
         own, city = scored[micro[task.name]][task.name], scored[macro[task.name]][task.name]
         better = min(own.mae, city.mae)
-        likewise = min(_mae(bench, ours.following(kind[task.name]), task) for kind in (micro, macro))
+        likewise = min(follows[kind[task.name]][task.name].mae for kind in (micro, macro))
         for choice in (AUTOMATIC, AS_LEARNED):
             found, name = scored[choice][task.name], _called(choice)
             figures += [
@@ -154,10 +155,6 @@ def choice_figures(ours: Library, scored: dict[str, Any]) -> list[dict[str, Any]
 
 def _called(choice: str) -> str:
     return choice.replace(AUTOMATIC, f"{AUTOMATIC} choice")
-
-
-def _mae(bench: BenchmarkPanel, forecasts: Array, task: Task) -> float:
-    return scores(bench, forecasts)[task.name].mae
 
 
 def interval_figures(ours: Library) -> list[dict[str, Any]]:
@@ -200,22 +197,24 @@ def peer_figures(ours: Library, seed: int) -> tuple[list[dict[str, Any]], dict[s
     peers = run_peers(bench, seed=seed)
     best, errors = peers.best(), peers.errors()
     serving, learned = ours.forecasts[AUTOMATIC], ours.forecasts[AS_LEARNED]
+    follows = {name: peers.following(name) for name in set(best.values())}
+    apart = {
+        name: [differences(bench, *pair) for pair in ((serving, theirs), (learned, theirs), (serving, follows[name]))]
+        for name, theirs in ((name, peers.found[name].forecasts) for name in follows)
+    }
+    maes = {name: scores(bench, forecasts) for name, forecasts in follows.items()}
     for task in bench.tasks:
         name = best[task.name]
         mae, head = errors[name][task.name][0], f"{bench.name} {task.name}"
         wanted = PEER_GAIN.get((bench.name, task.name))
         target = -wanted if wanted else None
-        theirs, following = peers.found[name].forecasts, peers.following(name)
-        gap, before, likewise = (
-            differences(bench, *pair)[task.name]
-            for pair in ((serving, theirs), (learned, theirs), (serving, following))
-        )
+        gap, before, likewise = (of[task.name] for of in apart[name])
         figures += [
             figure(f"{head}: best peer ({name}), MAE", mae, bench.unit),
             _gain(f"{head}: automatic less best peer, share of its MAE", gap, mae, target),
             _gain(f"{head}: automatic as learned less best peer, share of its MAE", before, mae, target),
             _gain(f"{head}: automatic less best peer that follows its errors likewise, share of its MAE", likewise,
-                  _mae(bench, following, task), None),
+                  maes[name][task.name].mae, None),
             figure(f"{head}: clearly worse than the best peer (1) or not (0)", float(gap.worse), "1", target=0.0),
         ]  # fmt: skip
     told = {name: {"errors": errors[name], "cpu_s": p.cpu_s, "note": p.note} for name, p in peers.found.items()}

@@ -295,12 +295,7 @@ def model_forecasts(
 ) -> dict[str, np.ndarray]:
     """Quantiles of every model at the same origins: name to (n, Z, S, Q)."""
     levels = model_levels(panel, training, target, zones, known, steps)
-    every = {**training.baselines, **training.candidates}
-    models = {name: model for (name, of), model in every.items() if of == target}
-    if target in training.macromodels:
-        models["macromodel"] = training.macromodels[target]
-    if target in training.mixes:
-        models["mix"] = training.mixes[target]
+    models = training.named(target)
     found = {
         name: model.around(panel, levels[name], known, model.places(zones), steps) for name, model in models.items()
     }
@@ -314,12 +309,8 @@ def _of_zones(
     """Forecasts (n, Z, ...) of each zone's own micromodel, and of whichever model serves it: the automatic choice."""
     own = [training.micromodels[zone, target].name for zone in zones]
     micro = np.stack([found[name][:, k] for k, name in enumerate(own)], axis=1)
-    every = {**found, "micromodel": micro}
-    used = training.choices[training.choices["target"] == target].set_index("zone_id")["model_in_use"]
-    return {
-        "micromodel": micro,
-        "in_use": np.stack([every[str(used[zone])][:, k] for k, zone in enumerate(zones)], axis=1),
-    }
+    used = training.names_in_use(target, zones)
+    return {"micromodel": micro, "in_use": np.stack([found[name][:, k] for k, name in enumerate(used)], axis=1)}
 
 
 def _score_table(

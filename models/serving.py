@@ -35,15 +35,7 @@ class Server:
 
 def servers(training: Training, target: str) -> list[Server]:
     """Who serves a target's zones: macromodel, mix, and each family of micromodels that is in use."""
-    zones = training.zones(target)
-    used = training.choices[training.choices["target"] == target].set_index("zone_id")["model_in_use"]
-    own = [training.micromodels[zone, target].name for zone in zones]
-    names = np.array([own[k] if used[zone] == "micromodel" else str(used[zone]) for k, zone in enumerate(zones)])
-    models = {
-        name: model for (name, of), model in {**training.baselines, **training.candidates}.items() if of == target
-    }
-    for name, citywide in (("macromodel", training.macromodels), ("mix", training.mixes)):
-        models |= {name: citywide[target]} if target in citywide else {}
+    models, names = training.named(target), np.array(training.names_in_use(target, training.zones(target)))
     return [Server(name, models[name], np.flatnonzero(names == name)) for name in dict.fromkeys(names)]
 
 

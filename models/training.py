@@ -107,6 +107,19 @@ class Training:
             return self.macromodels[target]
         return self.mixes[target].one(zone_id) if kind == "mix" else self.micromodels[zone_id, target]
 
+    def named(self, target: str) -> dict[str, Forecaster]:
+        """All models of a target by name: every baseline and candidate, `macromodel` and `mix`."""
+        found = {name: model for (name, of), model in {**self.baselines, **self.candidates}.items() if of == target}
+        citywide = (("macromodel", self.macromodels), ("mix", self.mixes))
+        return found | {name: models[target] for name, models in citywide if target in models}
+
+    def names_in_use(self, target: str, zones: Sequence[str]) -> list[str]:
+        """Name, as in `named`, of what serves each zone: `macromodel`, `mix` or the family of its micromodel."""
+        used = self.choices[self.choices["target"] == target].set_index("zone_id")["model_in_use"]
+        return [
+            self.micromodels[zone, target].name if used[zone] == "micromodel" else str(used[zone]) for zone in zones
+        ]
+
     def seen_of(self, target: str) -> dict[str, Apparent]:
         """`seen` of one target, by candidate."""
         return {name: own for (name, of), own in self.seen.items() if of == target}
